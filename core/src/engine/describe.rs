@@ -1,0 +1,41 @@
+//! The whole state as one outcome: what those who follow need after an image was loaded in place of a replay.
+
+use super::{Engine, cash_event, holding_event};
+use crate::names::FeedNo;
+use crate::outcome::{OrderEvent, Outcome};
+
+impl Engine {
+    /// Puts every visible record into `out` as an event. Names are not repeated: take them from [`Engine::names`].
+    pub fn describe(&self, out: &mut Outcome) {
+        out.clear();
+        let mut scratch = crate::wire::ReverseWriter::default();
+        for (number, row) in self.state.orders.iter() {
+            let Some(row) = row else { continue };
+            let state = out.keep(self.state.bytes.get(row.state));
+            out.orders.push(OrderEvent {
+                number,
+                key: row.key,
+                account: row.account,
+                instrument: row.instrument,
+                removed: false,
+                completed: row.completed,
+                state,
+            });
+        }
+        for (number, row) in self.state.cash.iter() {
+            let event = row.map(|row| cash_event(number, row, &mut scratch, &mut out.bytes));
+            out.balances.extend(event.filter(|event| !event.removed));
+        }
+        for (number, row) in self.state.holdings.iter() {
+            let event = row.map(|row| holding_event(number, row));
+            out.holdings.extend(event.filter(|event| !event.removed));
+        }
+    }
+
+    /// Every feed that had a status, with its encoded FeedDetails.
+    pub fn feed_details(&self) -> impl Iterator<Item = (FeedNo, Vec<u8>)> {
+        self.state.feeds.iter().enumerate().filter_map(|(number, row)| {
+            row.details.as_ref().map(|details| (FeedNo(number as u32), prost::Message::encode_to_vec(details)))
+        })
+    }
+}

@@ -1,0 +1,53 @@
+//! Feeds: their status and their configuration. Recorded by the hub in `oms`, whoever said it.
+
+use prost::Message;
+
+use super::{Engine, Input};
+use crate::names::{FeedNo, NameKind};
+use crate::outcome::{Outcome, Reject};
+use crate::proto::{FeedConfiguration, FeedDetails};
+
+impl Engine {
+    /// A feed's FeedDetails; the first makes the feed.
+    #[cold]
+    pub(super) fn set_status(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Reject> {
+        let details = FeedDetails::decode(input.request.status.of(input.bytes)).map_err(|_| Reject::Data)?;
+        let number = match self.state.feed_number(&details.feed_id) {
+            Some(number) => number,
+            None => FeedNo(self.state.number(NameKind::Feed, &details.feed_id, "", out)),
+        };
+        let row = &mut self.state.feeds[number.index()];
+        if row.details.as_ref() == Some(&details) {
+            return Ok(false);
+        }
+        let encoded = out.keep(&details.encode_to_vec());
+        out.status = Some((number, encoded));
+        row.details = Some(details);
+        self.rehash_feed(number);
+        Ok(true)
+    }
+
+    /// A feed's FeedConfiguration, to be given back to whichever adapter opens the feed next.
+    #[cold]
+    pub(super) fn configure(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<(), Reject> {
+        let name = input.request.position.sequence.text(input.bytes);
+        let number = self.state.feed_number(name).ok_or(Reject::Data)?;
+        let bytes = input.request.configuration.of(input.bytes);
+        FeedConfiguration::decode(bytes).map_err(|_| Reject::Data)?;
+        self.state.feeds[number.index()].configuration = bytes.to_vec();
+        out.configuration = out.keep(bytes);
+        self.rehash_feed(number);
+        Ok(())
+    }
+
+    /// The latest configuration of a feed, encoded; empty if none was sent.
+    pub fn configuration(&self, feed: FeedNo) -> &[u8] {
+        self.state.feeds.get(feed.index()).map_or(&[], |row| &row.configuration)
+    }
+
+    fn rehash_feed(&mut self, number: FeedNo) {
+        let (old, new) = (self.state.feeds[number.index()].hash, self.state.hash_of_feed(number));
+        self.state.feeds[number.index()].hash = new;
+        self.state.rehash(old, new);
+    }
+}

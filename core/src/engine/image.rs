@@ -1,0 +1,448 @@
+//! The engine's state as bytes, for snapshots: written in one order, read back to the same hashes and numbers.
+//!
+//! Everything is little-endian: counts as u32, texts and bytes with their length as u32 before them, figures as a
+//! mantissa of 16 bytes and a scale. Records stand by number with their gaps, so that those who follow outcomes can
+//! go on with the numbers they know. What can be derived (indexes, hashes, reservations' sums) is rebuilt and checked
+//! against the hash in the header.
+
+use thiserror::Error;
+
+use super::rows::{CashFigures, CashRow, HoldingRow, OrderRow, TradeRow};
+use super::slab::Slab;
+use super::state::{FeedRow, State, position_key};
+use super::{Engine, Oddities, RULES_VERSION};
+use crate::dec::Dec;
+use crate::names::{AccountNo, CurrencyNo, FeedNo, InstrumentNo, NameKind, name_hash};
+use crate::proto::{FeedDetails, TimestampWithTimeZone};
+
+const IMAGE_VERSION: u16 = 1;
+
+/// What an image says of itself before its records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImageHeader {
+    pub sequence: u64,
+    pub time_ns: u64,
+    pub state_hash: u128,
+    pub events_hash: u128,
+}
+
+/// Why bytes are no image. The caller falls back to an older one, or to the whole record.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ImageError {
+    #[error("image version {0} is not known to this build (knows {IMAGE_VERSION})")]
+    Version(u16),
+    #[error("image was made under rules {0}, this build has {RULES_VERSION}")]
+    Rules(u16),
+    #[error("image ends or contradicts itself at byte {0}")]
+    Malformed(usize),
+    #[error("image says state hash {said:032x}, its records give {found:032x}")]
+    Hash { said: u128, found: u128 },
+}
+
+impl Engine {
+    /// The header of an image made now.
+    pub fn image_header(&self) -> ImageHeader {
+        ImageHeader {
+            sequence: self.sequence,
+            time_ns: self.time_ns,
+            state_hash: self.state_hash(),
+            events_hash: self.events_hash,
+        }
+    }
+
+    /// The whole state as bytes.
+    pub fn image(&self) -> Vec<u8> {
+        let mut w = Writer(Vec::with_capacity(1 << 16));
+        let header = self.image_header();
+        w.put(&IMAGE_VERSION.to_le_bytes());
+        w.put(&RULES_VERSION.to_le_bytes());
+        w.u64(header.sequence);
+        w.u64(header.time_ns);
+        w.u128(header.state_hash);
+        w.u128(header.events_hash);
+        let odd = self.oddities;
+        [odd.refused, odd.duplicate_trades, odd.unknown_trades, odd.reconcile_mismatches].into_iter().for_each(|n| w.u64(n));
+        let state = &self.state;
+        write_names(&mut w, state);
+        write_feeds(&mut w, state);
+        write_slab(&mut w, &state.cash, write_cash);
+        write_slab(&mut w, &state.holdings, write_holding);
+        write_slab(&mut w, &state.orders, |w, row| write_order(w, row, state));
+        write_slab(&mut w, &state.trades, |w, row| write_trade(w, row, state));
+        w.0
+    }
+
+    /// An engine as it was when the image was made.
+    ///
+    /// # Errors
+    /// [`ImageError`]; an image that was cut, altered, or made by a build with other rules is none.
+    pub fn from_image(bytes: &[u8]) -> Result<Engine, ImageError> {
+        let mut r = Reader { bytes, at: 0 };
+        match r.u16()? {
+            IMAGE_VERSION => {}
+            other => return Err(ImageError::Version(other)),
+        }
+        match r.u16()? {
+            RULES_VERSION => {}
+            other => return Err(ImageError::Rules(other)),
+        }
+        let (sequence, time_ns, said, events_hash) = (r.u64()?, r.u64()?, r.u128()?, r.u128()?);
+        let oddities = Oddities {
+            refused: r.u64()?,
+            duplicate_trades: r.u64()?,
+            unknown_trades: r.u64()?,
+            reconcile_mismatches: r.u64()?,
+        };
+        let mut engine = Engine { sequence, time_ns, events_hash, oddities, ..Engine::new(0) };
+        let state = &mut engine.state;
+        read_names(&mut r, state)?;
+        read_feeds(&mut r, state)?;
+        state.cash = read_slab(&mut r, read_cash)?;
+        state.holdings = read_slab(&mut r, read_holding)?;
+        state.orders = read_slab(&mut r, |r| read_order(r, state))?;
+        state.trades = read_slab(&mut r, |r| read_trade(r, state))?;
+        if r.at != bytes.len() {
+            return Err(ImageError::Malformed(r.at));
+        }
+        check_references(state, r.at)?;
+        rebuild(state);
+        let found = engine.state_hash();
+        if found == said { Ok(engine) } else { Err(ImageError::Hash { said, found }) }
+    }
+}
+
+/// Rows point at each other by number: an image that was altered must not make the engine panic.
+fn check_references(state: &State, at: usize) -> Result<(), ImageError> {
+    let names = &state.names;
+    let account = |no: AccountNo| no.index() < names.accounts.len();
+    let instrument = |no: InstrumentNo| no.index() < names.instruments.len();
+    let currency = |no: CurrencyNo| no.index() < names.currencies.len();
+    let live = |count: u32, no: u32| no < count;
+    let cash = state.cash.iter().filter_map(|(_, row)| row).all(|row| account(row.account) && currency(row.currency));
+    let holdings = state.holdings.iter().filter_map(|(_, row)| row);
+    let holdings = holdings.map(|row| account(row.account) && instrument(row.instrument) && currency(row.currency));
+    let positions = |cash: u32, holding: u32| live(state.cash.numbers(), cash) && live(state.holdings.numbers(), holding);
+    let orders = state.orders.iter().filter_map(|(_, row)| row).all(|row| {
+        account(row.account) && instrument(row.instrument) && currency(row.currency) && positions(row.cash, row.holding)
+    });
+    let trades = state.trades.iter().filter_map(|(_, row)| row).all(|row| positions(row.cash, row.holding));
+    if cash && holdings.fold(true, |all, one| all && one) && orders && trades {
+        Ok(())
+    } else {
+        Err(ImageError::Malformed(at))
+    }
+}
+
+/// Indexes and hashes, from the records.
+fn rebuild(state: &mut State) {
+    for (number, name) in state.names.accounts.iter().enumerate() {
+        state.name_numbers.insert(name.hash, number as u32);
+    }
+    for (number, name) in state.names.instruments.iter().enumerate() {
+        state.name_numbers.insert(name.hash, number as u32);
+    }
+    for (number, code) in state.names.currencies.iter().enumerate().skip(1) {
+        state.name_numbers.insert(name_hash(NameKind::Currency, code, ""), number as u32);
+    }
+    for (number, name) in state.names.feeds.iter().enumerate().skip(1) {
+        state.name_numbers.insert(name_hash(NameKind::Feed, name, ""), number as u32);
+    }
+    for number in 0..state.feeds.len() {
+        let has_record = state.feeds[number].details.is_some() || !state.feeds[number].configuration.is_empty();
+        let hash = if has_record { state.hash_of_feed(FeedNo(number as u32)) } else { 0 };
+        state.feeds[number].hash = hash;
+        state.rehash(0, hash);
+    }
+    for number in 0..state.cash.numbers() {
+        let row = state.cash.get(number);
+        let (key, hash) = (position_key(row.account.0, row.currency.0), state.hash_of_cash(row));
+        state.cash_numbers.insert(key, number);
+        state.cash.get_mut(number).hash = hash;
+        state.rehash(0, hash);
+    }
+    for number in 0..state.holdings.numbers() {
+        let row = state.holdings.get(number);
+        let (key, hash) = (position_key(row.account.0, row.instrument.0), state.hash_of_holding(row));
+        state.holding_numbers.insert(key, number);
+        state.holdings.get_mut(number).hash = hash;
+        state.rehash(0, hash);
+    }
+    let orders: Vec<(u32, OrderRow)> = state.orders.iter().filter_map(|(no, row)| Some((no, *row?))).collect();
+    for (number, row) in orders {
+        let hash = state.hash_of_order(&row);
+        state.order_numbers.insert(row.key, number);
+        state.orders.get_mut(number).hash = hash;
+        state.rehash(0, hash);
+    }
+    let trades: Vec<(u32, TradeRow)> = state.trades.iter().filter_map(|(no, row)| Some((no, *row?))).collect();
+    for (number, row) in trades {
+        let hash = state.hash_of_trade(&row);
+        state.trade_numbers.insert(row.key, number);
+        state.trades.get_mut(number).hash = hash;
+        state.rehash(0, hash);
+    }
+}
+
+fn write_names(w: &mut Writer, state: &State) {
+    let names = &state.names;
+    w.count(names.accounts.len());
+    names.accounts.iter().for_each(|name| w.texts(&name.owner, &name.account));
+    w.count(names.instruments.len());
+    names.instruments.iter().for_each(|name| w.texts(&name.exchange, &name.code));
+    // The empty currency and `oms` are there from the start.
+    w.count(names.currencies.len() - 1);
+    names.currencies[1..].iter().for_each(|code| w.text(code.as_bytes()));
+    w.count(names.feeds.len() - 1);
+    names.feeds[1..].iter().for_each(|name| w.text(name.as_bytes()));
+}
+
+fn read_names(r: &mut Reader<'_>, state: &mut State) -> Result<(), ImageError> {
+    for kind in [NameKind::Account, NameKind::Instrument] {
+        for number in 0..r.u32()? {
+            let (first, second) = (r.text()?, r.text()?);
+            state.names.learn(kind, number, first, second);
+        }
+    }
+    for kind in [NameKind::Currency, NameKind::Feed] {
+        for number in 1..=r.u32()? {
+            let name = r.text()?;
+            state.names.learn(kind, number, name, "");
+        }
+    }
+    Ok(())
+}
+
+fn write_feeds(w: &mut Writer, state: &State) {
+    for row in &state.feeds {
+        w.u64(row.position as u64);
+        w.text(&row.details.as_ref().map(prost::Message::encode_to_vec).unwrap_or_default());
+        w.put(&[u8::from(row.details.is_some())]);
+        w.text(&row.configuration);
+    }
+}
+
+fn read_feeds(r: &mut Reader<'_>, state: &mut State) -> Result<(), ImageError> {
+    state.feeds.clear();
+    for _ in 0..state.names.feeds.len() {
+        let position = r.u64()? as i64;
+        let details: FeedDetails = prost::Message::decode(r.bytes()?).map_err(|_| ImageError::Malformed(r.at))?;
+        let details = r.flag()?.then_some(details);
+        state.feeds.push(FeedRow { position, details, configuration: r.bytes()?.to_vec(), hash: 0 });
+    }
+    Ok(())
+}
+
+fn write_slab<T>(w: &mut Writer, slab: &Slab<T>, mut write: impl FnMut(&mut Writer, &T)) {
+    w.u32(slab.numbers());
+    for (_, row) in slab.iter() {
+        w.put(&[u8::from(row.is_some())]);
+        row.into_iter().for_each(|row| write(w, row));
+    }
+    w.count(slab.free_numbers().len());
+    slab.free_numbers().iter().for_each(|number| w.u32(*number));
+}
+
+fn read_slab<T>(
+    r: &mut Reader<'_>,
+    mut read: impl FnMut(&mut Reader<'_>) -> Result<T, ImageError>,
+) -> Result<Slab<T>, ImageError> {
+    let mut slab = Slab::new();
+    let mut gaps = 0;
+    for _ in 0..r.u32()? {
+        let row = if r.flag()? { Some(read(r)?) } else { None };
+        gaps += usize::from(row.is_none());
+        slab.push(row);
+    }
+    let free = (0..r.u32()?).map(|_| r.u32()).collect::<Result<Vec<u32>, _>>()?;
+    if free.len() != gaps || free.iter().any(|number| *number >= slab.numbers()) {
+        return Err(ImageError::Malformed(r.at));
+    }
+    slab.set_free_numbers(free);
+    Ok(slab)
+}
+
+fn write_cash(w: &mut Writer, row: &CashRow) {
+    w.u32(row.account.0);
+    w.u32(row.currency.0);
+    let figures = &row.figures;
+    [figures.balance, figures.unbooked, figures.unfilled_buys, figures.margin].into_iter().for_each(|figure| w.dec(figure));
+    w.count(row.pools.len());
+    for (pool, value) in &row.pools {
+        w.text(pool.as_bytes());
+        w.dec(*value);
+    }
+}
+
+fn read_cash(r: &mut Reader<'_>) -> Result<CashRow, ImageError> {
+    let (account, currency) = (AccountNo(r.u32()?), CurrencyNo(r.u32()?));
+    let figures =
+        CashFigures { balance: r.dec()?, unbooked: r.dec()?, unfilled_buys: r.dec()?, margin: r.dec()? };
+    let pools = (0..r.u32()?).map(|_| Ok((r.text()?.into(), r.dec()?))).collect::<Result<_, ImageError>>()?;
+    Ok(CashRow { account, currency, figures, pools, hash: 0 })
+}
+
+fn write_holding(w: &mut Writer, row: &HoldingRow) {
+    [row.account.0, row.instrument.0, row.currency.0].into_iter().for_each(|number| w.u32(number));
+    w.dec(row.quantity);
+    w.dec(row.unfilled_sells);
+    w.option(row.cost.is_some());
+    row.cost.into_iter().for_each(|cost| w.dec(cost));
+}
+
+fn read_holding(r: &mut Reader<'_>) -> Result<HoldingRow, ImageError> {
+    let (account, instrument) = (AccountNo(r.u32()?), InstrumentNo(r.u32()?));
+    let currency = CurrencyNo(r.u32()?);
+    let (quantity, unfilled_sells) = (r.dec()?, r.dec()?);
+    let cost = if r.flag()? { Some(r.dec()?) } else { None };
+    Ok(HoldingRow { account, instrument, quantity, unfilled_sells, cost, currency, hash: 0 })
+}
+
+fn write_order(w: &mut Writer, row: &OrderRow, state: &State) {
+    w.u128(row.key);
+    w.u128(row.lineage);
+    [row.account.0, row.instrument.0, row.currency.0, row.cash, row.holding].into_iter().for_each(|number| w.u32(number));
+    w.put(&[u8::from(row.completed), u8::from(row.has_executed_funds)]);
+    [row.executed_quantity, row.executed_value, row.reserved_cash, row.reserved_stock].into_iter().for_each(|figure| w.dec(figure));
+    w.u64(row.created.seconds);
+    w.u32(row.created.nanoseconds);
+    w.u32(row.created.tz_offset as u32);
+    w.text(state.bytes.get(row.state));
+}
+
+fn read_order(r: &mut Reader<'_>, state: &mut State) -> Result<OrderRow, ImageError> {
+    Ok(OrderRow {
+        key: r.u128()?,
+        lineage: r.u128()?,
+        account: AccountNo(r.u32()?),
+        instrument: InstrumentNo(r.u32()?),
+        currency: CurrencyNo(r.u32()?),
+        cash: r.u32()?,
+        holding: r.u32()?,
+        completed: r.flag()?,
+        has_executed_funds: r.flag()?,
+        executed_quantity: r.dec()?,
+        executed_value: r.dec()?,
+        reserved_cash: r.dec()?,
+        reserved_stock: r.dec()?,
+        created: TimestampWithTimeZone { seconds: r.u64()?, nanoseconds: r.u32()?, tz_offset: r.u32()? as i32 },
+        state: state.bytes.insert(r.bytes()?),
+        hash: 0,
+    })
+}
+
+fn write_trade(w: &mut Writer, row: &TradeRow, state: &State) {
+    w.u128(row.key);
+    [row.cash, row.holding, row.revisions].into_iter().for_each(|number| w.u32(number));
+    w.put(&[u8::from(row.is_sale), u8::from(row.is_cancelled), u8::from(row.fund_entries.is_some())]);
+    [row.price, row.quantity, row.funds].into_iter().for_each(|figure| w.dec(figure));
+    row.fund_entries.into_iter().for_each(|entries| w.text(state.bytes.get(entries)));
+}
+
+fn read_trade(r: &mut Reader<'_>, state: &mut State) -> Result<TradeRow, ImageError> {
+    let (key, cash, holding, revisions) = (r.u128()?, r.u32()?, r.u32()?, r.u32()?);
+    let (is_sale, is_cancelled, has_entries) = (r.flag()?, r.flag()?, r.flag()?);
+    let (price, quantity, funds) = (r.dec()?, r.dec()?, r.dec()?);
+    let fund_entries = if has_entries { Some(state.bytes.insert(r.bytes()?)) } else { None };
+    Ok(TradeRow { key, cash, holding, is_sale, is_cancelled, revisions, price, quantity, funds, fund_entries, hash: 0 })
+}
+
+struct Writer(Vec<u8>);
+
+impl Writer {
+    fn put(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    fn u32(&mut self, value: u32) {
+        self.put(&value.to_le_bytes());
+    }
+
+    fn u64(&mut self, value: u64) {
+        self.put(&value.to_le_bytes());
+    }
+
+    fn u128(&mut self, value: u128) {
+        self.put(&value.to_le_bytes());
+    }
+
+    fn count(&mut self, count: usize) {
+        self.u32(u32::try_from(count).expect("invariant: record numbers are u32"));
+    }
+
+    fn option(&mut self, is_some: bool) {
+        self.put(&[u8::from(is_some)]);
+    }
+
+    fn dec(&mut self, value: Dec) {
+        self.put(&value.mantissa().to_le_bytes());
+        self.put(&[value.scale()]);
+    }
+
+    fn text(&mut self, bytes: &[u8]) {
+        self.count(bytes.len());
+        self.put(bytes);
+    }
+
+    fn texts(&mut self, first: &str, second: &str) {
+        self.text(first.as_bytes());
+        self.text(second.as_bytes());
+    }
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, len: usize) -> Result<&'a [u8], ImageError> {
+        let taken = self.bytes.get(self.at..).and_then(|rest| rest.get(..len)).ok_or(ImageError::Malformed(self.at))?;
+        self.at += len;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], ImageError> {
+        Ok(self.take(N)?.try_into().expect("take gives the length asked for"))
+    }
+
+    fn u16(&mut self) -> Result<u16, ImageError> {
+        self.array().map(u16::from_le_bytes)
+    }
+
+    fn u32(&mut self) -> Result<u32, ImageError> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    fn u64(&mut self) -> Result<u64, ImageError> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    fn u128(&mut self) -> Result<u128, ImageError> {
+        self.array().map(u128::from_le_bytes)
+    }
+
+    fn flag(&mut self) -> Result<bool, ImageError> {
+        match self.array()? {
+            [0] => Ok(false),
+            [1] => Ok(true),
+            [_] => Err(ImageError::Malformed(self.at - 1)),
+        }
+    }
+
+    fn dec(&mut self) -> Result<Dec, ImageError> {
+        let at = self.at;
+        let mantissa = self.array().map(i128::from_le_bytes)?;
+        let [scale] = self.array()?;
+        Dec::new(mantissa, u32::from(scale)).map_err(|_| ImageError::Malformed(at))
+    }
+
+    fn bytes(&mut self) -> Result<&'a [u8], ImageError> {
+        let len = self.u32()? as usize;
+        self.take(len)
+    }
+
+    fn text(&mut self) -> Result<&'a str, ImageError> {
+        let at = self.at;
+        std::str::from_utf8(self.bytes()?).map_err(|_| ImageError::Malformed(at))
+    }
+}

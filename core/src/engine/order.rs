@@ -1,0 +1,418 @@
+//! The order part of an action: what Update, Replace and Trade have in common.
+//!
+//! The adapter's OrderState is the truth about the order and replaces the one before. Reservations follow from it:
+//! those of the old state are given back, those of the new one taken, in the same draft.
+
+use super::byte_store::Handle;
+use super::rows::OrderRow;
+use super::state::State;
+use super::{Engine, Input, executed_at, funds};
+use crate::dec::{Dec, OutOfRange};
+use crate::names::{AccountNo, CurrencyNo, InstrumentNo, NameKind, order_key};
+use crate::outcome::{ActionEvent, OrderEvent, Outcome, Reject};
+use crate::proto::Side;
+use crate::wire::{Account, FeedRequest, OrderState, Span, field};
+
+/// What an order was before this update, under the key it has now and under the one it moves from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Before {
+    /// The order that goes on: its trades, its creation and its executed figures.
+    pub(super) order: Option<u32>,
+    /// The order under the present key, if any.
+    pub(super) here: Option<u32>,
+    /// The order under the account it moves away from, if any.
+    pub(super) there: Option<u32>,
+    pub(super) key: u128,
+    pub(super) account: AccountNo,
+}
+
+/// What a trade adds to executed figures that the adapter left out.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Executed {
+    pub(super) quantity: Dec,
+    pub(super) value: Dec,
+    /// Whether the engine's fund sums hold the executed funds to be filled in.
+    pub(super) derive: bool,
+}
+
+/// An order as it will be, until the draft is known to hold.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OrderDraft {
+    pub(super) before: Before,
+    pub(super) instrument: InstrumentNo,
+    pub(super) currency: CurrencyNo,
+    pub(super) cash: u32,
+    pub(super) holding: u32,
+    pub(super) executed_quantity: Dec,
+    pub(super) executed_value: Dec,
+    reserved_cash: Dec,
+    reserved_stock: Dec,
+    completed: bool,
+    removed: bool,
+    created: crate::proto::TimestampWithTimeZone,
+    has_executed_funds: bool,
+    /// The completed OrderState, in the outcome's bytes.
+    state: Span,
+}
+
+impl Engine {
+    pub(super) fn update_order(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<(), Reject> {
+        check_order(input, out)?;
+        let before = self.find_order(input, out);
+        let draft = self.draft_order(input, before, Executed::default(), out)?;
+        self.write_order(&draft, input, out);
+        Ok(())
+    }
+
+    /// The order that an action is about, and where it comes from if it moves.
+    pub(super) fn find_order(&mut self, input: &Input<'_>, out: &mut Outcome) -> Before {
+        let (bytes, action) = (input.bytes, &input.request.action);
+        let account = self.account(&action.order.account, bytes, out);
+        let id = action.order.order_id.of(bytes);
+        let key = order_key(self.state.names.account(account).hash, id);
+        let here = self.state.order_numbers.get(key);
+        let previous = &action.update.previous_account;
+        let there = if previous.account_id.is_empty() {
+            None
+        } else {
+            let from = self.account(previous, bytes, out);
+            let moves = from != account;
+            let from_key = order_key(self.state.names.account(from).hash, id);
+            if moves { self.state.order_numbers.get(from_key) } else { None }
+        };
+        Before { order: there.or(here), here, there, key, account }
+    }
+
+    fn account(&mut self, account: &Account, bytes: &[u8], out: &mut Outcome) -> AccountNo {
+        let (owner, id) = (account.owner_id.text(bytes), account.account_id.text(bytes));
+        AccountNo(self.state.number(NameKind::Account, owner, id, out))
+    }
+
+    /// Computes the new order and drafts its reservations in place of the old ones.
+    pub(super) fn draft_order(
+        &mut self,
+        input: &Input<'_>,
+        before: Before,
+        executed: Executed,
+        out: &mut Outcome,
+    ) -> Result<OrderDraft, Reject> {
+        let (bytes, order) = (input.bytes, &input.request.action.order);
+        let row = before.order.map(|number| *self.state.orders.get(number));
+        let currency = match row {
+            _ if !order.currency.is_empty() => self.state.currency(order.currency.text(bytes), out),
+            Some(row) => row.currency,
+            None => CurrencyNo::default(),
+        };
+        let instrument = self.instrument(order, row.as_ref(), bytes, out);
+        let (cash, holding) = self.positions(before.account, currency, instrument, row.as_ref());
+        let executed_quantity = order.executed_quantity.unwrap_or(executed.quantity);
+        let executed_value = order.executed_value.unwrap_or(executed.value);
+        let created = order.created.or(row.map(|row| row.created)).unwrap_or_else(|| executed_at(&input.stamp));
+        let filled = order.executed_additional_funds.count > 0;
+        let mut draft = OrderDraft {
+            before,
+            instrument,
+            currency,
+            cash,
+            holding,
+            executed_quantity,
+            executed_value,
+            reserved_cash: Dec::ZERO,
+            reserved_stock: Dec::ZERO,
+            completed: order.is_completed,
+            removed: order.remove_after.is_some_and(|at| at.seconds == 0 && at.nanoseconds == 0),
+            created,
+            has_executed_funds: filled || (executed.derive && !self.funds.is_empty()),
+            state: Span::default(),
+        };
+        if !draft.completed && !draft.removed {
+            let fees = self.outstanding_fees(order, bytes, executed.derive && !filled)?;
+            (draft.reserved_cash, draft.reserved_stock) = reservation(order, bytes, executed_quantity, fees)?;
+        }
+        for number in [before.there, before.here].into_iter().flatten() {
+            let old = self.state.orders.get(number);
+            let (cash, stock) = (old.reserved_cash.negated(), old.reserved_stock.negated());
+            self.draft.reserve(&self.state, (old.cash, old.holding), cash, stock)?;
+        }
+        self.draft.reserve(&self.state, (cash, holding), draft.reserved_cash, draft.reserved_stock)?;
+        draft.state = self.complete(input, &draft, executed, out);
+        Ok(draft)
+    }
+
+    #[inline]
+    fn instrument(
+        &mut self,
+        order: &OrderState,
+        before: Option<&OrderRow>,
+        bytes: &[u8],
+        out: &mut Outcome,
+    ) -> InstrumentNo {
+        let (exchange, code) = (order.exchange.text(bytes), order.code.text(bytes));
+        if let Some(row) = before {
+            let known = self.state.names.instrument(row.instrument);
+            if *known.exchange == *exchange && *known.code == *code {
+                return row.instrument;
+            }
+        }
+        InstrumentNo(self.state.number(NameKind::Instrument, exchange, code, out))
+    }
+
+    /// Numbers of the positions that an order reserves from: those it had, while account and keys are the same.
+    #[inline]
+    fn positions(
+        &mut self,
+        account: AccountNo,
+        currency: CurrencyNo,
+        instrument: InstrumentNo,
+        before: Option<&OrderRow>,
+    ) -> (u32, u32) {
+        match before {
+            Some(row) if row.account == account && row.currency == currency && row.instrument == instrument => {
+                (row.cash, row.holding)
+            }
+            _ => (self.state.cash_number(account, currency), self.state.holding_number(account, instrument)),
+        }
+    }
+
+    /// What of the estimated funds is still to be paid: never less than nothing, fund by fund.
+    fn outstanding_fees(&self, order: &OrderState, bytes: &[u8], derived: bool) -> Result<Dec, OutOfRange> {
+        order.additional_funds(bytes).try_fold(Dec::ZERO, |sum, (name, estimated)| {
+            let paid = if derived {
+                self.funds.get(name)
+            } else {
+                // The last of equal keys would count; the decoder lets none pass.
+                order.executed_additional_funds(bytes).find(|(other, _)| *other == name).map(|(_, paid)| paid)
+            };
+            sum.plus(estimated.minus(paid.unwrap_or_default())?.max_zero())
+        })
+    }
+
+    /// The OrderState as received, with what the hub fills in behind it.
+    fn complete(&mut self, input: &Input<'_>, draft: &OrderDraft, executed: Executed, out: &mut Outcome) -> Span {
+        use field::order_state as f;
+        let (bytes, order) = (input.bytes, &input.request.action.order);
+        let w = &mut self.scratch;
+        w.clear();
+        if executed.derive {
+            if order.executed_additional_funds.count == 0 {
+                self.funds.write(f::EXECUTED_ADDITIONAL_FUNDS, w);
+            }
+            if order.executed_quantity.is_none() {
+                w.figure(f::EXECUTED_QUANTITY, draft.executed_quantity);
+            }
+            if order.executed_value.is_none() {
+                w.figure(f::EXECUTED_VALUE, draft.executed_value);
+            }
+        }
+        if order.timestamp.is_none() {
+            w.time(f::TIMESTAMP, executed_at(&input.stamp));
+        }
+        if order.created.is_none() {
+            w.time(f::CREATED, draft.created);
+        }
+        if order.currency.is_empty() {
+            w.text(f::CURRENCY, self.state.names.currency(draft.currency).as_bytes());
+        }
+        out.keep_joined(order.span.of(bytes), w.bytes())
+    }
+
+    /// Writes the order and makes its events. Nothing can fail from here on.
+    pub(super) fn write_order(&mut self, draft: &OrderDraft, input: &Input<'_>, out: &mut Outcome) {
+        let before = draft.before;
+        let lineage = before.order.map_or(before.key, |number| self.state.orders.get(number).lineage);
+        if let Some(there) = before.there {
+            let old = *self.state.orders.get(there);
+            let state = out.keep(self.state.bytes.get(old.state));
+            out.orders.push(OrderEvent {
+                number: there,
+                key: old.key,
+                account: old.account,
+                instrument: old.instrument,
+                removed: true,
+                completed: old.completed,
+                state,
+            });
+            self.drop_order(there);
+        }
+        let (account, instrument, state) = (before.account, draft.instrument, draft.state);
+        out.action = Some(ActionEvent { account, instrument, state });
+        let (number, changed) = match before.here {
+            Some(number) => (number, self.replace_order(number, draft, lineage, input, out)),
+            None => (self.insert_order(draft, lineage, out.bytes_of(draft.state)), true),
+        };
+        if changed || draft.removed {
+            out.orders.push(OrderEvent {
+                number,
+                key: before.key,
+                account: before.account,
+                instrument: draft.instrument,
+                removed: draft.removed,
+                completed: draft.completed,
+                state: draft.state,
+            });
+        }
+        if draft.removed {
+            self.drop_order(number);
+        }
+    }
+
+    /// Puts the new state in place of the old one; whether it says anything else.
+    fn replace_order(
+        &mut self,
+        number: u32,
+        draft: &OrderDraft,
+        lineage: u128,
+        input: &Input<'_>,
+        out: &Outcome,
+    ) -> bool {
+        let (old, new_bytes) = (*self.state.orders.get(number), out.bytes_of(draft.state));
+        let same = same_order(self.state.bytes.get(old.state), new_bytes, input.request);
+        let row = draft.row(lineage, self.state.bytes.replace(old.state, new_bytes));
+        let hash = self.state.hash_of_order(&row);
+        self.state.rehash(old.hash, hash);
+        *self.state.orders.get_mut(number) = OrderRow { hash, ..row };
+        !same
+    }
+
+    fn insert_order(&mut self, draft: &OrderDraft, lineage: u128, bytes: &[u8]) -> u32 {
+        let state = &mut self.state;
+        let row = draft.row(lineage, state.bytes.insert(bytes));
+        let hash = state.hash_of_order(&row);
+        state.rehash(0, hash);
+        let number = state.orders.insert(OrderRow { hash, ..row });
+        state.order_numbers.insert(row.key, number);
+        number
+    }
+
+    fn drop_order(&mut self, number: u32) {
+        let row = self.state.orders.remove(number);
+        self.state.order_numbers.remove(row.key);
+        self.state.bytes.remove(row.state);
+        self.state.rehash(row.hash, 0);
+    }
+}
+
+impl OrderDraft {
+    fn row(&self, lineage: u128, state: Handle) -> OrderRow {
+        OrderRow {
+            key: self.before.key,
+            lineage,
+            account: self.before.account,
+            instrument: self.instrument,
+            currency: self.currency,
+            cash: self.cash,
+            holding: self.holding,
+            completed: self.completed,
+            has_executed_funds: self.has_executed_funds,
+            executed_quantity: self.executed_quantity,
+            executed_value: self.executed_value,
+            reserved_cash: self.reserved_cash,
+            reserved_stock: self.reserved_stock,
+            created: self.created,
+            state,
+            hash: 0,
+        }
+    }
+}
+
+/// Keys and signs; all problems at once.
+pub(super) fn check_order(input: &Input<'_>, out: &mut Outcome) -> Result<(), Reject> {
+    let order = &input.request.action.order;
+    let negative = |figure: Option<Dec>| figure.is_some_and(Dec::is_negative);
+    if order.account.account_id.is_empty() {
+        out.rejects.push(Reject::Account);
+    }
+    if order.order_id.is_empty() {
+        out.rejects.push(Reject::Order);
+    }
+    if negative(order.quantity) {
+        out.rejects.push(Reject::TotalQuantity);
+    }
+    out.rejects.last().map_or(Ok(()), |reject| Err(*reject))
+}
+
+/// What an open order holds back: cash for a buy, stock for a sale; neither is negative.
+fn reservation(order: &OrderState, bytes: &[u8], executed: Dec, fees: Dec) -> Result<(Dec, Dec), OutOfRange> {
+    let remaining = order.quantity.unwrap_or_default().minus(executed)?.max_zero();
+    match trade_sign(order.side) {
+        Some(Sign::Buy) => {
+            let price = match order.price {
+                Some(price) => price,
+                None => reserve_price(order, bytes),
+            };
+            Ok((remaining.times(price)?.plus(fees)?.max_zero(), Dec::ZERO))
+        }
+        Some(Sign::Sell) => Ok((Dec::ZERO, remaining)),
+        None => Ok((Dec::ZERO, Dec::ZERO)),
+    }
+}
+
+/// The price that a market order is reserved at, where somebody gave one.
+fn reserve_price(order: &OrderState, bytes: &[u8]) -> Dec {
+    order.values(bytes).find(|(name, _)| *name == b"ReservePrice").map_or(Dec::ZERO, |(_, price)| price)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sign {
+    Buy,
+    Sell,
+}
+
+/// Which way stock goes. None: a side that no trade can have.
+#[inline]
+pub(super) fn trade_sign(side: i32) -> Option<Sign> {
+    match Side::try_from(side) {
+        Ok(Side::Buy | Side::AsDefined) => Some(Sign::Buy),
+        Ok(Side::Sell | Side::Shortsell | Side::ShortsellExempt | Side::Opposite) => Some(Sign::Sell),
+        Ok(Side::Unknown) | Err(_) => None,
+    }
+}
+
+/// Whether two OrderStates say the same. Bytes that differ nearly always do by a figure; only a state that came with
+/// its own Created and Timestamp (a re-sent one) is worth decoding to find fields merely in another order.
+fn same_order(old: &[u8], new: &[u8], request: &FeedRequest) -> bool {
+    if old == new {
+        return true;
+    }
+    let resent = request.action.order.created.is_some() && request.action.order.timestamp.is_some();
+    resent && {
+        use prost::Message;
+        let decode = |bytes: &[u8]| crate::proto::OrderState::decode(bytes).ok();
+        decode(old) == decode(new)
+    }
+}
+
+/// The executed figures of the order before, which a trade without its own adds to.
+pub(super) fn executed_before(state: &State, before: &Before) -> (Dec, Dec) {
+    before.order.map_or((Dec::ZERO, Dec::ZERO), |number| {
+        let row = state.orders.get(number);
+        (row.executed_quantity, row.executed_value)
+    })
+}
+
+impl Engine {
+    /// Fills the fund sums with the executed funds of the order before, from its stored state.
+    pub(super) fn load_executed_funds(&mut self, before: &Before) -> Result<(), OutOfRange> {
+        self.funds.clear();
+        let Some(number) = before.order else { return Ok(()) };
+        let row = self.state.orders.get(number);
+        if !row.has_executed_funds {
+            return Ok(());
+        }
+        let bytes = self.state.bytes.get(row.state);
+        let order = OrderState::decode(bytes).expect("invariant: a stored OrderState was decoded before");
+        self.funds.add_all(order.executed_additional_funds(bytes))
+    }
+
+    /// Sum of the executed funds of the order before.
+    pub(super) fn executed_funds_before(&mut self, before: &Before) -> Result<Dec, OutOfRange> {
+        let Some(number) = before.order else { return Ok(Dec::ZERO) };
+        let row = self.state.orders.get(number);
+        if !row.has_executed_funds {
+            return Ok(Dec::ZERO);
+        }
+        let bytes = self.state.bytes.get(row.state);
+        let order = OrderState::decode(bytes).expect("invariant: a stored OrderState was decoded before");
+        funds::total(order.executed_additional_funds(bytes))
+    }
+}

@@ -1,0 +1,177 @@
+//! `State`: everything the engine remembers. A fold of the record and nothing else.
+
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::byte_store::ByteStore;
+use super::index::Index;
+use super::rows::{
+    CashFigures, CashRow, HoldingRow, OrderRow, TradeRow, bytes_hash, cash_hash, holding_hash, order_hash, trade_hash,
+};
+use super::slab::Slab;
+use crate::dec::Dec;
+use crate::names::{AccountNo, CurrencyNo, FeedNo, InstrumentNo, NameKind, Names, name_hash};
+use crate::outcome::{NewName, Outcome};
+use crate::proto::FeedDetails;
+
+/// A feed, or `oms`.
+#[derive(Debug, Clone, Default)]
+pub struct FeedRow {
+    /// The last position recorded for it.
+    pub position: i64,
+    /// None until the feed has been opened or has said its status.
+    pub details: Option<FeedDetails>,
+    /// The latest FeedConfiguration, encoded; empty if none was sent.
+    pub configuration: Vec<u8>,
+    pub(super) hash: u128,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct State {
+    pub(super) names: Names,
+    pub(super) name_numbers: Index,
+    pub(super) cash: Slab<CashRow>,
+    pub(super) cash_numbers: Index,
+    pub(super) holdings: Slab<HoldingRow>,
+    pub(super) holding_numbers: Index,
+    pub(super) orders: Slab<OrderRow>,
+    pub(super) order_numbers: Index,
+    pub(super) trades: Slab<TradeRow>,
+    pub(super) trade_numbers: Index,
+    pub(super) bytes: ByteStore,
+    /// By feed number; `oms` is 0.
+    pub(super) feeds: Vec<FeedRow>,
+    /// Sum of the hashes of all records: kept up to date, never computed over.
+    pub(super) hash: u128,
+}
+
+impl State {
+    pub(super) fn new(orders_expected: usize) -> State {
+        State {
+            names: Names::default(),
+            name_numbers: Index::with_capacity(0),
+            cash: Slab::new(),
+            cash_numbers: Index::with_capacity(0),
+            holdings: Slab::new(),
+            holding_numbers: Index::with_capacity(0),
+            orders: Slab::new(),
+            order_numbers: Index::with_capacity(orders_expected),
+            trades: Slab::new(),
+            trade_numbers: Index::with_capacity(orders_expected),
+            bytes: ByteStore::new(),
+            feeds: vec![FeedRow::default()],
+            hash: 0,
+        }
+    }
+
+    #[inline]
+    pub(super) fn rehash(&mut self, old: u128, new: u128) {
+        self.hash = self.hash.wrapping_sub(old).wrapping_add(new);
+    }
+
+    /// The number of a name, a new one if it was never seen; the outcome tells those who follow.
+    #[inline]
+    pub(super) fn number(&mut self, kind: NameKind, first: &str, second: &str, out: &mut Outcome) -> u32 {
+        let key = name_hash(kind, first, second);
+        match self.name_numbers.get(key) {
+            Some(number) => number,
+            None => self.new_number(kind, first, second, key, out),
+        }
+    }
+
+    #[cold]
+    fn new_number(&mut self, kind: NameKind, first: &str, second: &str, key: u128, out: &mut Outcome) -> u32 {
+        let number = match kind {
+            NameKind::Account => self.names.accounts.len(),
+            NameKind::Instrument => self.names.instruments.len(),
+            NameKind::Currency => self.names.currencies.len(),
+            NameKind::Feed => self.names.feeds.len(),
+        } as u32;
+        self.names.learn(kind, number, first, second);
+        self.name_numbers.insert(key, number);
+        if kind == NameKind::Feed {
+            self.feeds.push(FeedRow::default());
+        }
+        let (first, second) = (out.keep(first.as_bytes()), out.keep(second.as_bytes()));
+        out.names.push(NewName { kind, number, first, second });
+        number
+    }
+
+    #[inline]
+    pub(super) fn currency(&mut self, code: &str, out: &mut Outcome) -> CurrencyNo {
+        // The empty currency has number 0 from the start.
+        if code.is_empty() { CurrencyNo(0) } else { CurrencyNo(self.number(NameKind::Currency, code, "", out)) }
+    }
+
+    pub(super) fn feed_number(&self, name: &str) -> Option<FeedNo> {
+        if name == crate::names::OMS {
+            return Some(FeedNo::OMS);
+        }
+        self.name_numbers.get(name_hash(NameKind::Feed, name, "")).map(FeedNo)
+    }
+
+    /// The cash position of an account in a currency, made (at zero, and so unseen) if there was none.
+    #[inline]
+    pub(super) fn cash_number(&mut self, account: AccountNo, currency: CurrencyNo) -> u32 {
+        let key = position_key(account.0, currency.0);
+        if let Some(number) = self.cash_numbers.get(key) {
+            return number;
+        }
+        let row = CashRow { account, currency, figures: CashFigures::default(), pools: Vec::new(), hash: 0 };
+        let number = self.cash.insert(row);
+        self.cash_numbers.insert(key, number);
+        number
+    }
+
+    /// The asset position of an account, made (at zero, and so unseen) if there was none.
+    #[inline]
+    pub(super) fn holding_number(&mut self, account: AccountNo, instrument: InstrumentNo) -> u32 {
+        let key = position_key(account.0, instrument.0);
+        if let Some(number) = self.holding_numbers.get(key) {
+            return number;
+        }
+        let row = HoldingRow {
+            account,
+            instrument,
+            quantity: Dec::ZERO,
+            unfilled_sells: Dec::ZERO,
+            cost: None,
+            currency: CurrencyNo::default(),
+            hash: 0,
+        };
+        let number = self.holdings.insert(row);
+        self.holding_numbers.insert(key, number);
+        number
+    }
+
+    pub(super) fn hash_of_cash(&self, row: &CashRow) -> u128 {
+        cash_hash(self.names.account(row.account).hash, self.names.currency(row.currency), &row.figures, &row.pools)
+    }
+
+    pub(super) fn hash_of_holding(&self, row: &HoldingRow) -> u128 {
+        let (account, instrument) = (self.names.account(row.account), self.names.instrument(row.instrument));
+        holding_hash(account.hash, instrument.hash, self.names.currency(row.currency), row)
+    }
+
+    pub(super) fn hash_of_order(&self, row: &OrderRow) -> u128 {
+        order_hash(row.key, row.lineage, self.bytes.get(row.state))
+    }
+
+    pub(super) fn hash_of_trade(&self, row: &TradeRow) -> u128 {
+        let (cash, holding) = (self.cash.get(row.cash), self.holdings.get(row.holding));
+        let (account, instrument) = (self.names.account(cash.account), self.names.instrument(holding.instrument));
+        trade_hash(row, account.hash, instrument.hash, self.names.currency(cash.currency))
+    }
+
+    pub(super) fn hash_of_feed(&self, feed: FeedNo) -> u128 {
+        let row = &self.feeds[feed.index()];
+        let name = name_hash(NameKind::Feed, self.names.feed(feed), "");
+        let details = row.details.as_ref().map(prost::Message::encode_to_vec).unwrap_or_default();
+        let digest = xxh3_128(&details) ^ xxh3_128(&row.configuration).rotate_left(1);
+        bytes_hash(b'F', name, &digest.to_le_bytes())
+    }
+}
+
+#[inline]
+pub(super) fn position_key(account: u32, other: u32) -> u128 {
+    xxh3_128(&(u64::from(account) << 32 | u64::from(other)).to_le_bytes())
+}

@@ -1,0 +1,11 @@
+pub mod dec;
+pub mod json;
+pub mod proto;
+pub mod timestamp;
+pub mod engine;
+pub mod names;
+pub mod outcome;
+pub mod wire;
+pub mod encode;
+pub mod views;
+pub mod ring;

@@ -1,0 +1,233 @@
+//! `Outcome`: what one update did, as small typed events. The engine writes it; publisher, views and history read it.
+//!
+//! Events carry numbers, figures and spans into the outcome's own bytes; encoding them is the reader's business
+//! (`encode`), so that a view nobody reads costs nothing. One outcome holds at most one event per record, with the
+//! state after the whole update.
+
+use crate::dec::Dec;
+use crate::names::{AccountNo, CurrencyNo, FeedNo, InstrumentNo, NameKind};
+use crate::wire::Span;
+
+/// Where an update stands in the record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stamp {
+    /// Its place in the journal, over all feeds. Not public: see `position`.
+    pub sequence: u64,
+    /// Nanoseconds since 1970 UTC; strictly increasing over all updates.
+    pub time_ns: u64,
+    /// The public sequence it counts in.
+    pub feed: FeedNo,
+    /// Its public position there; the engine gives it for `oms`, 0 if it took none.
+    pub position: i64,
+}
+
+/// A business refusal: a result like any other, recorded and replayed. The edge turns it into its code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Reject {
+    /// There is no body.
+    Details = 1,
+    Data = 2,
+    OperationUnknown = 3,
+    NumberOutOfRange = 4,
+    Account = 10,
+    Order = 11,
+    Exchange = 12,
+    Symbol = 13,
+    Currency = 14,
+    Side = 15,
+    TotalQuantity = 16,
+    Settlement = 17,
+}
+
+impl Reject {
+    /// The error code of the API.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Reject::Details => "Details",
+            Reject::Data => "Data",
+            Reject::OperationUnknown => "Operation.Unknown",
+            Reject::NumberOutOfRange => "NumberOutOfRange",
+            Reject::Account => "Account",
+            Reject::Order => "Order",
+            Reject::Exchange => "Exchange",
+            Reject::Symbol => "Symbol",
+            Reject::Currency => "Currency",
+            Reject::Side => "Side",
+            Reject::TotalQuantity => "TotalQuantity",
+            Reject::Settlement => "Settlement",
+        }
+    }
+}
+
+/// A name first seen with this update; comes before any event that uses its number.
+#[derive(Debug, Clone, Copy)]
+pub struct NewName {
+    pub kind: NameKind,
+    pub number: u32,
+    pub first: Span,
+    pub second: Span,
+}
+
+/// An order after the update; `removed`: shown one last time.
+#[derive(Debug, Clone, Copy)]
+pub struct OrderEvent {
+    pub number: u32,
+    pub key: u128,
+    pub account: AccountNo,
+    pub instrument: InstrumentNo,
+    pub removed: bool,
+    pub completed: bool,
+    /// The whole OrderState, in the outcome's bytes.
+    pub state: Span,
+}
+
+/// A cash position after the update.
+#[derive(Debug, Clone, Copy)]
+pub struct BalanceEvent {
+    pub number: u32,
+    pub account: AccountNo,
+    pub currency: CurrencyNo,
+    pub removed: bool,
+    pub balance: Dec,
+    pub unbooked: Dec,
+    pub unfilled_buys: Dec,
+    pub margin: Dec,
+    /// The pools, as encoded `Values` entries in the outcome's bytes.
+    pub values: Span,
+}
+
+/// An asset position after the update.
+#[derive(Debug, Clone, Copy)]
+pub struct HoldingEvent {
+    pub number: u32,
+    pub account: AccountNo,
+    pub instrument: InstrumentNo,
+    pub removed: bool,
+    pub quantity: Dec,
+    pub unfilled_sells: Dec,
+    pub average_price: Option<Dec>,
+    pub currency: CurrencyNo,
+}
+
+/// What kind of transaction an update was, with the figures that are not in its message.
+#[derive(Debug, Clone, Copy)]
+pub enum Booking {
+    /// A trade: value of the cash leg without funds, and of the stock leg.
+    Trade { cash: Dec, stock: Dec },
+    /// A trade corrected or cancelled: what that moved.
+    Adjustment { cash: Dec, stock: Dec, cancel: bool },
+    CashTransfer,
+    AssetTransfer,
+}
+
+/// A transaction, booked to an account that need not be the order's present one.
+#[derive(Debug, Clone, Copy)]
+pub struct TransactionEvent {
+    pub booking: Booking,
+    pub account: AccountNo,
+    /// None for cash alone.
+    pub instrument: Option<InstrumentNo>,
+    pub currency: CurrencyNo,
+    /// The TransactionID where it is not simply that of the message; in the outcome's bytes.
+    pub id: Span,
+}
+
+/// An order action, for the Updates view.
+#[derive(Debug, Clone, Copy)]
+pub struct ActionEvent {
+    pub account: AccountNo,
+    pub instrument: InstrumentNo,
+    /// The completed OrderState, in the outcome's bytes.
+    pub state: Span,
+}
+
+/// See the module. Buffers keep their room from one update to the next: nothing is allocated once warm.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    pub stamp: Stamp,
+    /// Empty: applied. All problems at once.
+    pub rejects: Vec<Reject>,
+    pub names: Vec<NewName>,
+    pub orders: Vec<OrderEvent>,
+    pub balances: Vec<BalanceEvent>,
+    pub holdings: Vec<HoldingEvent>,
+    pub transaction: Option<TransactionEvent>,
+    pub action: Option<ActionEvent>,
+    /// A feed whose status changed: its FeedDetails, in the bytes.
+    pub status: Option<(FeedNo, Span)>,
+    /// A FeedConfiguration to be given back on Resume, in the bytes.
+    pub configuration: Span,
+    pub bytes: Vec<u8>,
+}
+
+/// Room kept from one update to the next; what a rare large one took beyond it is given back.
+const BYTES_KEPT: usize = 16 * 1024;
+const EVENTS_KEPT: usize = 64;
+
+impl Outcome {
+    /// An outcome with room for every hot update, so that the pipeline starts warm.
+    pub fn with_room() -> Outcome {
+        Outcome {
+            rejects: Vec::with_capacity(4),
+            names: Vec::with_capacity(4),
+            orders: Vec::with_capacity(2),
+            balances: Vec::with_capacity(4),
+            holdings: Vec::with_capacity(4),
+            bytes: Vec::with_capacity(1024),
+            ..Outcome::default()
+        }
+    }
+
+    pub fn clear(&mut self) {
+        self.stamp = Stamp::default();
+        self.transaction = None;
+        self.action = None;
+        self.status = None;
+        self.configuration = Span::default();
+        self.rejects.clear();
+        self.names.clear();
+        clear_keeping(&mut self.orders, EVENTS_KEPT);
+        clear_keeping(&mut self.balances, EVENTS_KEPT);
+        clear_keeping(&mut self.holdings, EVENTS_KEPT);
+        clear_keeping(&mut self.bytes, BYTES_KEPT);
+    }
+
+    /// An update that made no public change: no position, no event.
+    pub fn is_silent(&self) -> bool {
+        self.stamp.position == 0
+    }
+
+    /// Adds bytes and says where they are.
+    #[inline]
+    pub fn keep(&mut self, bytes: &[u8]) -> Span {
+        // 0 says absent, so nothing starts there.
+        if self.bytes.is_empty() {
+            self.bytes.push(0);
+        }
+        let start = self.bytes.len() as u32;
+        self.bytes.extend_from_slice(bytes);
+        Span { start, len: bytes.len() as u32 }
+    }
+
+    /// Adds two runs of bytes as one.
+    #[inline]
+    pub fn keep_joined(&mut self, first: &[u8], second: &[u8]) -> Span {
+        let span = self.keep(first);
+        self.bytes.extend_from_slice(second);
+        Span { start: span.start, len: span.len + second.len() as u32 }
+    }
+
+    #[inline]
+    pub fn bytes_of(&self, span: Span) -> &[u8] {
+        span.of(&self.bytes)
+    }
+}
+
+#[inline]
+fn clear_keeping<T>(vec: &mut Vec<T>, kept: usize) {
+    vec.clear();
+    if vec.capacity() > kept {
+        vec.shrink_to(kept);
+    }
+}

@@ -1,0 +1,160 @@
+//! Every setting of a hub, in one place.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// When an update counts as recorded: from then on it may be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// On stable storage, many at a time (group commit).
+    Sync,
+    /// On stable storage, one by one: the slowest, for measuring what group commit is worth.
+    SyncEach,
+    /// In memory that survives the process: kill -9 loses nothing, power loss up to the last 10 ms or 1 MiB.
+    Async,
+}
+
+impl Durability {
+    /// The word for it in settings, health and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Durability::Sync => "sync",
+            Durability::SyncEach => "sync-each",
+            Durability::Async => "async",
+        }
+    }
+}
+
+/// What a pinned thread does when there is nothing to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// Gives its core to whoever else is ready: right where stages outnumber cores. Takes a whole core otherwise.
+    Yield,
+    /// Sleeps after a short while: an idle hub takes next to no processor, the first update after a pause waits up
+    /// to 100 us.
+    Park,
+}
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Folder of the journal and the snapshots; made if it is not there.
+    pub data: PathBuf,
+    /// Where to listen, REST and WebSocket alike. Port 0 picks a free one. Default 127.0.0.1:0.
+    pub listen: SocketAddr,
+    /// Callers from the loopback interface need no token while no identity source is registered. Default false.
+    pub dev: bool,
+    /// Default `sync`. Less durable is faster; see [`Durability`].
+    pub durability: Durability,
+    /// Default `yield`. `park` costs latency after a pause and saves the processor.
+    pub wait: Wait,
+    /// Slots in each ring; a power of two, 64 to 65,536. Larger absorbs bursts (256 costs a third when durable),
+    /// smaller stays in cache. Default 4,096.
+    pub ring_slots: usize,
+    /// Pins the two pipeline threads to cores of their own where there are two. Default true; unpinned they move
+    /// and lose their caches, pinned they fight whoever else is pinned there.
+    pub pin: bool,
+    /// Bytes of one journal segment; a multiple of 4,096. Larger: fewer roll-overs; smaller: less zeroed ahead.
+    /// Default 64 MiB.
+    pub segment_bytes: u64,
+    /// Bytes of the largest message a client may send. Default 1 MiB. Larger ones are answered with close code 1009.
+    pub message_bytes_max: usize,
+    /// Bytes that may wait for a subscriber. Default 8 MiB; one that falls further behind is closed with 4408.
+    pub outbound_bytes_max: usize,
+    /// Orders that fit before a table grows. Default 65,536; more costs 100 bytes each at the start.
+    pub orders_expected: usize,
+}
+
+/// A setting that cannot be.
+#[derive(Debug, Clone, Error, PartialEq, Eq)]
+pub enum ConfigError {
+    #[error("unknown setting '{0}'")]
+    Unknown(String),
+    #[error("setting {key} = '{value}': {expected}")]
+    Value { key: String, value: String, expected: &'static str },
+}
+
+impl Config {
+    pub fn new(data: impl Into<PathBuf>) -> Config {
+        Config {
+            data: data.into(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            dev: false,
+            durability: Durability::Sync,
+            wait: Wait::Yield,
+            ring_slots: 4096,
+            pin: true,
+            segment_bytes: 64 << 20,
+            message_bytes_max: 1 << 20,
+            outbound_bytes_max: 8 << 20,
+            orders_expected: 1 << 16,
+        }
+    }
+
+    /// Sets one setting from its text.
+    ///
+    /// # Errors
+    /// An unknown key, or a value that the setting does not take.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<(), ConfigError> {
+        let bad = |expected| ConfigError::Value { key: key.into(), value: value.into(), expected };
+        let number = || value.replace('_', "").parse::<usize>().map_err(|_| bad("a whole number"));
+        let flag = || value.parse::<bool>().map_err(|_| bad("true or false"));
+        match key {
+            "data" => self.data = value.into(),
+            "listen" => self.listen = value.parse().map_err(|_| bad("an address and port"))?,
+            "dev" => self.dev = flag()?,
+            "durability" => {
+                self.durability = match value {
+                    "sync" => Durability::Sync,
+                    "sync-each" => Durability::SyncEach,
+                    "async" => Durability::Async,
+                    _ => return Err(bad("sync, sync-each or async")),
+                }
+            }
+            "wait" => {
+                self.wait = match value {
+                    "yield" => Wait::Yield,
+                    "park" => Wait::Park,
+                    _ => return Err(bad("yield or park")),
+                }
+            }
+            "ring_slots" => self.ring_slots = number()?,
+            "pin" => self.pin = flag()?,
+            "segment_bytes" => self.segment_bytes = number()? as u64,
+            "message_bytes_max" => self.message_bytes_max = number()?,
+            "outbound_bytes_max" => self.outbound_bytes_max = number()?,
+            "orders_expected" => self.orders_expected = number()?,
+            _ => return Err(ConfigError::Unknown(key.into())),
+        }
+        self.validate()
+    }
+
+    /// # Errors
+    /// The first setting that is out of its range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let check = |holds: bool, key: &str, value: String, expected| {
+            if holds { Ok(()) } else { Err(ConfigError::Value { key: key.into(), value, expected }) }
+        };
+        let slots = self.ring_slots;
+        check(
+            slots.is_power_of_two() && (64..=65_536).contains(&slots),
+            "ring_slots",
+            slots.to_string(),
+            "a power of two from 64 to 65536",
+        )?;
+        let segment = self.segment_bytes;
+        check(
+            segment % 4096 == 0 && (64 << 10..=4 << 30).contains(&segment),
+            "segment_bytes",
+            segment.to_string(),
+            "a multiple of 4096 from 64 KiB to 4 GiB",
+        )?;
+        let message = self.message_bytes_max;
+        check((1 << 10..=16 << 20).contains(&message), "message_bytes_max", message.to_string(), "1 KiB to 16 MiB")?;
+        let outbound = self.outbound_bytes_max;
+        let least = "64 KiB or more";
+        check(outbound >= 64 << 10, "outbound_bytes_max", outbound.to_string(), least)
+    }
+}

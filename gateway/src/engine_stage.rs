@@ -1,0 +1,83 @@
+//! The engine stage: applies what is in the journal, one outcome for each task.
+//!
+//! Hot path: one pinned thread. The engine itself is `ordo_core::engine`; here it only meets the rings.
+
+use std::sync::Arc;
+
+use crossbeam_channel::Sender;
+use disruptor::Producer;
+use ordo_core::engine::{Engine, Input};
+use ordo_core::outcome::Outcome;
+use ordo_core::ring::{Behind, Filler, Stage};
+
+use crate::checkpoint::Checkpoint;
+use crate::progress::Progress;
+use crate::slot::{Reply, Slot};
+
+/// See the module.
+pub(crate) struct EngineStage {
+    ring: Behind<Slot>,
+    outcomes: Filler<Outcome>,
+    engine: Engine,
+    checkpoints: Sender<Checkpoint>,
+    progress: Arc<Progress>,
+    taken: u64,
+}
+
+impl EngineStage {
+    pub(crate) fn new(
+        ring: Behind<Slot>,
+        outcomes: Filler<Outcome>,
+        engine: Engine,
+        checkpoints: Sender<Checkpoint>,
+        progress: Arc<Progress>,
+    ) -> EngineStage {
+        EngineStage { ring, outcomes, engine, checkpoints, progress, taken: 0 }
+    }
+
+    pub(crate) fn into_engine(self) -> Engine {
+        self.engine
+    }
+}
+
+impl Stage for EngineStage {
+    fn name(&self) -> &'static str {
+        "engine"
+    }
+
+    fn poll(&mut self, budget: usize) -> usize {
+        let Ok(mut batch) = self.ring.take(budget as u64) else { return 0 };
+        let taken = (&mut batch).len();
+        for slot in &mut batch {
+            let before = self.engine.sequence();
+            let engine = &mut self.engine;
+            // Never full for longer than the publisher takes to let go of both rings: they have the same size.
+            while self.outcomes.try_publish(|outcome| apply(engine, slot, outcome)).is_err() {
+                std::hint::spin_loop();
+            }
+            if let Some(checkpoint) = Checkpoint::due(before, &self.engine) {
+                // A journal stage that has four of them waiting can do without the fifth.
+                let _ = self.checkpoints.try_send(checkpoint);
+            }
+        }
+        self.taken += taken as u64;
+        taken
+    }
+
+    fn is_finished(&self) -> bool {
+        self.progress.is_end(self.taken)
+    }
+}
+
+#[inline]
+fn apply(engine: &mut Engine, slot: &Slot, outcome: &mut Outcome) {
+    if slot.recorded {
+        let input = Input { stamp: slot.stamp(), bytes: &slot.bytes, request: &slot.request };
+        engine.apply(&input, outcome);
+    } else {
+        outcome.clear();
+    }
+    if slot.reply == Reply::FeedOpened {
+        outcome.configuration = outcome.keep(engine.configuration(slot.about));
+    }
+}

@@ -1,0 +1,90 @@
+//! How far each stage is: the counters by which stages, readers and the outside wait for each other.
+//!
+//! All count tasks of the ring since the start. Each has one writer. They only grow.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use thiserror::Error;
+
+/// Why a hub stopped by itself.
+#[derive(Debug, Clone, Error)]
+pub enum Fault {
+    /// A sync failed. What was not durable yet is unknown; a restart tells from the disk.
+    #[error("journal: {0}; what was in flight is unknown: start again to recover from the disk")]
+    Poisoned(String),
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl Fault {
+    /// Exit code of a process that ends for this reason.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Fault::Poisoned(_) => 74,
+            Fault::Failed(_) => 1,
+        }
+    }
+}
+
+/// A counter on a cache line of its own: its readers spin on it.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    #[inline]
+    pub(crate) fn load_acquire(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    #[inline]
+    pub(crate) fn store_release(&self, value: u64) {
+        self.0.store(value, Ordering::Release);
+    }
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    /// Tasks that are as durable as configured: the gate of publisher and views.
+    pub(crate) releasable: Counter,
+    /// Tasks that the publisher is done with: what anybody may have been told of.
+    pub(crate) told: Counter,
+    /// Tasks that the views have taken in.
+    pub(crate) viewed: Counter,
+    stopping: AtomicBool,
+    /// Tasks there will ever have been, once the receiver has filled its last slot.
+    end: OnceLock<u64>,
+    fault: OnceLock<Fault>,
+}
+
+impl Progress {
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// The receiver has filled its last slot.
+    pub(crate) fn end_at(&self, tasks: u64) {
+        let _ = self.end.set(tasks);
+    }
+
+    /// Whether a stage that has done `tasks` has done all there will ever be.
+    pub(crate) fn is_end(&self, tasks: u64) -> bool {
+        self.end.get() == Some(&tasks)
+    }
+
+    /// The first fault counts; all stages stop at their next look.
+    pub(crate) fn fail(&self, fault: Fault) {
+        tracing::error!(%fault, "hub stops");
+        let _ = self.fault.set(fault);
+    }
+
+    pub(crate) fn fault(&self) -> Option<&Fault> {
+        self.fault.get()
+    }
+}

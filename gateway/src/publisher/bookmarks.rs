@@ -1,0 +1,114 @@
+//! Bookmarks to adapters: up to which position their feed is recorded, so that they may forget it.
+//!
+//! Told as positions become durable: at most every 10 ms, and at once when nothing else is to be told.
+
+use std::time::{Duration, Instant};
+
+use ordo_core::engine::Engine;
+use ordo_core::names::FeedNo;
+
+use crate::slot::ConnNo;
+
+const EVERY: Duration = Duration::from_millis(10);
+
+#[derive(Debug, Clone)]
+struct Mark {
+    supplier: Option<ConnNo>,
+    recorded: i64,
+    told: i64,
+    told_at: Instant,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Bookmarks {
+    /// By feed number.
+    marks: Vec<Mark>,
+    /// Feeds whose supplier has not been told the last position.
+    due: Vec<FeedNo>,
+    now: Instant,
+}
+
+impl Bookmarks {
+    pub(super) fn of(engine: &Engine) -> Bookmarks {
+        let now = Instant::now();
+        let mark = |position| Mark { supplier: None, recorded: position, told: position, told_at: now };
+        let marks = engine.feeds().iter().map(|feed| mark(feed.position)).collect();
+        Bookmarks { marks, due: Vec::with_capacity(64), now }
+    }
+
+    /// The time of the last look at the clock.
+    pub(super) fn now(&self) -> Instant {
+        self.now
+    }
+
+    fn mark(&mut self, feed: FeedNo) -> &mut Mark {
+        while self.marks.len() <= feed.index() {
+            self.marks.push(Mark { supplier: None, recorded: 0, told: 0, told_at: self.now });
+        }
+        &mut self.marks[feed.index()]
+    }
+
+    pub(super) fn opened(&mut self, feed: FeedNo, conn: ConnNo, position: i64) {
+        let mark = self.mark(feed);
+        mark.supplier = Some(conn);
+        // Resume says it.
+        (mark.recorded, mark.told) = (position, position);
+    }
+
+    pub(super) fn closed(&mut self, feed: FeedNo, conn: ConnNo) {
+        let mark = self.mark(feed);
+        if mark.supplier == Some(conn) {
+            mark.supplier = None;
+        }
+    }
+
+    pub(super) fn gone(&mut self, conn: ConnNo) {
+        for mark in &mut self.marks {
+            if mark.supplier == Some(conn) {
+                mark.supplier = None;
+            }
+        }
+    }
+
+    #[inline]
+    pub(super) fn recorded(&mut self, feed: FeedNo, position: i64) {
+        let mark = self.mark(feed);
+        let was_due = mark.recorded != mark.told;
+        mark.recorded = position;
+        if !was_due && mark.supplier.is_some() {
+            self.due.push(feed);
+        }
+    }
+
+    /// The adapter asked, and has its answer.
+    pub(super) fn told(&mut self, feed: FeedNo) {
+        let mark = self.mark(feed);
+        mark.told = mark.recorded;
+    }
+
+    /// Looks at the clock; the time, if a Bookmark may be due.
+    #[inline]
+    pub(super) fn is_due(&mut self, is_idle: bool) -> Option<Instant> {
+        self.now = Instant::now();
+        let is_due = |feed: &FeedNo| self.now.duration_since(self.marks[feed.index()].told_at) >= EVERY;
+        (!self.due.is_empty() && (is_idle || self.due.iter().any(is_due))).then_some(self.now)
+    }
+
+    /// The next Bookmark to be told.
+    pub(super) fn next(&mut self, now: Instant, is_idle: bool) -> Option<(ConnNo, FeedNo, i64)> {
+        let at = self.due.iter().position(|feed| {
+            let mark = &self.marks[feed.index()];
+            is_idle || now.duration_since(mark.told_at) >= EVERY || mark.supplier.is_none()
+        })?;
+        let feed = self.due.swap_remove(at);
+        let mark = &mut self.marks[feed.index()];
+        let is_news = mark.told != mark.recorded;
+        mark.told = mark.recorded;
+        mark.told_at = now;
+        match mark.supplier {
+            Some(conn) if is_news => Some((conn, feed, mark.recorded)),
+            _ => self.next(now, is_idle),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! A subscription: what it gets, what stands at the head of each of its messages, and its snapshot in progress.
+
+use crossbeam_channel::{Receiver, TryRecvError};
+use ordo_core::proto::{EventMessageType, SubscriptionDetails, SubscriptionType};
+use ordo_core::wire::{ReverseWriter, field};
+use prost::Message;
+
+use super::frames::{self, Form};
+use crate::filter::Filter;
+use crate::snapshots::Chunk;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Subscription {
+    pub(super) details: SubscriptionDetails,
+    pub(super) view: SubscriptionType,
+    pub(super) filter: Filter,
+    /// Type and Subscription of its Update messages, encoded once.
+    update_head: Vec<u8>,
+    hold: Option<Hold>,
+    /// Tasks before the last message it got: how far it knows.
+    pub(super) told: u64,
+}
+
+/// Live events wait here while the snapshot before them is on its way.
+#[derive(Debug)]
+struct Hold {
+    /// The task it was accepted with: its snapshot is of exactly that point.
+    task: u64,
+    snapshot: Option<Receiver<Chunk>>,
+    events: Vec<u8>,
+}
+
+impl Subscription {
+    pub(super) fn new(details: SubscriptionDetails, filter: Filter, task: u64) -> Subscription {
+        let view = SubscriptionType::try_from(details.r#type).unwrap_or(SubscriptionType::Unknown);
+        let update_head = message_head(EventMessageType::Update, &details);
+        let hold = Some(Hold { task, snapshot: None, events: Vec::new() });
+        Subscription { details, view, filter, update_head, hold, told: task }
+    }
+
+    #[inline]
+    pub(super) fn is_held(&self) -> bool {
+        self.hold.is_some()
+    }
+
+    pub(super) fn held_bytes(&self) -> usize {
+        self.hold.as_ref().map_or(0, |hold| hold.events.len())
+    }
+
+    /// The task that the missing snapshot belongs to.
+    pub(super) fn awaits(&self, task: u64) -> bool {
+        self.hold.as_ref().is_some_and(|hold| hold.task == task && hold.snapshot.is_none())
+    }
+
+    pub(super) fn snapshot_comes(&mut self, chunks: Receiver<Chunk>) {
+        if let Some(hold) = &mut self.hold {
+            hold.snapshot = Some(chunks);
+        }
+    }
+
+    /// A live Update message: parts are what follows the head.
+    #[inline]
+    pub(super) fn put_update(&mut self, queue: &mut Vec<u8>, form: Form, parts: [&[u8]; 2]) {
+        let to = match &mut self.hold {
+            None => queue,
+            Some(hold) => &mut hold.events,
+        };
+        frames::put_message(to, form, &[&self.update_head, parts[0], parts[1]]);
+    }
+
+    /// Moves on with the snapshot: frames that are ready go to the queue, and behind the last one the live events.
+    /// Whether anything moved.
+    pub(super) fn advance_snapshot(&mut self, queue: &mut Vec<u8>) -> bool {
+        let Some(chunks) = self.hold.as_ref().and_then(|hold| hold.snapshot.as_ref()) else { return false };
+        match chunks.try_recv() {
+            Ok(chunk) => {
+                queue.extend_from_slice(&chunk.frames);
+                if chunk.is_last
+                    && let Some(hold) = self.hold.take()
+                {
+                    queue.extend_from_slice(&hold.events);
+                }
+                true
+            }
+            Err(TryRecvError::Empty) => false,
+            // The encoder has ended without its last chunk: only when the hub stops.
+            Err(TryRecvError::Disconnected) => false,
+        }
+    }
+}
+
+/// `EventMessage.Type` and `.Subscription`.
+pub(crate) fn message_head(kind: EventMessageType, details: &SubscriptionDetails) -> Vec<u8> {
+    use field::event_message as f;
+    let mut w = ReverseWriter::default();
+    w.delimited(f::SUBSCRIPTION, &details.encode_to_vec());
+    w.int(f::TYPE, kind as i64);
+    w.bytes().to_vec()
+}

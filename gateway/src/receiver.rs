@@ -1,0 +1,623 @@
+//! The receiver stage: from sockets to the ring.
+//!
+//! Hot path: one pinned thread, the only producer of the ring in. It reads frames, decodes each once into the slot,
+//! refuses what is malformed or not allowed, and keeps the admission state (feed positions, duplicates). For a binary
+//! feed update it makes no allocation and no system call but the read. JSON becomes binary here: behind the receiver
+//! there is one form.
+//!
+//! Every message becomes a slot, refused or not: the ring's order is the order of the answers. Ring full: sockets are
+//! not read, and TCP holds the senders back.
+
+mod feeds;
+mod session;
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver as Channel, Sender};
+use mio::{Events, Interest, Poll, Token};
+use ordo_core::engine::Engine;
+use ordo_core::json;
+use ordo_core::names::FeedNo;
+use ordo_core::proto::{
+    ConnectionStatus, FeedDetails, FeedRequest as FeedRequestMessage, FeedRequestType, RequestMessageType,
+    SubscriptionDetails, SubscriptionType,
+};
+use ordo_core::ring::{Filler, Stage};
+use ordo_core::wire::{DecodeError, RequestMessage, Span};
+use prost::Message;
+
+use self::feeds::{Admission, Feeds, Opening};
+use self::session::{Heard, Session, Silence};
+use crate::intake::NewConnection;
+use crate::progress::{Fault, Progress};
+use crate::publisher::Writing;
+use crate::slot::{ConnNo, Reply, Slot};
+
+/// One message makes at most this many slots (a close that hands several feeds over takes them one by one).
+const SLOTS_AHEAD: u64 = 8;
+/// Messages of one connection before the next one's turn.
+const TURN: usize = 64;
+/// Under load sockets are looked at every so many polls, and whenever nothing is left to read.
+const POLLS_BETWEEN_LOOKS: u32 = 16;
+const TIMERS_EVERY: Duration = Duration::from_millis(500);
+const CLOSE_GOING_AWAY: u16 = 1001;
+
+/// See the module.
+pub(crate) struct Receiver {
+    ring: Filler<Slot>,
+    ring_slots: u64,
+    filled: u64,
+    progress: Arc<Progress>,
+    poll: Poll,
+    events: Events,
+    polls_since_look: u32,
+    intake: Channel<NewConnection>,
+    writers: Sender<Writing>,
+    /// By connection number; a gone one leaves a gap, its number is never given again.
+    sessions: VecDeque<Option<Session>>,
+    first_session: u32,
+    ready: VecDeque<ConnNo>,
+    feeds: Feeds,
+    /// Hub-made updates and control frames that wait for a free slot, in order.
+    owed: VecDeque<Owed>,
+    transcoded: Vec<u8>,
+    timers_at: Instant,
+    message_bytes_max: usize,
+    is_closing: bool,
+}
+
+/// A slot that no message of a client fills.
+#[derive(Debug)]
+enum Owed {
+    /// A feed's status, recorded; what the connection is told with it.
+    Status { feed: FeedNo, status: ConnectionStatus, conn: ConnNo, reply: Reply },
+    Frame { conn: ConnNo, bytes: Vec<u8> },
+    Plain { conn: ConnNo, reply: Reply },
+}
+
+impl Receiver {
+    pub(crate) fn new(
+        ring: Filler<Slot>,
+        ring_slots: usize,
+        progress: Arc<Progress>,
+        (intake, writers): (Channel<NewConnection>, Sender<Writing>),
+        engine: &Engine,
+        message_bytes_max: usize,
+    ) -> io::Result<Receiver> {
+        Ok(Receiver {
+            ring,
+            ring_slots: ring_slots as u64,
+            filled: 0,
+            progress,
+            poll: Poll::new()?,
+            events: Events::with_capacity(256),
+            polls_since_look: 0,
+            intake,
+            writers,
+            sessions: VecDeque::new(),
+            first_session: 0,
+            ready: VecDeque::with_capacity(256),
+            feeds: Feeds::of(engine),
+            owed: VecDeque::with_capacity(64),
+            transcoded: Vec::with_capacity(4096),
+            timers_at: Instant::now(),
+            message_bytes_max,
+            is_closing: false,
+        })
+    }
+
+    /// Whether the ring takes what one more message can make.
+    #[inline]
+    fn has_room(&self) -> bool {
+        let done = self.progress.told.load_acquire().min(self.progress.viewed.load_acquire());
+        self.filled - done + SLOTS_AHEAD <= self.ring_slots
+    }
+
+    /// Fills the next slot; only called where `has_room`.
+    #[inline]
+    fn fill(&mut self, fill: impl FnOnce(&mut Slot)) {
+        use disruptor::Producer;
+        let filled = self.ring.try_publish(fill);
+        assert!(filled.is_ok(), "invariant: room was checked");
+        self.filled += 1;
+    }
+
+    fn place(&self, conn: ConnNo) -> Option<usize> {
+        conn.0.checked_sub(self.first_session).map(|at| at as usize)
+    }
+
+    fn session(&mut self, conn: ConnNo) -> Option<&mut Session> {
+        let at = self.place(conn)?;
+        self.sessions.get_mut(at)?.as_mut()
+    }
+
+    /// Takes in new connections and what the system says of the others.
+    fn look(&mut self) {
+        self.polls_since_look = 0;
+        while let Ok(new) = self.intake.try_recv() {
+            if let Err(error) = self.welcome(new) {
+                tracing::warn!(%error, "a connection was lost while it was handed over");
+            }
+        }
+        if let Err(error) = self.poll.poll(&mut self.events, Some(Duration::ZERO))
+            && error.kind() != io::ErrorKind::Interrupted
+        {
+            self.progress.fail(Fault::Failed(format!("epoll: {error}")));
+            return;
+        }
+        for event in &self.events {
+            let conn = ConnNo(event.token().0 as u32);
+            let at = conn.0.wrapping_sub(self.first_session) as usize;
+            if let Some(Some(session)) = self.sessions.get_mut(at)
+                && !session.is_ready
+            {
+                session.is_ready = true;
+                self.ready.push_back(conn);
+            }
+        }
+        let now = Instant::now();
+        if now.duration_since(self.timers_at) >= TIMERS_EVERY {
+            self.timers_at = now;
+            self.run_timers(now);
+        }
+    }
+
+    fn welcome(&mut self, new: NewConnection) -> io::Result<()> {
+        let conn = ConnNo(self.first_session + self.sessions.len() as u32);
+        new.stream.set_nonblocking(true)?;
+        new.stream.set_nodelay(true)?;
+        let writing = mio::net::TcpStream::from_std(new.stream.try_clone()?);
+        let mut reading = mio::net::TcpStream::from_std(new.stream);
+        self.poll.registry().register(&mut reading, Token(conn.0 as usize), Interest::READABLE)?;
+        let gone = || io::Error::other("the publisher has stopped");
+        self.writers.send(Writing { conn, stream: writing, compact: new.compact }).map_err(|_| gone())?;
+        self.sessions.push_back(Some(Session::new(reading, new.already_read, conn, self.message_bytes_max)));
+        // What was read behind the upgrade request raises no event.
+        self.ready.push_back(conn);
+        Ok(())
+    }
+
+    fn run_timers(&mut self, now: Instant) {
+        for at in 0..self.sessions.len() {
+            let Some(session) = self.sessions[at].as_mut() else { continue };
+            let conn = session.conn;
+            match session.silence(now) {
+                Silence::Fine => {}
+                Silence::Ping => self.owed.push_back(Owed::Plain { conn, reply: Reply::Ping }),
+                Silence::Drop => self.end_session(conn, Reply::Gone),
+            }
+        }
+    }
+
+    /// Reads one connection for a turn; the number of messages.
+    fn read_turn(&mut self, conn: ConnNo, budget: usize) -> usize {
+        let mut messages = 0;
+        let mut is_drained = false;
+        while messages < budget.min(TURN) && self.owed.is_empty() && self.has_room() {
+            let Some(session) = self.session(conn) else { return messages };
+            let heard = session.read();
+            if let Some(bytes) = session.take_written() {
+                self.owed.push_back(Owed::Frame { conn, bytes });
+            }
+            match heard {
+                Heard::Binary(bytes) => self.on_binary(conn, &bytes, false),
+                Heard::Text(text) => self.on_text(conn, text.as_str()),
+                Heard::Control => {}
+                Heard::Later => {
+                    is_drained = true;
+                    break;
+                }
+                Heard::Broken(code) => {
+                    self.end_session(conn, Reply::Close(code));
+                    return messages;
+                }
+                Heard::Over => {
+                    self.end_session(conn, Reply::Gone);
+                    return messages;
+                }
+            }
+            messages += 1;
+        }
+        let Some(session) = self.session(conn) else { return messages };
+        if messages > 0 {
+            session.heard(Instant::now());
+        }
+        session.is_ready = !is_drained;
+        if !is_drained {
+            self.ready.push_back(conn);
+        }
+        messages
+    }
+
+    /// JSON becomes binary; what cannot is answered with where it went wrong.
+    fn on_text(&mut self, conn: ConnNo, text: &str) {
+        let mut binary = std::mem::take(&mut self.transcoded);
+        binary.clear();
+        match json::to_binary(json::message::REQUEST_MESSAGE, text.as_bytes(), json::Read::default(), &mut binary) {
+            Ok(()) => self.on_binary(conn, &binary, true),
+            Err(error) => {
+                let code = error.code();
+                self.fill(|slot| {
+                    slot.begin(Reply::Failure, conn);
+                    slot.text = true;
+                    slot.errors.push(code);
+                });
+            }
+        }
+        self.transcoded = binary;
+    }
+
+    fn on_binary(&mut self, conn: ConnNo, bytes: &[u8], text: bool) {
+        let envelope = match RequestMessage::decode(bytes) {
+            Ok(envelope) => envelope,
+            Err(DecodeError::Unusual) => return self.on_unusual(conn, bytes, text),
+            Err(error) => return self.fail(conn, text, &RequestMessage::default(), bytes, &error.to_string()),
+        };
+        match RequestMessageType::try_from(envelope.r#type) {
+            Ok(RequestMessageType::FeedRequest) => self.on_feed_request(conn, &envelope, bytes, text),
+            Ok(kind @ (RequestMessageType::Subscribe | RequestMessageType::Unsubscribe)) => {
+                self.on_subscription(conn, kind, &envelope, bytes, text);
+            }
+            Ok(RequestMessageType::Synchronise) => self.fill(|slot| {
+                slot.begin(Reply::Response, conn);
+                slot.describe(&envelope, bytes, text);
+            }),
+            Ok(RequestMessageType::ClientRequest) => self.fail(conn, text, &envelope, bytes, "Operation"),
+            Ok(RequestMessageType::Unknown) | Err(_) => self.fail(conn, text, &envelope, bytes, "Operation.Unknown"),
+        }
+    }
+
+    /// A legal message of a shape that no encoder makes goes through prost once, and comes back in the usual one.
+    #[cold]
+    fn on_unusual(&mut self, conn: ConnNo, bytes: &[u8], text: bool) {
+        let code = match ordo_core::proto::RequestMessage::decode(bytes) {
+            Ok(message) => {
+                let usual = message.encode_to_vec();
+                if decodes(&usual) {
+                    return self.on_binary(conn, &usual, text);
+                }
+                "Data"
+            }
+            Err(error) if ordo_core::proto::is_out_of_range(&error) => "NumberOutOfRange",
+            Err(_) => "Data",
+        };
+        self.fail(conn, text, &RequestMessage::default(), bytes, code);
+    }
+
+    /// Answers a message with an error and records nothing.
+    #[cold]
+    fn fail(&mut self, conn: ConnNo, text: bool, envelope: &RequestMessage, bytes: &[u8], code: &str) {
+        self.fill(|slot| {
+            slot.begin(Reply::Failure, conn);
+            slot.describe(envelope, bytes, text);
+            slot.errors.push(code.to_owned());
+        });
+    }
+
+    fn on_subscription(
+        &mut self,
+        conn: ConnNo,
+        kind: RequestMessageType,
+        envelope: &RequestMessage,
+        bytes: &[u8],
+        text: bool,
+    ) {
+        let Ok(details) = SubscriptionDetails::decode(envelope.subscription.of(bytes)) else {
+            return self.fail(conn, text, envelope, bytes, "Data");
+        };
+        match SubscriptionType::try_from(details.r#type) {
+            Ok(SubscriptionType::Unknown) | Err(_) => {
+                return self.fail(conn, text, envelope, bytes, "Data.Deserialise Subscription.Type");
+            }
+            Ok(_) => {}
+        }
+        let subscribe = kind == RequestMessageType::Subscribe;
+        self.fill(|slot| {
+            slot.begin(if subscribe { Reply::Subscribed } else { Reply::Unsubscribed }, conn);
+            slot.describe(envelope, bytes, text);
+            slot.subscription = Some(Box::new(details));
+        });
+    }
+
+    /// A feed request is decoded in its slot, and admitted there.
+    fn on_feed_request(&mut self, conn: ConnNo, envelope: &RequestMessage, bytes: &[u8], text: bool) {
+        use disruptor::Producer;
+        let Some(at) = self.place(conn) else { return };
+        let Some(Some(session)) = self.sessions.get_mut(at) else { return };
+        let feeds = &mut self.feeds;
+        let mut unusual = false;
+        let mut follow_up = FollowUp::Nothing;
+        let filled = self.ring.try_publish(|slot| {
+            slot.begin(Reply::Response, conn);
+            slot.describe(envelope, bytes, text);
+            match slot.request.decode_into(&slot.bytes, envelope.feed) {
+                Ok(()) => follow_up = admit(slot, session, feeds),
+                Err(DecodeError::Unusual) => {
+                    // The slot is taken: it goes by as a task without anything to do.
+                    slot.begin(Reply::Nothing, conn);
+                    unusual = true;
+                }
+                Err(error) => slot.refuse(&error.to_string()),
+            }
+        });
+        assert!(filled.is_ok(), "invariant: room was checked");
+        self.filled += 1;
+        if unusual {
+            self.on_unusual(conn, bytes, text);
+        }
+        match follow_up {
+            FollowUp::Nothing => {}
+            FollowUp::Left(feed) => self.hand_over(feed, conn),
+        }
+    }
+
+    /// The feed that a connection let go of passes to the next one that waits for it.
+    fn hand_over(&mut self, feed: FeedNo, conn: ConnNo) {
+        if let Some(next) = self.feeds.leave(feed, conn) {
+            let (status, reply) = (ConnectionStatus::Online, Reply::FeedOpened);
+            self.owed.push_back(Owed::Status { feed, status, conn: next, reply });
+        }
+    }
+
+    /// The connection is over, or ended by the hub: its feeds are without it, the publisher is told.
+    fn end_session(&mut self, conn: ConnNo, last: Reply) {
+        let Some(at) = self.place(conn) else { return };
+        let Some(mut session) = self.sessions.get_mut(at).and_then(Option::take) else { return };
+        let _ = self.poll.registry().deregister(session.stream());
+        if last == Reply::Gone {
+            let _ = session.stream().shutdown(Shutdown::Read);
+        }
+        for feed in std::mem::take(&mut session.feeds) {
+            if self.feeds.get(feed).supplier == Some(conn) {
+                let (status, reply) = (ConnectionStatus::Disconnected, Reply::Nothing);
+                self.owed.push_back(Owed::Status { feed, status, conn, reply });
+            }
+            self.hand_over(feed, conn);
+        }
+        self.owed.push_back(Owed::Plain { conn, reply: last });
+        while self.sessions.front().is_some_and(Option::is_none) {
+            self.sessions.pop_front();
+            self.first_session += 1;
+        }
+    }
+
+    /// Fills slots with what the hub itself has to say, in order.
+    fn pay(&mut self) -> usize {
+        let mut paid = 0;
+        while self.has_room()
+            && let Some(owed) = self.owed.pop_front()
+        {
+            match owed {
+                Owed::Plain { conn, reply } => self.fill(|slot| slot.begin(reply, conn)),
+                Owed::Frame { conn, bytes } => self.fill(|slot| {
+                    slot.begin(Reply::Frame, conn);
+                    slot.bytes.extend_from_slice(&bytes);
+                }),
+                Owed::Status { feed, status, conn, reply } => self.record_status(feed, status, conn, reply),
+            }
+            paid += 1;
+        }
+        paid
+    }
+
+    fn record_status(&mut self, feed: FeedNo, status: ConnectionStatus, conn: ConnNo, reply: Reply) {
+        let known = self.feeds.get(feed);
+        let (body, position) = (status_body(&known.name, status), known.last);
+        self.fill(|slot| {
+            slot.begin(reply, conn);
+            slot.record_in_oms(&body);
+            slot.about = feed;
+            slot.position = position;
+        });
+    }
+
+    /// Ends every session once; the rings drain behind it.
+    fn close_all(&mut self) {
+        self.is_closing = true;
+        while let Ok(new) = self.intake.try_recv() {
+            let _ = new.stream.shutdown(Shutdown::Both);
+        }
+        let open: Vec<ConnNo> = self.sessions.iter().flatten().map(|session| session.conn).collect();
+        for conn in open {
+            self.end_session(conn, Reply::Close(CLOSE_GOING_AWAY));
+        }
+    }
+
+}
+
+impl Stage for Receiver {
+    fn name(&self) -> &'static str {
+        "receiver"
+    }
+
+    fn poll(&mut self, budget: usize) -> usize {
+        let mut done = self.pay();
+        if self.progress.is_stopping() {
+            if !self.is_closing {
+                self.close_all();
+                done += 1 + self.pay();
+            }
+            if self.owed.is_empty() {
+                self.progress.end_at(self.filled);
+            }
+            return done;
+        }
+        self.polls_since_look += 1;
+        if self.ready.is_empty() || self.polls_since_look >= POLLS_BETWEEN_LOOKS {
+            self.look();
+        }
+        for _ in 0..self.ready.len() {
+            if done >= budget || !self.owed.is_empty() || !self.has_room() {
+                break;
+            }
+            let Some(conn) = self.ready.pop_front() else { break };
+            done += self.read_turn(conn, budget - done);
+        }
+        done
+    }
+
+    fn is_finished(&self) -> bool {
+        self.is_closing && self.owed.is_empty()
+    }
+}
+
+/// Whether the flat decoder takes a message: what prost wrote it must, and if not, it is refused and not tried again.
+fn decodes(bytes: &[u8]) -> bool {
+    RequestMessage::decode(bytes).is_ok_and(|envelope| {
+        let feed = envelope.feed;
+        !feed.is_given() || ordo_core::wire::FeedRequest::default().decode_into(bytes, feed).is_ok()
+    })
+}
+
+/// What a feed request asks of the receiver beyond its slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FollowUp {
+    Nothing,
+    /// The connection closed a feed it had opened.
+    Left(FeedNo),
+}
+
+/// Decides what a decoded feed request becomes, and makes its slot that.
+fn admit(slot: &mut Slot, session: &mut Session, feeds: &mut Feeds) -> FollowUp {
+    let conn = session.conn;
+    let kind = FeedRequestType::try_from(slot.request.r#type).unwrap_or(FeedRequestType::Unknown);
+    if kind == FeedRequestType::Open {
+        open(slot, session, feeds);
+        return FollowUp::Nothing;
+    }
+    let supplied = supplied_feed(slot, session, feeds);
+    let Some(feed) = supplied.filter(|feed| feeds.get(*feed).supplier == Some(conn)) else {
+        // A parked connection may still withdraw.
+        if let (FeedRequestType::Close, Some(feed)) = (kind, supplied) {
+            session.feeds.retain(|open| *open != feed);
+            slot.reply = Reply::FeedClosed;
+            slot.about = feed;
+            return FollowUp::Left(feed);
+        }
+        slot.refuse("Feed");
+        return FollowUp::Nothing;
+    };
+    slot.about = feed;
+    match kind {
+        FeedRequestType::Bookmark => {
+            slot.reply = Reply::FeedBookmark;
+            slot.position = feeds.get(feed).last;
+        }
+        FeedRequestType::Close => {
+            session.feeds.retain(|open| *open != feed);
+            slot.reply = Reply::FeedClosed;
+            slot.record_in_oms(&status_body(&feeds.get(feed).name, ConnectionStatus::Closed));
+            return FollowUp::Left(feed);
+        }
+        FeedRequestType::Status => {
+            let given = FeedDetails::decode(slot.request.status.of(&slot.bytes)).unwrap_or_default();
+            let details = FeedDetails { feed_id: feeds.get(feed).name.to_string(), ..given };
+            slot.record_in_oms(&details_body(details));
+        }
+        FeedRequestType::Configure => {
+            feeds.configure(feed, slot.request.configuration.of(&slot.bytes));
+            slot.record_in_oms(&configuration_body(slot, &feeds.get(feed).name));
+        }
+        FeedRequestType::RequestResponse | FeedRequestType::QueryResponse => slot.refuse("Operation"),
+        _ => admit_update(slot, feed, feeds),
+    }
+    FollowUp::Nothing
+}
+
+/// A recorded update, if its position is a new one.
+#[inline]
+fn admit_update(slot: &mut Slot, feed: FeedNo, feeds: &mut Feeds) {
+    match feeds.admit(feed, slot.request.position.position) {
+        Admission::Record(position) => {
+            slot.recorded = true;
+            slot.feed = feed;
+            slot.position = position;
+            slot.body = slot.request.span;
+        }
+        Admission::Duplicate => {}
+        Admission::Gap => {
+            slot.reply = Reply::FeedGap;
+            slot.position = feeds.get(feed).last;
+            slot.errors.push("Feed.Sequence".to_owned());
+        }
+        Admission::Refused(code) => slot.refuse(code),
+    }
+}
+
+fn open(slot: &mut Slot, session: &mut Session, feeds: &mut Feeds) {
+    let name = slot.request.position.sequence.text(&slot.bytes);
+    let (feed, reply) = match feeds.open(name, session.conn) {
+        None => return slot.refuse("Feed"),
+        Some(Opening::Parked(feed)) => (feed, Reply::FeedParked),
+        Some(Opening::Supplies(feed)) => (feed, Reply::FeedOpened),
+    };
+    if !session.feeds.contains(&feed) {
+        session.feeds.push(feed);
+    }
+    slot.reply = reply;
+    slot.about = feed;
+    if reply == Reply::FeedOpened {
+        slot.record_in_oms(&status_body(&feeds.get(feed).name, ConnectionStatus::Online));
+    }
+    slot.position = feeds.get(feed).last;
+}
+
+/// The feed a request is about: the one it names, if this connection opened it; its only one, if it names none.
+#[inline]
+fn supplied_feed(slot: &Slot, session: &Session, feeds: &Feeds) -> Option<FeedNo> {
+    let name = slot.request.position.sequence.text(&slot.bytes);
+    match (&session.feeds[..], name) {
+        ([only], "") => Some(*only),
+        (open, name) => open.iter().copied().find(|feed| *feeds.get(*feed).name == *name),
+    }
+}
+
+/// A feed's status as the hub records it.
+fn status_body(name: &str, status: ConnectionStatus) -> Vec<u8> {
+    details_body(FeedDetails { feed_id: name.to_owned(), status: status as i32, ..FeedDetails::default() })
+}
+
+fn details_body(details: FeedDetails) -> Vec<u8> {
+    let kind = FeedRequestType::Status as i32;
+    FeedRequestMessage { r#type: kind, status: Some(details), ..FeedRequestMessage::default() }.encode_to_vec()
+}
+
+/// A configuration as the hub records it: with the feed it is of, which the adapter need not have named.
+fn configuration_body(slot: &Slot, name: &str) -> Vec<u8> {
+    let mut request = FeedRequestMessage::decode(slot.request.span.of(&slot.bytes)).unwrap_or_default();
+    request.position = Some(ordo_core::proto::FeedPosition { sequence: name.to_owned(), position: 0 });
+    request.encode_to_vec()
+}
+
+impl Slot {
+    /// The message, and what a Response to it names.
+    #[inline]
+    fn describe(&mut self, envelope: &RequestMessage, bytes: &[u8], text: bool) {
+        self.bytes.extend_from_slice(bytes);
+        self.text = text;
+        self.kind = RequestMessageType::try_from(envelope.r#type).unwrap_or(RequestMessageType::Unknown);
+        self.request_id = envelope.request_id;
+    }
+
+    #[cold]
+    fn refuse(&mut self, code: &str) {
+        self.reply = Reply::Failure;
+        self.recorded = false;
+        self.errors.push(code.to_owned());
+    }
+
+    /// Records a body of the hub's own in place of the message's; the message stays, for its RequestID.
+    #[cold]
+    fn record_in_oms(&mut self, body: &[u8]) {
+        self.recorded = true;
+        self.feed = FeedNo::OMS;
+        self.body = Span { start: self.bytes.len() as u32, len: body.len() as u32 };
+        self.bytes.extend_from_slice(body);
+        let decoded = self.request.decode_into(&self.bytes, self.body);
+        debug_assert!(decoded.is_ok(), "invariant: what the hub encodes it can decode");
+    }
+}

@@ -1,0 +1,137 @@
+//! A connection's reading half: tungstenite as the codec over a non-blocking socket.
+
+use std::io::{self, Read, Write};
+use std::time::{Duration, Instant};
+
+use mio::net::TcpStream;
+use ordo_core::names::FeedNo;
+use tungstenite::protocol::{Role, WebSocketConfig};
+use tungstenite::{Error, Message, WebSocket};
+
+use crate::slot::ConnNo;
+
+/// The codec zeroes its read buffer on every read: enough for a few dozen messages, and no more.
+const READ_BUFFER_BYTES: usize = 16 * 1024;
+/// The hub pings a connection that has been silent this long.
+const PING_AFTER: Duration = Duration::from_secs(20);
+/// A connection silent this long is dropped.
+const DROP_AFTER: Duration = Duration::from_secs(60);
+
+/// Reads from the socket; keeps what the codec wants written (pongs, close frames) for the publisher, which alone
+/// writes to sockets.
+#[derive(Debug)]
+struct Pipe {
+    stream: TcpStream,
+    to_write: Vec<u8>,
+}
+
+impl Read for Pipe {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.read(buffer)
+    }
+}
+
+impl Write for Pipe {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.to_write.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What reading gave.
+#[derive(Debug)]
+pub(super) enum Heard {
+    Binary(bytes::Bytes),
+    Text(tungstenite::Utf8Bytes),
+    /// A control frame; the codec has answered it.
+    Control,
+    /// Nothing more for now.
+    Later,
+    /// The peer broke the protocol: the code to close with.
+    Broken(u16),
+    /// The connection is over.
+    Over,
+}
+
+/// What is due on a silent connection.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Silence {
+    Fine,
+    Ping,
+    Drop,
+}
+
+#[derive(Debug)]
+pub(super) struct Session {
+    socket: WebSocket<Pipe>,
+    pub(super) conn: ConnNo,
+    /// Feeds this connection supplies or is parked on.
+    pub(super) feeds: Vec<FeedNo>,
+    pub(super) is_ready: bool,
+    heard_at: Instant,
+    is_pinged: bool,
+}
+
+impl Session {
+    pub(super) fn new(stream: TcpStream, already_read: Vec<u8>, conn: ConnNo, message_bytes_max: usize) -> Session {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER_BYTES)
+            .write_buffer_size(0)
+            .max_message_size(Some(message_bytes_max))
+            .max_frame_size(Some(message_bytes_max));
+        let pipe = Pipe { stream, to_write: Vec::new() };
+        let socket = WebSocket::from_partially_read(pipe, already_read, Role::Server, Some(config));
+        Session { socket, conn, feeds: Vec::new(), is_ready: true, heard_at: Instant::now(), is_pinged: false }
+    }
+
+    pub(super) fn stream(&mut self) -> &mut TcpStream {
+        &mut self.socket.get_mut().stream
+    }
+
+    #[inline]
+    pub(super) fn read(&mut self) -> Heard {
+        match self.socket.read() {
+            Ok(Message::Binary(bytes)) => Heard::Binary(bytes),
+            Ok(Message::Text(text)) => Heard::Text(text),
+            Ok(_) => Heard::Control,
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Heard::Later,
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::Interrupted => Heard::Control,
+            Err(Error::Protocol(error)) => match error {
+                tungstenite::error::ProtocolError::ResetWithoutClosingHandshake
+                | tungstenite::error::ProtocolError::SendAfterClosing => Heard::Over,
+                _ => Heard::Broken(1002),
+            },
+            Err(Error::Utf8(_)) => Heard::Broken(1007),
+            Err(Error::Capacity(_)) => Heard::Broken(1009),
+            Err(_) => Heard::Over,
+        }
+    }
+
+    /// What the codec wants written since the last time, if anything.
+    #[inline]
+    pub(super) fn take_written(&mut self) -> Option<Vec<u8>> {
+        let written = &mut self.socket.get_mut().to_write;
+        (!written.is_empty()).then(|| std::mem::take(written))
+    }
+
+    pub(super) fn heard(&mut self, now: Instant) {
+        self.heard_at = now;
+        self.is_pinged = false;
+    }
+
+    pub(super) fn silence(&mut self, now: Instant) -> Silence {
+        let silent = now.saturating_duration_since(self.heard_at);
+        if silent >= DROP_AFTER {
+            Silence::Drop
+        } else if silent >= PING_AFTER && !self.is_pinged {
+            self.is_pinged = true;
+            Silence::Ping
+        } else {
+            Silence::Fine
+        }
+    }
+}

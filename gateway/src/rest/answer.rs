@@ -1,0 +1,99 @@
+//! Answers: records as JSON or Protobuf, as the client accepts.
+
+use axum::extract::FromRequestParts;
+use axum::response::{IntoResponse, Response};
+use hyper::header::{ACCEPT, CONTENT_TYPE};
+use hyper::http::request::Parts;
+use ordo_core::json::{self, ArrayWriter, MessageId, Style};
+
+use super::error::Refusal;
+
+const JSON: &str = "application/json";
+const PROTOBUF: &str = "application/x-protobuf";
+
+/// How a client wants its answer, and what of it: everything of a read request but its path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wanted {
+    protobuf: bool,
+    style: Style,
+    pub(super) only_active: bool,
+}
+
+impl<S: Sync> FromRequestParts<S> for Wanted {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Wanted, Refusal> {
+        let compact = parts.headers.get("X-OMS-Compact").is_some_and(|value| value == "true");
+        let accept = parts.headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("*/*");
+        let protobuf = prefers_protobuf(accept).ok_or(Refusal::NotAcceptable)?;
+        let mut wanted = Wanted { protobuf, style: Style { is_compact: compact }, only_active: false };
+        for (key, value) in query_pairs(parts.uri.query().unwrap_or_default()) {
+            match key {
+                "onlyActive" => {
+                    wanted.only_active = value.parse().map_err(|_| Refusal::bad("onlyActive: true or false"))?;
+                }
+                // Answered from the latest state, it would be a lie: history comes with its own reader.
+                "asAt" => return Err(Refusal::Unprocessable(vec!["Operation"])),
+                _ => {}
+            }
+        }
+        Ok(wanted)
+    }
+}
+
+fn query_pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
+    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+}
+
+/// The first acceptable form; JSON where the client takes anything. `None`: it takes neither.
+fn prefers_protobuf(accept: &str) -> Option<bool> {
+    accept.split(',').map(|range| range.split(';').next().unwrap_or_default().trim()).find_map(|range| match range {
+        PROTOBUF => Some(true),
+        JSON | "*/*" | "application/*" | "" => Some(false),
+        _ => None,
+    })
+}
+
+impl Wanted {
+    /// An array of messages.
+    pub(super) fn many<'a>(&self, message: MessageId, records: impl Iterator<Item = &'a [u8]>) -> Response {
+        let mut body = Vec::new();
+        if self.protobuf {
+            records.for_each(|record| json::put_delimited(record, &mut body));
+            return ([(CONTENT_TYPE, PROTOBUF)], body).into_response();
+        }
+        let mut array = ArrayWriter::new(message, self.style);
+        for record in records {
+            if let Err(error) = array.push(record, &mut body) {
+                tracing::error!(?error, message = message.name(), "a record has no JSON form");
+            }
+        }
+        array.finish(&mut body);
+        ([(CONTENT_TYPE, JSON)], body).into_response()
+    }
+
+    /// One message.
+    pub(super) fn one(&self, message: MessageId, record: &[u8]) -> Response {
+        if self.protobuf {
+            return ([(CONTENT_TYPE, PROTOBUF)], record.to_vec()).into_response();
+        }
+        let mut body = Vec::new();
+        if let Err(error) = json::from_binary(message, record, self.style, &mut body) {
+            tracing::error!(?error, message = message.name(), "a record has no JSON form");
+        }
+        ([(CONTENT_TYPE, JSON)], body).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_acceptable_form_is_taken() {
+        assert_eq!(prefers_protobuf("*/*"), Some(false));
+        assert_eq!(prefers_protobuf("text/html, application/x-protobuf;q=0.9"), Some(true));
+        assert_eq!(prefers_protobuf("application/json, application/x-protobuf"), Some(false));
+        assert_eq!(prefers_protobuf("text/html"), None);
+    }
+}

@@ -1,0 +1,47 @@
+//! Refusals as HTTP answers. Status codes of errors stand here and nowhere else.
+
+use axum::response::{IntoResponse, Response};
+use hyper::StatusCode;
+use hyper::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
+
+/// Why a request is not answered as asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Refusal {
+    Unauthorized,
+    ForeignOrigin,
+    NotFound,
+    /// Cannot be read: a code, and what is wrong in words.
+    BadRequest { code: &'static str, why: String },
+    /// Readable, and refused by the rules.
+    Unprocessable(Vec<&'static str>),
+    /// Neither JSON nor Protobuf is acceptable to the client.
+    NotAcceptable,
+    /// The hub is stopping, or takes no more connections.
+    Unavailable,
+}
+
+impl Refusal {
+    pub(super) fn bad(why: impl Into<String>) -> Refusal {
+        Refusal::BadRequest { code: "Data", why: why.into() }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        match self {
+            Refusal::Unauthorized => (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")]).into_response(),
+            Refusal::ForeignOrigin => StatusCode::FORBIDDEN.into_response(),
+            Refusal::NotFound => StatusCode::NOT_FOUND.into_response(),
+            Refusal::BadRequest { code, why } => codes(StatusCode::BAD_REQUEST, &[code, &why]),
+            Refusal::Unprocessable(found) => codes(StatusCode::UNPROCESSABLE_ENTITY, &found),
+            Refusal::NotAcceptable => StatusCode::NOT_ACCEPTABLE.into_response(),
+            Refusal::Unavailable => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        }
+    }
+}
+
+/// A JSON array of texts.
+fn codes(status: StatusCode, codes: &[&str]) -> Response {
+    let body = serde_json::Value::from(codes.to_vec()).to_string();
+    (status, [(CONTENT_TYPE, "application/json")], body).into_response()
+}

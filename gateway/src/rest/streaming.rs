@@ -1,0 +1,59 @@
+//! `GET /streaming`: the upgrade. The socket then leaves HTTP for the receiver.
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use hyper::header::{
+    CONNECTION, HeaderMap, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use hyper::upgrade::OnUpgrade;
+use hyper::StatusCode;
+use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto::upgrade::downcast;
+use tungstenite::handshake::derive_accept_key;
+
+use super::Shared;
+use super::error::Refusal;
+use crate::intake::NewConnection;
+
+pub(super) async fn upgrade(State(shared): State<Shared>, mut request: Request) -> Response {
+    let headers = request.headers();
+    let is_upgrade = has_token(headers, CONNECTION, "upgrade") && has_token(headers, UPGRADE, "websocket");
+    let is_known_version = headers.get(SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
+    let Some(key) = headers.get(SEC_WEBSOCKET_KEY).filter(|_| is_upgrade && is_known_version) else {
+        return Refusal::bad("/streaming takes a WebSocket upgrade, version 13").into_response();
+    };
+    let accept = derive_accept_key(key.as_bytes());
+    let compact = headers.get("X-OMS-Compact").is_some_and(|value| value == "true");
+    let Some(upgrading) = request.extensions_mut().remove::<OnUpgrade>() else {
+        return Refusal::bad("/streaming takes an upgrade over HTTP/1.1").into_response();
+    };
+    if shared.connections.is_full() || shared.progress.is_stopping() {
+        return Refusal::Unavailable.into_response();
+    }
+    tokio::spawn(async move {
+        if let Err(error) = hand_over(upgrading, &shared, compact).await {
+            tracing::warn!(%error, "a connection was lost while it was upgraded");
+        }
+    });
+    let headers = [(CONNECTION, "Upgrade"), (UPGRADE, "websocket"), (SEC_WEBSOCKET_ACCEPT, accept.as_str())];
+    (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
+}
+
+async fn hand_over(
+    upgrading: OnUpgrade,
+    shared: &Shared,
+    compact: bool,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let upgraded = upgrading.await?;
+    let parts = downcast::<TokioIo<tokio::net::TcpStream>>(upgraded).map_err(|_| "not a plain TCP connection")?;
+    let stream = parts.io.into_inner().into_std()?;
+    let already_read = parts.read_buf.to_vec();
+    let new = NewConnection { stream, already_read, compact };
+    shared.connections.try_send(new).map_err(|_| "the receiver takes no more")?;
+    Ok(())
+}
+
+fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
+    let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(token))
+}

@@ -1,0 +1,346 @@
+//! `Disk` in memory, for tests and the simulator: it counts operations, fails them, and forgets at a power loss
+//! whatever was not synced, block by block, as the test chooses.
+//!
+//! Deterministic: its "random" bytes come from the seed. One lock around everything: speed is not its purpose.
+
+use std::any::Any;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::os::fd::RawFd;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{Access, Disk, DiskFile};
+use crate::mmap::ReadMap;
+
+const BLOCK: usize = 4096;
+
+/// What is to go wrong, and when. Counts start at 1 with the operation after `fail`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The n-th durable write fails and changes nothing.
+    DurableWrite { nth: u64, kind: io::ErrorKind },
+    /// The n-th durable write is cut short to this many bytes.
+    Short { nth: u64, bytes: usize },
+    /// The n-th sync of a file fails; what it would have made durable may be lost.
+    Sync { nth: u64, kind: io::ErrorKind },
+    /// The n-th read fails.
+    Read { nth: u64, kind: io::ErrorKind },
+    /// Power is lost at the n-th operation that changes anything: it may be half done, and all after it fail.
+    PowerLoss { nth: u64 },
+}
+
+/// The file system in memory. Clones are the same disk.
+#[derive(Clone, Debug)]
+pub struct MemDisk(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// Names as a program sees them, and as they would be after a power loss.
+    names: BTreeMap<PathBuf, usize>,
+    names_synced: BTreeMap<PathBuf, usize>,
+    files: Vec<MemFile>,
+    locks: BTreeSet<PathBuf>,
+    faults: Vec<Fault>,
+    counts: Counts,
+    capacity: Option<usize>,
+    dead: bool,
+    random: u64,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    durable_writes: u64,
+    syncs: u64,
+    reads: u64,
+    changes: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+struct MemFile {
+    bytes: Vec<u8>,
+    synced: Vec<u8>,
+    unsynced: BTreeSet<usize>,
+}
+
+impl MemDisk {
+    pub fn new(seed: u64) -> Self {
+        Self(Arc::new(Mutex::new(State { random: seed, ..State::default() })))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Replaces the faults to come and counts anew.
+    pub fn fail(&self, faults: &[Fault]) {
+        let mut state = self.state();
+        state.faults = faults.to_vec();
+        state.counts = Counts::default();
+    }
+
+    /// Operations that changed anything since `fail`.
+    pub fn changes(&self) -> u64 {
+        self.state().counts.changes
+    }
+
+    /// Bytes all files together may have; `None` is no limit.
+    pub fn set_capacity(&self, bytes: Option<usize>) {
+        self.state().capacity = bytes;
+    }
+
+    /// A file's bytes as a program sees them.
+    pub fn bytes(&self, path: &Path) -> Option<Vec<u8>> {
+        let state = self.state();
+        state.names.get(path).map(|id| state.files[*id].bytes.clone())
+    }
+
+    /// Puts a file there, durably, or takes it away.
+    pub fn set(&self, path: &Path, bytes: Option<Vec<u8>>) {
+        let mut state = self.state();
+        state.names.remove(path);
+        state.names_synced.remove(path);
+        if let Some(bytes) = bytes {
+            let id = state.files.len();
+            state.files.push(MemFile { synced: bytes.clone(), bytes, unsynced: BTreeSet::new() });
+            state.names.insert(path.to_owned(), id);
+            state.names_synced.insert(path.to_owned(), id);
+        }
+    }
+
+    /// A disk of its own with the same files, all durable, no faults and no locks.
+    pub fn copy(&self) -> Self {
+        self.after_power_loss(true, |_, _| true)
+    }
+
+    /// What is there after a power loss now: all that is durable, and of the rest the blocks that `keep` says, and the
+    /// names as they are now if `keep_names`.
+    pub fn after_power_loss(&self, keep_names: bool, mut keep: impl FnMut(&Path, usize) -> bool) -> Self {
+        let state = self.state();
+        let names = if keep_names { &state.names } else { &state.names_synced };
+        let fresh = Self::new(state.random.wrapping_add(1));
+        for (path, id) in names {
+            let file = &state.files[*id];
+            let mut bytes = file.synced.clone();
+            for block in &file.unsynced {
+                if keep(path, *block) {
+                    let range = block * BLOCK..((block + 1) * BLOCK).min(file.bytes.len());
+                    bytes.resize(bytes.len().max(range.end), 0);
+                    bytes[range.clone()].copy_from_slice(&file.bytes[range]);
+                }
+            }
+            fresh.set(path, Some(bytes));
+        }
+        fresh
+    }
+
+    /// Blocks that a power loss now could take, of all files.
+    pub fn unsynced(&self) -> Vec<(PathBuf, usize)> {
+        let state = self.state();
+        let blocks = |(path, id): (&PathBuf, &usize)| {
+            state.files[*id].unsynced.iter().map(|block| (path.clone(), *block)).collect::<Vec<_>>()
+        };
+        state.names.iter().flat_map(blocks).collect()
+    }
+}
+
+impl State {
+    /// Counts a change; true if the power goes at this one.
+    fn change(&mut self) -> io::Result<bool> {
+        if self.dead {
+            return Err(power_lost());
+        }
+        self.counts.changes += 1;
+        self.dead = self.faults.contains(&Fault::PowerLoss { nth: self.counts.changes });
+        Ok(self.dead)
+    }
+
+    fn fault(&self, hit: impl Fn(&Fault) -> Option<io::ErrorKind>) -> io::Result<()> {
+        self.faults.iter().find_map(hit).map_or(Ok(()), |kind| Err(kind.into()))
+    }
+
+    fn write(&mut self, id: usize, bytes: &[u8], offset: usize, durable: bool) -> io::Result<usize> {
+        let lost = self.change()?;
+        let mut len = bytes.len();
+        if durable {
+            self.counts.durable_writes += 1;
+            let count = self.counts.durable_writes;
+            self.fault(|fault| match *fault {
+                Fault::DurableWrite { nth, kind } if nth == count => Some(kind),
+                _ => None,
+            })?;
+            let short = self.faults.iter().find_map(|fault| match *fault {
+                Fault::Short { nth, bytes } if nth == count => Some(bytes),
+                _ => None,
+            });
+            len = len.min(short.unwrap_or(len));
+        }
+        let end = offset + len;
+        let used: usize = self.files.iter().map(|file| file.bytes.len()).sum();
+        let grows = end.saturating_sub(self.files[id].bytes.len());
+        if self.capacity.is_some_and(|capacity| used + grows > capacity) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let file = &mut self.files[id];
+        file.bytes.resize(file.bytes.len().max(end), 0);
+        file.bytes[offset..end].copy_from_slice(&bytes[..len]);
+        if durable && !lost {
+            file.synced.resize(file.synced.len().max(end), 0);
+            file.synced[offset..end].copy_from_slice(&bytes[..len]);
+        } else {
+            file.unsynced.extend(offset / BLOCK..end.div_ceil(BLOCK));
+        }
+        if lost { Err(power_lost()) } else { Ok(len) }
+    }
+}
+
+impl Disk for MemDisk {
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        let state = self.state();
+        let name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
+        Ok(state.names.keys().filter(|path| path.parent() == Some(dir)).filter_map(name).collect())
+    }
+
+    fn create_dir(&self, _dir: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        let mut state = self.state();
+        let lost = state.change()?;
+        let id = state.files.len();
+        state.files.push(MemFile::default());
+        if let Some(old) = state.names.insert(path.to_owned(), id) {
+            // Nobody reads what was emptied: it no longer takes room.
+            state.files[old].bytes = Vec::new();
+        }
+        if lost { Err(power_lost()) } else { Ok(Arc::new(Handle { disk: self.clone(), id, durable: false })) }
+    }
+
+    fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn DiskFile>> {
+        let id = *self.state().names.get(path).ok_or(io::ErrorKind::NotFound)?;
+        Ok(Arc::new(Handle { disk: self.clone(), id, durable: access == Access::Durable }))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        let lost = state.change()?;
+        let id = state.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
+        state.names.insert(to.to_owned(), id);
+        if lost { Err(power_lost()) } else { Ok(()) }
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        let lost = state.change()?;
+        let id = state.names.remove(path).ok_or(io::ErrorKind::NotFound)?;
+        if !state.names_synced.values().any(|other| *other == id) {
+            state.files[id].bytes = Vec::new();
+        }
+        if lost { Err(power_lost()) } else { Ok(()) }
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        if state.change()? {
+            return Err(power_lost());
+        }
+        let in_dir = |path: &Path| path.parent() == Some(dir);
+        state.names_synced.retain(|path, _| !in_dir(path));
+        let current: Vec<_> = state.names.iter().filter(|(path, _)| in_dir(path)).map(|(p, id)| (p.clone(), *id)).collect();
+        state.names_synced.extend(current);
+        Ok(())
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Any + Send>> {
+        if !self.state().locks.insert(path.to_owned()) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(Box::new(Held { disk: self.clone(), path: path.to_owned() }))
+    }
+
+    fn random(&self, into: &mut [u8]) -> io::Result<()> {
+        let mut state = self.state();
+        for byte in into {
+            // SplitMix64: enough for salts that only have to differ.
+            state.random = state.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
+            let mut mixed = state.random;
+            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            *byte = (mixed >> 56) as u8;
+        }
+        Ok(())
+    }
+}
+
+struct Held {
+    disk: MemDisk,
+    path: PathBuf,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.disk.state().locks.remove(&self.path);
+    }
+}
+
+#[derive(Debug)]
+struct Handle {
+    disk: MemDisk,
+    id: usize,
+    durable: bool,
+}
+
+impl DiskFile for Handle {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.disk.state().files[self.id].bytes.len() as u64)
+    }
+
+    fn read_at(&self, into: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut state = self.disk.state();
+        state.counts.reads += 1;
+        let count = state.counts.reads;
+        state.fault(|fault| match *fault {
+            Fault::Read { nth, kind } if nth == count => Some(kind),
+            _ => None,
+        })?;
+        let bytes = &state.files[self.id].bytes;
+        let from = (offset as usize).min(bytes.len());
+        let len = into.len().min(bytes.len() - from);
+        into[..len].copy_from_slice(&bytes[from..from + len]);
+        Ok(len)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        self.disk.state().write(self.id, bytes, offset as usize, self.durable)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let mut state = self.disk.state();
+        if state.change()? {
+            return Err(power_lost());
+        }
+        state.counts.syncs += 1;
+        let count = state.counts.syncs;
+        state.fault(|fault| match *fault {
+            Fault::Sync { nth, kind } if nth == count => Some(kind),
+            _ => None,
+        })?;
+        let file = &mut state.files[self.id];
+        file.synced.clone_from(&file.bytes);
+        file.unsynced.clear();
+        Ok(())
+    }
+
+    fn map(&self) -> io::Result<ReadMap> {
+        Ok(ReadMap::Copied(self.disk.state().files[self.id].bytes.clone()))
+    }
+
+    fn raw(&self) -> Option<RawFd> {
+        None
+    }
+}
+
+#[cold]
+fn power_lost() -> io::Error {
+    io::Error::other("power lost")
+}

@@ -1,0 +1,43 @@
+//! The durable record: a folder of segments, and a small tail in memory that outlives the process.
+//!
+//! It knows bytes and headers, not what an order is. One thread writes (`Journal`); anybody may read, on a live folder
+//! too (`Reader`, `verify`). The byte layout is `FORMAT.md`.
+//!
+//! ```text
+//! append ─► tail (shared memory) ─► group, 4 KiB blocks ─► segment (O_DIRECT | O_DSYNC)
+//!    written                                                   durable
+//! ```
+//!
+//! Invariants of absence: no clock, no random numbers but a journal's id and its salts, no socket, no async, no other
+//! crate of the workspace; nothing here decides what a frame means.
+
+mod disk;
+mod error;
+mod frame;
+mod mmap;
+mod options;
+mod reader;
+mod recovery;
+mod scan;
+mod segment;
+mod snapshot;
+mod spare;
+mod tail;
+#[cfg(test)]
+mod testing;
+mod uring;
+mod verify;
+mod write_path;
+mod writer;
+
+pub use disk::{Access, Disk, DiskFile, Fault, MemDisk, RealDisk};
+pub use error::{AppendError, BadPlace, OpenError, Poisoned, ReadError};
+pub use frame::{BLOCK_BYTES, Check, Entry, FRAME_VERSION, Field, Frame, HEADER_BYTES, Kind};
+pub use mmap::ReadMap;
+pub use options::{Options, SyncMode, WritePathKind};
+pub use reader::Reader;
+pub use recovery::{Cut, Opened, Recovered};
+pub use segment::FORMAT_VERSION;
+pub use snapshot::{SNAPSHOT_VERSION, Skipped, Snapshot, SnapshotInfo, SnapshotWriter, Snapshots};
+pub use verify::{Bad, Report, SegmentReport, verify, verify_on};
+pub use writer::{Journal, Stats};

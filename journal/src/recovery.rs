@@ -1,0 +1,504 @@
+//! Opening a journal: what is there is checked, what was torn is cut, what only the tail had is brought in.
+//!
+//! Runs once, before anything is served, on whatever thread opens the journal; allocation is no matter here.
+//!
+//! Invariants: nothing that was ever called durable is cut; if it is damaged, opening refuses and changes nothing.
+//! Every step can be interrupted and done again. Whatever was recovered is durable, and a Mark says so, before
+//! `open` returns.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use memmap2::MmapMut;
+
+use crate::disk::{Access, Disk, RealDisk, write_full};
+use crate::error::{BadPlace, OpenError};
+use crate::frame::{
+    BLOCK_BYTES, Chain, Check, Entry, Field, HEADER_BYTES, Kind, Parsed, encode, lone_mark, padded_end, parse,
+};
+use crate::options::{Options, WritePathKind};
+use crate::scan::{Image, LastKind, continues};
+use crate::segment::{
+    DATA_START, HeaderError, Identity, Segment, create, read_header, repair_header, segment_index, segment_name, zero,
+};
+use crate::spare::Spares;
+use crate::tail::{OldTail, Tail, tail_dirs};
+use crate::uring::Uring;
+use crate::write_path::{Inline, Threaded, WritePath};
+use crate::writer::{Journal, MARK_CUT, MARK_OPEN, Start};
+
+const LOCK_RETRY: Duration = Duration::from_millis(250);
+
+/// An open journal and what was found in it.
+pub struct Opened {
+    pub journal: Journal,
+    pub recovered: Recovered,
+}
+
+/// What recovery found and did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovered {
+    pub last_sequence: u64,
+    pub last_time_ns: u64,
+    /// The same as `last_sequence`: all that was recovered is durable now.
+    pub durable: u64,
+    pub epoch: u32,
+    /// The torn end that was taken off.
+    pub cut: Option<Cut>,
+    /// Frames that only the tail had.
+    pub from_tail: u64,
+    /// Segment headers of which one copy was damaged, and written anew.
+    pub headers_repaired: u64,
+    pub created: bool,
+}
+
+/// A torn end: frames of a group that was never complete, and so never acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    pub segment: u64,
+    pub offset: u64,
+    pub field: Field,
+}
+
+impl Journal {
+    /// Opens the journal of a folder, or makes it.
+    pub fn open(options: Options) -> Result<Opened, OpenError> {
+        Self::open_on(Arc::new(RealDisk::new()), options)
+    }
+
+    /// Opens the journal of a folder of some disk.
+    pub fn open_on(disk: Arc<dyn Disk>, options: Options) -> Result<Opened, OpenError> {
+        options.validate()?;
+        let mut folder = Folder { disk, options, segments: Vec::new(), headers_repaired: 0 };
+        let lock = folder.lock()?;
+        folder.tidy()?;
+        let (identity, created) = match folder.inventory()? {
+            Some(identity) => (identity, false),
+            None => (folder.found()?, true),
+        };
+        let mut end = folder.scan(identity)?;
+        let old_tails = OldTail::find(&folder.tail_dirs(), identity.journal);
+        let adopted = old_tails.iter().map(|tail| folder.adopt(tail, identity, &end)).max_by_key(|a| a.frames);
+        folder.judge(&end, adopted.as_ref())?;
+        let settled = folder.settle(&mut end, adopted, identity)?;
+        for tail in &old_tails {
+            tail.remove().unwrap_or_else(|error| tracing::warn!(%error, "an old tail stays behind"));
+        }
+        folder.resume(lock, identity, end, &settled, created)
+    }
+}
+
+/// The folder being opened.
+struct Folder {
+    disk: Arc<dyn Disk>,
+    options: Options,
+    segments: Vec<Known>,
+    headers_repaired: u64,
+}
+
+/// A segment whose header has been read.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    key: Check,
+}
+
+/// Where the good frames end.
+struct End {
+    /// Index of the segment they end in, and its bytes.
+    segment: u64,
+    image: Image,
+    offset: u64,
+    why: Parsed,
+    chain: Chain,
+    last_kind: LastKind,
+    /// A Mark beyond says that what is missing here was durable.
+    was_durable: bool,
+    /// Later segments in which something is written all the same.
+    dirty_later: Vec<u64>,
+}
+
+/// Frames of an old tail that continue the segments.
+#[derive(Default)]
+struct Adopted {
+    groups: Vec<AdoptedGroup>,
+    frames: u64,
+    /// Where they lead.
+    segment: u64,
+    offset: u64,
+    last_kind: Option<LastKind>,
+}
+
+struct AdoptedGroup {
+    segment: u64,
+    offset: u64,
+    bytes: Vec<u8>,
+    chain: Chain,
+}
+
+/// What `settle` did.
+struct Settled {
+    cut: Option<Cut>,
+    from_tail: u64,
+}
+
+impl Folder {
+    fn dir(&self) -> &Path {
+        &self.options.dir
+    }
+
+    fn path(&self, index: u64) -> PathBuf {
+        self.dir().join(segment_name(index))
+    }
+
+    fn tail_dirs(&self) -> Vec<PathBuf> {
+        tail_dirs(self.dir(), self.options.tail_dir.as_deref())
+    }
+
+    fn lock(&self) -> Result<Box<dyn std::any::Any + Send>, OpenError> {
+        self.disk.create_dir(self.dir()).map_err(OpenError::io("make", self.dir()))?;
+        let path = self.dir().join("LOCK");
+        for is_last in [false, true] {
+            match self.disk.lock(&path) {
+                Ok(lock) => return Ok(lock),
+                Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => {
+                    return Err(OpenError::io("lock", path)(error));
+                }
+                Err(_) if is_last => {}
+                Err(_) => std::thread::sleep(LOCK_RETRY),
+            }
+        }
+        Err(OpenError::Locked(self.dir().to_owned()))
+    }
+
+    /// Removes drafts that were never named, and makes sure that the names we see will still be there tomorrow.
+    fn tidy(&self) -> Result<(), OpenError> {
+        for name in self.disk.list(self.dir()).map_err(OpenError::io("list", self.dir()))? {
+            if name.ends_with(".ordo.tmp") {
+                let path = self.dir().join(name);
+                self.disk.remove(&path).map_err(OpenError::io("remove", path))?;
+            }
+        }
+        self.disk.sync_dir(self.dir()).map_err(OpenError::io("sync", self.dir()))
+    }
+
+    /// Reads every segment's header: they are all there, all of one journal, each what its name says.
+    fn inventory(&mut self) -> Result<Option<Identity>, OpenError> {
+        let names = self.disk.list(self.dir()).map_err(OpenError::io("list", self.dir()))?;
+        let mut indices: Vec<u64> = names.iter().filter_map(|name| segment_index(name)).collect();
+        indices.sort_unstable();
+        let mut first: Option<Identity> = None;
+        for (expected, index) in (0..).zip(indices) {
+            let refuse = |index, why: String| OpenError::Segment { name: segment_name(index), why };
+            if index != expected {
+                return Err(refuse(expected, format!("missing, though {} is there", segment_name(index))));
+            }
+            let path = self.path(index);
+            let file = self.disk.open(&path, Access::Read).map_err(OpenError::io("open", &path))?;
+            let header = read_header(&*file).map_err(|error| match error {
+                HeaderError::Io(source) => OpenError::io("read", &path)(source),
+                HeaderError::Bad(why) => refuse(index, why),
+            })?;
+            if header.index != index {
+                return Err(refuse(index, format!("its header says it is {}", segment_name(header.index))));
+            }
+            if *first.get_or_insert(header.identity) != header.identity {
+                return Err(refuse(index, "it belongs to another journal".into()));
+            }
+            if header.good != [true, true] {
+                self.repair(&path, header.good)?;
+            }
+            self.segments.push(Known { key: header.key });
+        }
+        if let Some(identity) = first {
+            Options { segment_bytes: identity.segment_bytes, ..self.options.clone() }.validate()?;
+        }
+        Ok(first)
+    }
+
+    fn repair(&mut self, path: &Path, good: [bool; 2]) -> Result<(), OpenError> {
+        tracing::warn!(path = %path.display(), "one copy of a segment's header is damaged: written anew");
+        let file = self.disk.open(path, Access::Durable).map_err(OpenError::io("open", path))?;
+        repair_header(&*file, good).map_err(OpenError::io("write", path))?;
+        self.headers_repaired += 1;
+        Ok(())
+    }
+
+    /// Makes the journal: a random id and its first segment.
+    fn found(&mut self) -> Result<Identity, OpenError> {
+        if self.options.known_durable > 0 {
+            return Err(OpenError::Behind { last_sequence: 0, known_durable: self.options.known_durable });
+        }
+        let mut journal = [0; 16];
+        self.disk.random(&mut journal).map_err(OpenError::io("find randomness for", self.dir()))?;
+        let identity = Identity { journal, segment_bytes: self.options.segment_bytes };
+        let segment = create(&*self.disk, self.dir(), identity, 0, &mut |_| true)
+            .map_err(OpenError::io("make the first segment in", self.dir()))?;
+        self.segments.push(Known { key: segment.key });
+        Ok(identity)
+    }
+
+    /// Reads a segment, after any write of a process before has come down, and from storage that has it for good.
+    fn image(&self, index: u64, identity: Identity) -> Result<Image, OpenError> {
+        let path = self.path(index);
+        let held = self.disk.open(&path, Access::Durable).map_err(OpenError::io("open", &path))?;
+        held.sync().map_err(OpenError::io("sync", &path))?;
+        let file = self.disk.open(&path, Access::Read).map_err(OpenError::io("open", &path))?;
+        Image::read(&*file, identity.segment_bytes).map_err(OpenError::io("read", &path))
+    }
+
+    /// Walks all frames of all segments to where the good ones end, and looks for Marks beyond.
+    fn scan(&self, identity: Identity) -> Result<End, OpenError> {
+        let mut chain = Chain::START;
+        let mut last_kind = LastKind::NONE;
+        let mut index = 0;
+        loop {
+            let image = self.image(index, identity)?;
+            let key = &self.segments[index as usize].key;
+            let (offset, why) = image.walk(DATA_START, &mut chain, key, &mut |_, frame| last_kind.see(frame.kind));
+            let next = index + 1;
+            if let Some(known) = self.segments.get(next as usize)
+                && !matches!(why, Parsed::Unknown { .. })
+            {
+                let path = self.path(next);
+                let file = self.disk.open(&path, Access::Read).map_err(OpenError::io("open", &path))?;
+                let is_linked = continues(&*file, &known.key, &chain).map_err(OpenError::io("read", &path))?;
+                // Where this segment simply ends, what is wrong is wrong in the next one.
+                let is_next_dirty = || Ok::<_, OpenError>(self.image(next, identity)?.is_dirty_from(DATA_START));
+                if is_linked || (!image.is_dirty_from(offset) && is_next_dirty()?) {
+                    index = next;
+                    continue;
+                }
+            }
+            let mut was_durable = image.has_mark_from(offset, key);
+            let mut dirty_later = Vec::new();
+            for later in next..self.segments.len() as u64 {
+                let image = self.image(later, identity)?;
+                was_durable |= image.has_mark_from(DATA_START, &self.segments[later as usize].key);
+                if image.is_dirty_from(DATA_START) {
+                    dirty_later.push(later);
+                }
+            }
+            return Ok(End { segment: index, image, offset, why, chain, last_kind, was_durable, dirty_later });
+        }
+    }
+
+    /// Finds the frames in an old tail that continue the segments; they may go on into segments that are still empty.
+    fn adopt(&self, tail: &OldTail, identity: Identity, end: &End) -> Adopted {
+        let mut chain = end.chain;
+        let mut last_kind = end.last_kind;
+        let mut adopted = Adopted { segment: end.segment, offset: end.offset, ..Adopted::default() };
+        loop {
+            let key = &self.segments[adopted.segment as usize].key;
+            let at = adopted.segment * identity.segment_bytes + adopted.offset;
+            let window = tail.window(at, identity.segment_bytes - adopted.offset);
+            let start = adopted.offset;
+            let mut done = 0;
+            while let Parsed::Good(kind, length) = parse(&window[done..], &mut chain, key, start + done as u64) {
+                let bytes = &window[done..done + length.next_multiple_of(8)];
+                let goes_on = kind != Kind::Mark && adopted.groups.last().is_some_and(|g| g.segment == adopted.segment);
+                if !goes_on {
+                    let offset = start + done as u64;
+                    adopted.groups.push(AdoptedGroup { segment: adopted.segment, offset, bytes: Vec::new(), chain });
+                }
+                let group = adopted.groups.last_mut().expect("invariant: there is one now");
+                group.bytes.extend_from_slice(bytes);
+                group.chain = chain;
+                adopted.frames += u64::from(kind.takes_sequence());
+                last_kind.see(kind);
+                done += bytes.len();
+            }
+            adopted.offset = start + done as u64;
+            adopted.last_kind = Some(last_kind);
+            let next = adopted.segment + 1;
+            let Some(known) = self.segments.get(next as usize) else { return adopted };
+            let window = tail.window(next * identity.segment_bytes + DATA_START, BLOCK_BYTES);
+            if lone_mark(&window, &known.key, DATA_START).is_none_or(|(before, _)| before.check != chain.check) {
+                return adopted;
+            }
+            adopted.segment = next;
+            adopted.offset = DATA_START;
+        }
+    }
+
+    /// Refuses to go on where what is missing was durable.
+    fn judge(&self, end: &End, adopted: Option<&Adopted>) -> Result<(), OpenError> {
+        let (sequence, segment, offset) = (end.chain.sequence + 1, end.segment, end.offset);
+        let field = match end.why {
+            Parsed::Unknown { kind, version } => {
+                return Err(OpenError::UnknownType { sequence, segment, offset, kind, version });
+            }
+            Parsed::Bad(field) => field,
+            Parsed::Empty | Parsed::Good(..) => Field::Length,
+        };
+        if end.was_durable {
+            return Err(BadPlace { sequence, segment, offset, field }.into());
+        }
+        let last_sequence = end.chain.sequence + adopted.map_or(0, |adopted| adopted.frames);
+        let known_durable = self.options.known_durable;
+        if last_sequence >= known_durable {
+            return Ok(());
+        }
+        if matches!(end.why, Parsed::Bad(_)) {
+            return Err(BadPlace { sequence, segment, offset, field }.into());
+        }
+        Err(OpenError::Behind { last_sequence, known_durable })
+    }
+
+    /// Cuts what is torn, and writes what the tail had; all of it durably.
+    fn settle(
+        &self,
+        end: &mut End,
+        adopted: Option<Adopted>,
+        identity: Identity,
+    ) -> Result<Settled, OpenError> {
+        let adopted = adopted.filter(|adopted| !adopted.groups.is_empty());
+        let is_dirty = end.image.is_dirty_from(end.offset) || !end.dirty_later.is_empty();
+        for later in &end.dirty_later {
+            self.clear(*later, DATA_START, identity)?;
+        }
+        let cut_at = padded_end(end.offset);
+        if is_dirty {
+            self.clear(end.segment, cut_at.min(identity.segment_bytes), identity)?;
+        }
+        let Some(adopted) = adopted else {
+            let field = match end.why {
+                Parsed::Bad(field) => field,
+                _ if end.image.is_short() => Field::Size,
+                _ => Field::Unused,
+            };
+            let cut = is_dirty.then_some(Cut { segment: end.segment, offset: end.offset, field });
+            if let Some(cut) = cut {
+                tracing::warn!(sequence = end.chain.sequence, segment = cut.segment, offset = cut.offset, field = %cut.field,
+                    "the journal's end was torn: cut");
+            }
+            self.write_group(end, end.segment, end.offset, &[], end.chain).map(|chain| end.chain = chain)?;
+            end.offset = cut_at;
+            end.chain.epoch += u32::from(cut.is_some());
+            return Ok(Settled { cut, from_tail: 0 });
+        };
+        tracing::info!(frames = adopted.frames, "frames that only the tail had are brought into the segments");
+        for group in &adopted.groups {
+            end.chain = self.write_group(end, group.segment, group.offset, &group.bytes, group.chain)?;
+        }
+        end.segment = adopted.segment;
+        end.offset = padded_end(adopted.offset);
+        end.last_kind = adopted.last_kind.unwrap_or(end.last_kind);
+        Ok(Settled { cut: None, from_tail: adopted.frames })
+    }
+
+    fn clear(&self, index: u64, from: u64, identity: Identity) -> Result<(), OpenError> {
+        let path = self.path(index);
+        let file = self.disk.open(&path, Access::Durable).map_err(OpenError::io("open", &path))?;
+        zero(&*file, from, identity.segment_bytes).map_err(OpenError::io("clear", path))
+    }
+
+    /// Writes frames that start at `offset`, with what is before them in their block, and a Pad behind them if they do
+    /// not end with a block. `chain` stands behind the frames; returned is where it stands behind the Pad.
+    fn write_group(&self, end: &End, index: u64, offset: u64, frames: &[u8], mut chain: Chain) -> Result<Chain, OpenError> {
+        let block = offset / BLOCK_BYTES * BLOCK_BYTES;
+        // Only the first group can start inside a block: the one whose beginning is in the segment already.
+        let kept = &end.image.bytes[block as usize..offset as usize];
+        let frames_end = offset + frames.len() as u64;
+        let group_end = padded_end(frames_end);
+        if group_end == block {
+            return Ok(chain);
+        }
+        let mut group = MmapMut::map_anon((group_end - block) as usize).map_err(OpenError::io("find memory for", self.dir()))?;
+        group[..kept.len()].copy_from_slice(kept);
+        group[kept.len()..][..frames.len()].copy_from_slice(frames);
+        if group_end > frames_end {
+            let pad = vec![0; (group_end - frames_end) as usize - HEADER_BYTES];
+            let key = &self.segments[index as usize].key;
+            let entry = Entry {
+                kind: Kind::Pad,
+                rules: 0,
+                flags: 0,
+                feed: 0,
+                identity: 0,
+                position: 0,
+                time_ns: chain.time_ns,
+                body: &pad,
+            };
+            encode(&mut group[kept.len() + frames.len()..], &mut chain, key, frames_end, &entry);
+        }
+        let path = self.path(index);
+        let file = self.disk.open(&path, Access::Durable).map_err(OpenError::io("open", &path))?;
+        write_full(&*file, &group, block).map_err(OpenError::io("write", path))?;
+        Ok(chain)
+    }
+
+    /// Makes the writer, and has it say that all that was recovered is durable.
+    fn resume(
+        self,
+        lock: Box<dyn std::any::Any + Send>,
+        identity: Identity,
+        end: End,
+        settled: &Settled,
+        created: bool,
+    ) -> Result<Opened, OpenError> {
+        let last_sequence = end.chain.sequence;
+        let recovered = Recovered {
+            last_sequence,
+            last_time_ns: end.chain.time_ns,
+            durable: last_sequence,
+            epoch: end.chain.epoch,
+            cut: settled.cut,
+            from_tail: settled.from_tail,
+            headers_repaired: self.headers_repaired,
+            created,
+        };
+        let path: Box<dyn WritePath> = self.write_path()?;
+        let threaded = self.options.write_path != WritePathKind::Inline;
+        let open = |index: u64| {
+            let path = self.path(index);
+            let file = self.disk.open(&path, Access::Durable).map_err(OpenError::io("open", path))?;
+            Ok::<_, OpenError>(Segment { index, key: self.segments[index as usize].key, file })
+        };
+        let next = end.segment + 1;
+        let ready = ((next as usize) < self.segments.len()).then(|| open(next)).transpose()?;
+        let spares = Spares::start(
+            Arc::clone(&self.disk),
+            self.dir().to_owned(),
+            identity,
+            next,
+            ready,
+            threaded,
+        )
+        .map_err(OpenError::io("start a thread for", self.dir()))?;
+        let tail = Tail::create(&self.tail_dirs(), identity.journal, self.options.tail_bytes)
+            .map_err(OpenError::io("make a tail for", self.dir()))?;
+        let segment = open(end.segment)?;
+        let start =
+            Start { path, spares, tail, segment, offset: end.offset, chain: end.chain, identity, lock };
+        let mut journal = Journal::start(start, &self.options);
+        if settled.cut.is_some() || settled.from_tail > 0 || !end.last_kind.is_mark() {
+            journal.owe_mark();
+            let flags = MARK_OPEN | if settled.cut.is_some() { MARK_CUT } else { 0 };
+            if journal.mark(flags).is_ok() {
+                journal.flush().map_err(|poisoned| OpenError::io("write", self.dir())(poisoned.kind.into()))?;
+            }
+        }
+        Ok(Opened { journal, recovered })
+    }
+
+    fn write_path(&self) -> Result<Box<dyn WritePath>, OpenError> {
+        let failed = |source| OpenError::io("start the writer of", self.dir())(source);
+        let threaded = || Ok::<Box<dyn WritePath>, OpenError>(Box::new(Threaded::start().map_err(failed)?));
+        match self.options.write_path {
+            WritePathKind::Inline => Ok(Box::new(Inline::default())),
+            WritePathKind::Thread => threaded(),
+            WritePathKind::Uring => Ok(Box::new(Uring::start().map_err(failed)?)),
+            WritePathKind::Auto => match Uring::start() {
+                Ok(uring) => Ok(Box::new(uring)),
+                Err(error) => {
+                    tracing::info!(%error, "no io_uring here: a thread writes");
+                    threaded()
+                }
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

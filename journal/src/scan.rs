@@ -1,0 +1,86 @@
+//! Reads segments frame by frame, for recovery and `verify`: what is good, where it ends, and what lies beyond.
+//!
+//! Absent on purpose: judgement. Whether an end is a torn tail or corruption is decided where it is acted on.
+
+use std::io;
+
+use crate::disk::{DiskFile, read_full};
+use crate::frame::{BLOCK_BYTES, Chain, Check, Frame, Kind, Parsed, lone_mark, parse, view};
+use crate::segment::DATA_START;
+
+/// A segment's bytes in memory, zeros where the file is too short.
+pub(crate) struct Image {
+    pub(crate) bytes: Vec<u8>,
+    /// How long the file was.
+    pub(crate) file_bytes: u64,
+}
+
+impl Image {
+    pub(crate) fn read(file: &dyn DiskFile, segment_bytes: u64) -> io::Result<Self> {
+        let mut bytes = vec![0; segment_bytes as usize];
+        let file_bytes = read_full(file, &mut bytes, 0)? as u64;
+        Ok(Self { bytes, file_bytes })
+    }
+
+    /// Walks good frames from `offset` on; says where and why it ended. The chain moves along.
+    pub(crate) fn walk(
+        &self,
+        mut offset: u64,
+        chain: &mut Chain,
+        key: &Check,
+        visit: &mut dyn FnMut(u64, &Frame<'_>),
+    ) -> (u64, Parsed) {
+        loop {
+            let rest = &self.bytes[offset as usize..];
+            match parse(rest, chain, key, offset) {
+                Parsed::Good(_, length) => {
+                    visit(offset, &view(rest));
+                    offset += length.next_multiple_of(8) as u64;
+                }
+                end => return (offset, end),
+            }
+        }
+    }
+
+    /// Whether a Mark that proves itself lies at or after `offset`: everything before it was durable.
+    pub(crate) fn has_mark_from(&self, offset: u64, key: &Check) -> bool {
+        let first = offset.next_multiple_of(BLOCK_BYTES).max(DATA_START);
+        (first..self.bytes.len() as u64)
+            .step_by(BLOCK_BYTES as usize)
+            .any(|at| lone_mark(&self.bytes[at as usize..], key, at).is_some())
+    }
+
+    /// Whether anything is written at or after `offset`, or the file too short to be written there.
+    pub(crate) fn is_dirty_from(&self, offset: u64) -> bool {
+        self.is_short() || self.bytes[offset as usize..].iter().any(|byte| *byte != 0)
+    }
+
+    pub(crate) fn is_short(&self) -> bool {
+        self.file_bytes < self.bytes.len() as u64
+    }
+}
+
+/// Whether a segment's first block continues the chain.
+pub(crate) fn continues(file: &dyn DiskFile, key: &Check, chain: &Chain) -> io::Result<bool> {
+    let mut block = vec![0; BLOCK_BYTES as usize];
+    read_full(file, &mut block, DATA_START)?;
+    Ok(lone_mark(&block, key, DATA_START).is_some_and(|(before, _)| before.check == chain.check))
+}
+
+/// Whether the last frame other than a Pad was a Mark: nothing is there that no Mark speaks of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LastKind(Kind);
+
+impl LastKind {
+    pub(crate) const NONE: Self = Self(Kind::Mark);
+
+    pub(crate) fn see(&mut self, kind: Kind) {
+        if kind != Kind::Pad {
+            self.0 = kind;
+        }
+    }
+
+    pub(crate) fn is_mark(self) -> bool {
+        self.0 == Kind::Mark
+    }
+}

@@ -1,0 +1,214 @@
+//! A segment: a file of fixed size, filled with zeros before its first use, with its header in the first two blocks.
+//!
+//! Made one ahead by `spare.rs`, written by the journal, scanned by recovery, readers and `verify`.
+//! Invariants: the name, the header and every frame's check agree on the index; a file of the final name was whole and
+//! durable before it got that name; it is never sparse.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use memmap2::MmapMut;
+use xxhash_rust::xxh3::xxh3_128;
+use zerocopy::little_endian::{U32, U64};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+use crate::disk::{Access, Disk, DiskFile, read_full, write_full};
+use crate::frame::{BLOCK_BYTES, Check};
+
+/// Where a segment's first group starts: after the header and its copy.
+pub(crate) const DATA_START: u64 = 2 * BLOCK_BYTES;
+/// Version of the folder's layout that this build writes and reads.
+pub const FORMAT_VERSION: u32 = 1;
+
+const MAGIC: [u8; 8] = *b"ordojrnl";
+/// Zeros are written in pieces of this size, so that making a segment never holds a group up for long.
+const FILL_BYTES: usize = 128 << 10;
+
+/// What all segments of a journal have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) journal: [u8; 16],
+    pub(crate) segment_bytes: u64,
+}
+
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct SegmentHeader {
+    magic: [u8; 8],
+    format: U32,
+    reserved: U32,
+    journal: [u8; 16],
+    salt: [u8; 16],
+    index: U64,
+    segment_bytes: U64,
+    check: [u8; 16],
+}
+
+const _: () = assert!(size_of::<SegmentHeader>() == 80);
+const CHECKED_BYTES: usize = 64;
+
+/// A segment whose header has been read.
+#[derive(Clone, Debug)]
+pub(crate) struct Segment {
+    pub(crate) index: u64,
+    /// What every frame's check in this segment is bound to.
+    pub(crate) key: Check,
+    pub(crate) file: Arc<dyn DiskFile>,
+}
+
+/// Why a segment's file cannot be what its name says.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HeaderError {
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("{0}")]
+    Bad(String),
+}
+
+/// A header as read, and whether each copy was good.
+pub(crate) struct Header {
+    pub(crate) identity: Identity,
+    pub(crate) key: Check,
+    pub(crate) index: u64,
+    pub(crate) good: [bool; 2],
+}
+
+/// The file name of a segment.
+pub(crate) fn segment_name(index: u64) -> String {
+    format!("seg-{index:016x}.ordo")
+}
+
+/// The index in a segment's file name.
+pub(crate) fn segment_index(name: &str) -> Option<u64> {
+    let digits = name.strip_prefix("seg-")?.strip_suffix(".ordo")?;
+    (digits.len() == 16).then(|| u64::from_str_radix(digits, 16).ok()).flatten()
+}
+
+/// Reads both copies of a header; one good copy is enough.
+pub(crate) fn read_header(file: &dyn DiskFile) -> Result<Header, HeaderError> {
+    let mut blocks = vec![0; 2 * BLOCK_BYTES as usize];
+    let len = read_full(file, &mut blocks, 0)?;
+    if len == 0 {
+        return Err(HeaderError::Bad("the file is empty".into()));
+    }
+    let copies = [header_of(&blocks[..BLOCK_BYTES as usize]), header_of(&blocks[BLOCK_BYTES as usize..])];
+    let good = [copies[0].is_some(), copies[1].is_some()];
+    let Some(header) = copies[0].or(copies[1]) else {
+        return Err(HeaderError::Bad("both copies of the header are damaged".into()));
+    };
+    if header.format.get() != FORMAT_VERSION {
+        return Err(HeaderError::Bad(format!("format version {}, this build reads {FORMAT_VERSION}", header.format)));
+    }
+    Ok(Header {
+        identity: Identity { journal: header.journal, segment_bytes: header.segment_bytes.get() },
+        key: key_of(&header),
+        index: header.index.get(),
+        good,
+    })
+}
+
+/// Writes the damaged copy of a header anew from the good one.
+pub(crate) fn repair_header(file: &dyn DiskFile, good: [bool; 2]) -> io::Result<()> {
+    let (from, to) = if good[0] { (0, BLOCK_BYTES) } else { (BLOCK_BYTES, 0) };
+    let mut block = MmapMut::map_anon(BLOCK_BYTES as usize)?;
+    read_full(file, &mut block, from)?;
+    write_full(file, &block, to).map(drop)
+}
+
+/// Makes a segment: everything written, synced, and only then named.
+///
+/// `pace` is asked before each piece of zeros and may wait; false gives up.
+pub(crate) fn create(
+    disk: &dyn Disk,
+    dir: &Path,
+    identity: Identity,
+    index: u64,
+    pace: &mut dyn FnMut(u64) -> bool,
+) -> io::Result<Segment> {
+    let path = dir.join(segment_name(index));
+    let draft = dir.join(format!("{}.tmp", segment_name(index)));
+    let made = fill(disk, &draft, identity, index, pace).and_then(|key| {
+        disk.rename(&draft, &path)?;
+        disk.sync_dir(dir)?;
+        Ok(key)
+    });
+    match made {
+        Ok(key) => Ok(Segment { index, key, file: disk.open(&path, Access::Durable)? }),
+        Err(error) => {
+            // Half a file would keep the room that its completion needs; there may be none to remove.
+            let _ = disk.remove(&draft);
+            Err(error)
+        }
+    }
+}
+
+fn fill(
+    disk: &dyn Disk,
+    draft: &PathBuf,
+    identity: Identity,
+    index: u64,
+    pace: &mut dyn FnMut(u64) -> bool,
+) -> io::Result<Check> {
+    let mut header = SegmentHeader {
+        magic: MAGIC,
+        format: U32::new(FORMAT_VERSION),
+        reserved: U32::new(0),
+        journal: identity.journal,
+        salt: [0; 16],
+        index: U64::new(index),
+        segment_bytes: U64::new(identity.segment_bytes),
+        check: [0; 16],
+    };
+    disk.random(&mut header.salt)?;
+    header.check = check_of(&header);
+    let mut piece = MmapMut::map_anon(FILL_BYTES.min(identity.segment_bytes as usize))?;
+    piece[..size_of::<SegmentHeader>()].copy_from_slice(header.as_bytes());
+    piece[BLOCK_BYTES as usize..][..size_of::<SegmentHeader>()].copy_from_slice(header.as_bytes());
+    let file = disk.create(draft)?;
+    let mut done = 0;
+    while done < identity.segment_bytes {
+        if !pace(done) {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        let len = (piece.len() as u64).min(identity.segment_bytes - done);
+        write_full(&*file, &piece[..len as usize], done)?;
+        if done == 0 {
+            piece[..DATA_START as usize].fill(0);
+        }
+        done += len;
+    }
+    file.sync()?;
+    Ok(key_of(&header))
+}
+
+/// Writes zeros durably over a stretch of whole blocks.
+pub(crate) fn zero(file: &dyn DiskFile, from: u64, to: u64) -> io::Result<()> {
+    let zeros = MmapMut::map_anon(FILL_BYTES)?;
+    let mut at = from;
+    while at < to {
+        let len = (to - at).min(FILL_BYTES as u64);
+        write_full(file, &zeros[..len as usize], at)?;
+        at += len;
+    }
+    Ok(())
+}
+
+fn header_of(block: &[u8]) -> Option<SegmentHeader> {
+    let (header, rest) = SegmentHeader::read_from_prefix(block).ok()?;
+    let sound = header.magic == MAGIC && header.check == check_of(&header) && rest.iter().all(|byte| *byte == 0);
+    sound.then_some(header)
+}
+
+fn check_of(header: &SegmentHeader) -> Check {
+    xxh3_128(&header.as_bytes()[..CHECKED_BYTES]).to_le_bytes()
+}
+
+/// Journal, salt and index in 16 bytes.
+fn key_of(header: &SegmentHeader) -> Check {
+    let mut bound = [0; 40];
+    bound[..16].copy_from_slice(&header.journal);
+    bound[16..32].copy_from_slice(&header.salt);
+    bound[32..].copy_from_slice(header.index.as_bytes());
+    xxh3_128(&bound).to_le_bytes()
+}

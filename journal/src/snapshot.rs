@@ -1,0 +1,288 @@
+//! Snapshots: files that hold a state at a sequence, so that a start need not replay everything.
+//!
+//! Written by a low-priority worker, read at the start and by history. The body is the caller's; here are its frame, its
+//! checksum and its life: a draft, synced, named, and older ones taken away.
+//!
+//! Invariants: a file of the final name was whole and durable before it got it. A damaged one is skipped and said so,
+//! never half used. A snapshot is never needed: the journal alone gives the same state.
+
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use memmap2::MmapMut;
+use xxhash_rust::xxh3::{Xxh3Default, xxh3_128};
+use zerocopy::little_endian::{U32, U64};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+use crate::disk::{Access, Disk, DiskFile, RealDisk, read_full, write_full};
+use crate::frame::BLOCK_BYTES;
+
+/// Version of the snapshot file's layout.
+pub const SNAPSHOT_VERSION: u32 = 1;
+
+const MAGIC: [u8; 8] = *b"ordosnap";
+/// The body is written and read in pieces of this size.
+const PIECE_BYTES: usize = 256 << 10;
+
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct SnapshotHeader {
+    magic: [u8; 8],
+    format: U32,
+    body_version: U32,
+    sequence: U64,
+    time_ns: U64,
+    state_hash: [u8; 16],
+    body_bytes: U64,
+    reserved: U64,
+    body_check: [u8; 16],
+    check: [u8; 16],
+}
+
+const _: () = assert!(size_of::<SnapshotHeader>() == 96);
+const CHECKED_BYTES: usize = 80;
+
+/// What a snapshot says about itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SnapshotInfo {
+    /// Version of the body, the caller's.
+    pub body_version: u32,
+    /// The state is that after this frame. It counts as known to be durable.
+    pub sequence: u64,
+    pub time_ns: u64,
+    pub state_hash: [u8; 16],
+    pub body_bytes: u64,
+}
+
+/// The snapshots of a folder.
+#[derive(Clone, Debug)]
+pub struct Snapshots {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    /// How many are kept. Fewer: less room; more: older states are answered sooner.
+    retain: usize,
+}
+
+/// A snapshot that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    pub name: String,
+    pub why: String,
+}
+
+impl Snapshots {
+    /// The snapshots of a journal's folder; the newest `retain` of them are kept, at least one.
+    pub fn new(dir: &Path, retain: usize) -> Self {
+        Self::on(Arc::new(RealDisk::new()), dir, retain)
+    }
+
+    /// The snapshots in a folder of some disk.
+    pub fn on(disk: Arc<dyn Disk>, dir: &Path, retain: usize) -> Self {
+        Self { disk, dir: dir.to_owned(), retain: retain.max(1) }
+    }
+
+    /// Sequences of the snapshots that are there, newest first, good or not.
+    pub fn sequences(&self) -> io::Result<Vec<u64>> {
+        let mut sequences: Vec<u64> = self.disk.list(&self.dir)?.iter().filter_map(|name| sequence_in(name)).collect();
+        sequences.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(sequences)
+    }
+
+    /// The newest snapshot that is whole, and those that were skipped for it.
+    pub fn newest_good(&self) -> io::Result<(Option<Snapshot>, Vec<Skipped>)> {
+        self.newest_good_until(u64::MAX)
+    }
+
+    /// The newest whole snapshot at or before a sequence, and those that were skipped for it.
+    pub fn newest_good_until(&self, sequence: u64) -> io::Result<(Option<Snapshot>, Vec<Skipped>)> {
+        let mut skipped = Vec::new();
+        for at in self.sequences()?.into_iter().filter(|at| *at <= sequence) {
+            let name = snapshot_name(at);
+            match Snapshot::open(&*self.disk, &self.dir.join(&name), at) {
+                Ok(snapshot) => return Ok((Some(snapshot), skipped)),
+                Err(error) => {
+                    tracing::warn!(%name, %error, "a snapshot is skipped");
+                    skipped.push(Skipped { name, why: error.to_string() });
+                }
+            }
+        }
+        Ok((None, skipped))
+    }
+
+    /// Starts a snapshot; nothing of it is seen before `finish`.
+    pub fn write(&self, info: SnapshotInfo) -> io::Result<SnapshotWriter> {
+        let draft = self.dir.join(format!("{}.tmp", snapshot_name(info.sequence)));
+        let file = self.disk.create(&draft)?;
+        let piece = MmapMut::map_anon(PIECE_BYTES)?;
+        // The header's block comes last, when the checksum is known.
+        Ok(SnapshotWriter {
+            snapshots: self.clone(),
+            draft,
+            file,
+            info,
+            piece,
+            filled: 0,
+            at: BLOCK_BYTES,
+            body_bytes: 0,
+            hasher: Xxh3Default::new(),
+        })
+    }
+
+    fn drop_old(&self) -> io::Result<()> {
+        for old in self.sequences()?.into_iter().skip(self.retain) {
+            self.disk.remove(&self.dir.join(snapshot_name(old)))?;
+        }
+        self.disk.sync_dir(&self.dir)
+    }
+}
+
+/// A snapshot on its way to the disk.
+pub struct SnapshotWriter {
+    snapshots: Snapshots,
+    draft: PathBuf,
+    file: Arc<dyn DiskFile>,
+    info: SnapshotInfo,
+    /// Page-aligned, as writes past the page cache must be.
+    piece: MmapMut,
+    filled: usize,
+    at: u64,
+    body_bytes: u64,
+    hasher: Xxh3Default,
+}
+
+impl SnapshotWriter {
+    /// Makes it durable, names it, and takes the oldest away. `info.body_bytes` is what was written, not what was said.
+    pub fn finish(mut self) -> io::Result<SnapshotInfo> {
+        self.flush_piece()?;
+        self.info.body_bytes = self.body_bytes;
+        let mut header = SnapshotHeader {
+            magic: MAGIC,
+            format: U32::new(SNAPSHOT_VERSION),
+            body_version: U32::new(self.info.body_version),
+            sequence: U64::new(self.info.sequence),
+            time_ns: U64::new(self.info.time_ns),
+            state_hash: self.info.state_hash,
+            body_bytes: U64::new(self.body_bytes),
+            reserved: U64::new(0),
+            body_check: self.hasher.digest128().to_le_bytes(),
+            check: [0; 16],
+        };
+        header.check = xxh3_128(&header.as_bytes()[..CHECKED_BYTES]).to_le_bytes();
+        self.piece[..BLOCK_BYTES as usize].fill(0);
+        self.piece[..size_of::<SnapshotHeader>()].copy_from_slice(header.as_bytes());
+        write_full(&*self.file, &self.piece[..BLOCK_BYTES as usize], 0)?;
+        self.file.sync()?;
+        let Snapshots { disk, dir, .. } = &self.snapshots;
+        disk.rename(&self.draft, &dir.join(snapshot_name(self.info.sequence)))?;
+        disk.sync_dir(dir)?;
+        self.snapshots.drop_old()?;
+        Ok(self.info)
+    }
+
+    /// Writes what has gathered, filled up to whole blocks with zeros.
+    fn flush_piece(&mut self) -> io::Result<()> {
+        let whole = self.filled.next_multiple_of(BLOCK_BYTES as usize);
+        self.piece[self.filled..whole].fill(0);
+        write_full(&*self.file, &self.piece[..whole], self.at)?;
+        self.at += whole as u64;
+        self.filled = 0;
+        Ok(())
+    }
+}
+
+impl Write for SnapshotWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let len = bytes.len().min(self.piece.len() - self.filled);
+        self.piece[self.filled..][..len].copy_from_slice(&bytes[..len]);
+        self.hasher.update(&bytes[..len]);
+        self.filled += len;
+        self.body_bytes += len as u64;
+        if self.filled == self.piece.len() {
+            self.flush_piece()?;
+        }
+        Ok(len)
+    }
+
+    /// Nothing is durable before `finish`.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A whole snapshot; reading it yields its body.
+#[derive(Debug)]
+pub struct Snapshot {
+    pub info: SnapshotInfo,
+    file: Arc<dyn DiskFile>,
+    at: u64,
+}
+
+impl Snapshot {
+    /// Opens a snapshot and reads it through once, so that what is handed out is known to be whole.
+    fn open(disk: &dyn Disk, path: &Path, sequence: u64) -> io::Result<Self> {
+        let file = disk.open(path, Access::Read)?;
+        let mut block = vec![0; BLOCK_BYTES as usize];
+        read_full(&*file, &mut block, 0)?;
+        let (header, rest) = SnapshotHeader::read_from_prefix(&block).map_err(|_| damaged("its header"))?;
+        let check = xxh3_128(&header.as_bytes()[..CHECKED_BYTES]).to_le_bytes();
+        if header.magic != MAGIC || header.check != check || rest.iter().any(|byte| *byte != 0) {
+            return Err(damaged("its header"));
+        }
+        if header.format.get() != SNAPSHOT_VERSION {
+            return Err(io::Error::new(io::ErrorKind::Unsupported, format!("format version {}", header.format)));
+        }
+        if header.sequence.get() != sequence {
+            return Err(damaged("its name or its sequence"));
+        }
+        let info = SnapshotInfo {
+            body_version: header.body_version.get(),
+            sequence,
+            time_ns: header.time_ns.get(),
+            state_hash: header.state_hash,
+            body_bytes: header.body_bytes.get(),
+        };
+        if file.len()? != BLOCK_BYTES + info.body_bytes.next_multiple_of(BLOCK_BYTES) {
+            return Err(damaged("its length"));
+        }
+        let mut snapshot = Self { info, file, at: 0 };
+        let mut hasher = Xxh3Default::new();
+        let mut piece = vec![0; PIECE_BYTES];
+        loop {
+            match snapshot.read(&mut piece)? {
+                0 => break,
+                n => hasher.update(&piece[..n]),
+            }
+        }
+        if snapshot.at != info.body_bytes || hasher.digest128().to_le_bytes() != header.body_check {
+            return Err(damaged("its body"));
+        }
+        snapshot.at = 0;
+        Ok(snapshot)
+    }
+}
+
+impl Read for Snapshot {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let left = (self.info.body_bytes - self.at).min(into.len() as u64) as usize;
+        let got = read_full(&*self.file, &mut into[..left], BLOCK_BYTES + self.at)?;
+        self.at += got as u64;
+        Ok(got)
+    }
+}
+
+fn snapshot_name(sequence: u64) -> String {
+    format!("snap-{sequence:020}.ordo")
+}
+
+fn sequence_in(name: &str) -> Option<u64> {
+    let digits = name.strip_prefix("snap-")?.strip_suffix(".ordo")?;
+    (digits.len() == 20).then(|| digits.parse().ok()).flatten()
+}
+
+fn damaged(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("damaged: {what}"))
+}
+
+#[cfg(test)]
+mod tests;

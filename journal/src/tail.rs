@@ -1,0 +1,177 @@
+//! The tail: a small ring of shared memory in a file of its own, where frames lie until their group is in a segment.
+//!
+//! Thread "journal" writes it; nobody syncs it. It survives `kill -9`, as any shared mapping does, and not a power
+//! loss, which it need not: what it alone held was never called durable. Recovery reads it once, brings what continues
+//! the segments into them, and makes a new one.
+//!
+//! Position: a journal's bytes are numbered segment index times segment size plus offset; such a number, modulo the
+//! ring's size, is the place in the ring. Absent on purpose: any count of what is valid; the frames' chain tells.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::OFlags;
+use xxhash_rust::xxh3::xxh3_128;
+use zerocopy::little_endian::{U32, U64};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+use crate::frame::BLOCK_BYTES;
+use crate::mmap::{Mirror, Span};
+
+const MAGIC: [u8; 8] = *b"ordotail";
+const VERSION: u32 = 1;
+const SHARED_MEMORY: &str = "/dev/shm";
+
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+struct TailHeader {
+    magic: [u8; 8],
+    version: U32,
+    reserved: U32,
+    journal: [u8; 16],
+    tail_bytes: U64,
+    reserved2: U64,
+    check: [u8; 16],
+}
+
+const _: () = assert!(size_of::<TailHeader>() == 64);
+const CHECKED_BYTES: usize = 48;
+
+/// The ring that is being written.
+#[derive(Debug)]
+pub(crate) struct Tail {
+    mirror: Arc<Mirror>,
+    path: PathBuf,
+}
+
+impl Tail {
+    /// Makes a new tail in the first of the folders that takes it, in place of any that is there.
+    pub(crate) fn create(dirs: &[PathBuf], journal: [u8; 16], bytes: u64) -> io::Result<Self> {
+        let mut last = io::Error::from(io::ErrorKind::NotFound);
+        for dir in dirs {
+            let path = dir.join(tail_name(journal));
+            match Self::create_at(&path, journal, bytes) {
+                Ok(tail) => return Ok(tail),
+                Err(error) => {
+                    tracing::warn!(path = %path.display(), %error, "no tail here");
+                    let _ = std::fs::remove_file(&path);
+                    last = error;
+                }
+            }
+        }
+        Err(last)
+    }
+
+    fn create_at(path: &Path, journal: [u8; 16], bytes: u64) -> io::Result<Self> {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
+        let mut header = TailHeader {
+            magic: MAGIC,
+            version: U32::new(VERSION),
+            reserved: U32::new(0),
+            journal,
+            tail_bytes: U64::new(bytes),
+            reserved2: U64::new(0),
+            check: [0; 16],
+        };
+        header.check = xxh3_128(&header.as_bytes()[..CHECKED_BYTES]).to_le_bytes();
+        let mut block = [0; BLOCK_BYTES as usize];
+        block[..size_of::<TailHeader>()].copy_from_slice(header.as_bytes());
+        file.write_all(&block)?;
+        // Every page is written: a store into a hole would be a SIGBUS once the memory runs out, and a slow first touch.
+        block.fill(0);
+        for _ in 0..bytes / BLOCK_BYTES {
+            file.write_all(&block)?;
+        }
+        let mirror = Mirror::of(&file, BLOCK_BYTES, bytes as usize)?;
+        Ok(Self { mirror: Arc::new(mirror), path: path.to_owned() })
+    }
+
+    /// The bytes of a frame to be laid down at a position.
+    ///
+    /// The caller writes only beyond what is sealed and never more than the ring's size ahead of what is durable.
+    #[inline]
+    pub(crate) fn slice_mut(&mut self, at: u64, len: u64) -> &mut [u8] {
+        // `&mut self` excludes other slices; spans cover sealed groups only, which the caller leaves alone.
+        self.mirror.slice_mut(at, len as usize)
+    }
+
+    /// The bytes of a sealed group.
+    pub(crate) fn span(&self, from: u64, to: u64) -> Span {
+        self.mirror.span(from, (to - from) as usize)
+    }
+
+    /// Takes the file away: everything that was in it is in segments.
+    pub(crate) fn remove(self) -> io::Result<()> {
+        std::fs::remove_file(&self.path)
+    }
+}
+
+/// Folders where the tail may be, best first.
+pub(crate) fn tail_dirs(dir: &Path, wished: Option<&Path>) -> Vec<PathBuf> {
+    match wished {
+        Some(wished) => vec![wished.to_owned(), dir.to_owned()],
+        None => vec![PathBuf::from(SHARED_MEMORY), dir.to_owned()],
+    }
+}
+
+fn tail_name(journal: [u8; 16]) -> String {
+    format!("ordo-{:032x}.tail", u128::from_be_bytes(journal))
+}
+
+/// What a process that ended without closing left behind.
+#[derive(Debug)]
+pub(crate) struct OldTail {
+    ring: Vec<u8>,
+    path: PathBuf,
+}
+
+impl OldTail {
+    /// Reads a journal's tails, wherever they are; one that is damaged or somebody else's is passed over.
+    pub(crate) fn find(dirs: &[PathBuf], journal: [u8; 16]) -> Vec<Self> {
+        dirs.iter().filter_map(|dir| Self::read(&dir.join(tail_name(journal)), journal)).collect()
+    }
+
+    fn read(path: &Path, journal: [u8; 16]) -> Option<Self> {
+        let no_follow = OFlags::NOFOLLOW.bits().cast_signed();
+        let mut file = OpenOptions::new().read(true).custom_flags(no_follow).open(path).ok()?;
+        let mut bytes = Vec::new();
+        let sound = is_ours(&file)
+            && file.read_to_end(&mut bytes).is_ok()
+            && TailHeader::ref_from_prefix(&bytes).is_ok_and(|(header, _)| {
+                header.magic == MAGIC
+                    && header.version.get() == VERSION
+                    && header.journal == journal
+                    && header.check == xxh3_128(&header.as_bytes()[..CHECKED_BYTES]).to_le_bytes()
+                    && header.tail_bytes.get().is_power_of_two()
+                    && bytes.len() as u64 == BLOCK_BYTES + header.tail_bytes.get()
+            });
+        if !sound {
+            tracing::warn!(path = %path.display(), "this tail is damaged or another user's: passed over");
+            return None;
+        }
+        Some(Self { ring: bytes.split_off(BLOCK_BYTES as usize), path: path.to_owned() })
+    }
+
+    /// The ring from a position on, as far as a lap and `limit` reach.
+    pub(crate) fn window(&self, at: u64, limit: u64) -> Vec<u8> {
+        let from = at as usize & (self.ring.len() - 1);
+        let mut bytes = [&self.ring[from..], &self.ring[..from]].concat();
+        bytes.truncate(limit as usize);
+        bytes
+    }
+
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        std::fs::remove_file(&self.path)
+    }
+}
+
+fn is_ours(file: &File) -> bool {
+    file.metadata().is_ok_and(|meta| meta.uid() == rustix::process::geteuid().as_raw())
+}

@@ -1,0 +1,137 @@
+//! What the crate's tests share: a journal on a disk in memory, with its tail in a folder of its own.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tempfile::TempDir;
+
+use crate::segment::segment_name;
+use crate::{
+    AppendError, Entry, Journal, Kind, MemDisk, OpenError, Opened, Options, Reader, Recovered, Report, SyncMode,
+    WritePathKind, verify_on,
+};
+
+pub(crate) const DIR: &str = "/journal";
+
+/// A disk, a tail folder, and the options to open the journal on them.
+pub(crate) struct Rig {
+    pub(crate) disk: MemDisk,
+    pub(crate) options: Options,
+    tails: TempDir,
+}
+
+impl Rig {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self::on(MemDisk::new(seed))
+    }
+
+    /// With an empty tail folder: what a power loss leaves of the tail.
+    pub(crate) fn on(disk: MemDisk) -> Self {
+        let memory = Path::new("/dev/shm");
+        let tails = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() }.expect("a folder for the tail");
+        let options = Options {
+            segment_bytes: 64 << 10,
+            tail_bytes: 64 << 10,
+            tail_dir: Some(tails.path().to_owned()),
+            body_bytes_max: 8 << 10,
+            write_path: WritePathKind::Inline,
+            ..Options::new(DIR)
+        };
+        Self { disk, options, tails: tails }
+    }
+
+    pub(crate) fn mode(mut self, mode: SyncMode) -> Self {
+        self.options.mode = mode;
+        self
+    }
+
+    pub(crate) fn open(&self) -> Result<Opened, OpenError> {
+        Journal::open_on(Arc::new(self.disk.clone()), self.options.clone())
+    }
+
+    pub(crate) fn journal(&self) -> Journal {
+        self.open().expect("opens").journal
+    }
+
+    pub(crate) fn recovered(&self) -> Recovered {
+        self.open().expect("opens").recovered
+    }
+
+    pub(crate) fn reader(&self) -> Reader {
+        Reader::open_on(Arc::new(self.disk.clone()), Path::new(DIR)).expect("a reader opens")
+    }
+
+    pub(crate) fn verify(&self) -> Report {
+        verify_on(Arc::new(self.disk.clone()), Path::new(DIR), &mut |_| {}).expect("is verified")
+    }
+
+    /// Sequence and body of all frames that a reader sees.
+    pub(crate) fn frames(&self) -> Vec<(u64, Vec<u8>)> {
+        let mut reader = self.reader();
+        let mut frames = Vec::new();
+        while let Some(frame) = reader.next().expect("reads") {
+            frames.push((frame.sequence, frame.body.to_vec()));
+        }
+        frames
+    }
+
+    /// The machine went down: what was in memory is gone.
+    pub(crate) fn lose_tail(&self) {
+        for file in std::fs::read_dir(self.tails.path()).expect("the tail's folder is there") {
+            std::fs::remove_file(file.expect("a name").path()).expect("is removed");
+        }
+    }
+
+    pub(crate) fn segment(&self, index: u64) -> PathBuf {
+        Path::new(DIR).join(segment_name(index))
+    }
+
+    pub(crate) fn bytes(&self, index: u64) -> Vec<u8> {
+        self.disk.bytes(&self.segment(index)).expect("the segment is there")
+    }
+
+    pub(crate) fn set_bytes(&self, index: u64, bytes: Vec<u8>) {
+        self.disk.set(&self.segment(index), Some(bytes));
+    }
+}
+
+pub(crate) fn update(body: &[u8]) -> Entry<'_> {
+    Entry { kind: Kind::Update, rules: 1, flags: 0, feed: 3, identity: 4, position: 5, time_ns: 6, body }
+}
+
+/// The body of the n-th frame of a test: its length varies, its content says which one it is.
+pub(crate) fn body(n: u64) -> Vec<u8> {
+    let len = 20 + (n * 37 % 200) as usize;
+    n.to_le_bytes().into_iter().cycle().take(len).collect()
+}
+
+/// Appends frames `range`, polling when the tail is full.
+pub(crate) fn append(journal: &mut Journal, range: std::ops::RangeInclusive<u64>) {
+    for n in range {
+        loop {
+            match journal.append(&Entry { position: n as i64, time_ns: n * 10, ..update(&body(n)) }) {
+                Ok(sequence) => break assert_eq!(sequence, n),
+                Err(AppendError::Full) => assert!(journal.poll_sync(0).expect("not poisoned")),
+                Err(error) => panic!("frame {n}: {error}"),
+            }
+        }
+    }
+}
+
+/// What `frames` gives if `1..=last` are all there.
+pub(crate) fn expected(last: u64) -> Vec<(u64, Vec<u8>)> {
+    (1..=last).map(|n| (n, body(n))).collect()
+}
+
+/// Numbers that look random, from a seed.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (mixed ^ (mixed >> 31)) % bound
+    }
+}

@@ -1,0 +1,215 @@
+//! Reads a whole journal and says what is in it and what is not as it should be. Changes nothing.
+//!
+//! Runs in tools, on a live folder too. Unlike recovery it takes nothing for granted: the zeros behind the last group of
+//! a segment and both copies of every header are looked at as well.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::disk::{Access, Disk, RealDisk};
+use crate::error::{BadPlace, ReadError};
+use crate::frame::{Chain, Check, Field, Kind, Parsed};
+use crate::scan::{Image, continues};
+use crate::segment::{DATA_START, HeaderError, Identity, read_header, segment_index, segment_name};
+
+/// What a journal holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    pub journal: [u8; 16],
+    pub segment_bytes: u64,
+    pub segments: Vec<SegmentReport>,
+    /// Numbered frames, all of them good.
+    pub frames: u64,
+    pub first: Option<(u64, u64)>,
+    /// Sequence and time of the last good frame.
+    pub last: Option<(u64, u64)>,
+    pub epoch: u32,
+    /// The last position of each feed.
+    pub feeds: BTreeMap<u32, i64>,
+    /// Sequence up to which a Mark says that all is durable.
+    pub durable: u64,
+    /// The check of the last good frame: the same journal, the same check.
+    pub check: Check,
+    pub bad: Option<Bad>,
+    /// Things that lose nothing: a damaged copy of a header, dirt in unused room.
+    pub remarks: Vec<String>,
+}
+
+/// One segment's part in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SegmentReport {
+    pub name: String,
+    pub frames: u64,
+    pub first_sequence: Option<u64>,
+    /// Bytes in use, its header among them.
+    pub used_bytes: u64,
+    /// BLAKE3 of the whole file: to compare with a copy.
+    pub blake3: [u8; 32],
+}
+
+/// The first bad place; everything before it is good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bad {
+    pub file: String,
+    pub place: BadPlace,
+    /// False: above all that is known to be durable, so a torn end, which the next start cuts.
+    pub was_durable: bool,
+    /// A type this build does not know, under a good checksum.
+    pub unknown: Option<(u8, u8)>,
+}
+
+/// Verifies the journal of a folder.
+pub fn verify(dir: &Path) -> Result<Report, ReadError> {
+    verify_on(Arc::new(RealDisk::new()), dir, &mut |_| {})
+}
+
+/// Verifies the journal in a folder of some disk; `visit` sees every good frame, Marks and Pads among them.
+pub fn verify_on(
+    disk: Arc<dyn Disk>,
+    dir: &Path,
+    visit: &mut dyn FnMut(&crate::Frame<'_>),
+) -> Result<Report, ReadError> {
+    let mut report = Report::default();
+    let indices = inventory(&*disk, dir)?;
+    let mut chain = Chain::START;
+    for index in indices.clone() {
+        let (image, key) = load(&*disk, dir, index, &mut report)?;
+        let mut part = SegmentReport {
+            name: segment_name(index),
+            frames: 0,
+            first_sequence: None,
+            used_bytes: 0,
+            blake3: *blake3::hash(&image.bytes[..image.file_bytes.min(image.bytes.len() as u64) as usize]).as_bytes(),
+        };
+        if report.bad.is_some() {
+            // Beyond the first bad place only Marks count: they tell whether it was durable.
+            let was_durable = image.has_mark_from(DATA_START, &key);
+            report.bad.iter_mut().for_each(|bad| bad.was_durable |= was_durable);
+            report.segments.push(part);
+            continue;
+        }
+        let (offset, why) = image.walk(DATA_START, &mut chain, &key, &mut |_, frame| {
+            report.see(&mut part, frame);
+            visit(frame);
+        });
+        part.used_bytes = offset;
+        report.segments.push(part);
+        let goes_on = match indices.clone().find(|next| *next == index + 1) {
+            Some(next) => {
+                let (file, header) = open(&*disk, dir, next)?;
+                continues(&*file, &header.key, &chain).map_err(io_error(next))?
+            }
+            None => false,
+        };
+        report.end_of_segment(index, &image, &key, offset, why, goes_on, &chain);
+    }
+    report.epoch = chain.epoch;
+    report.check = chain.check;
+    Ok(report)
+}
+
+impl Report {
+    /// Whether nothing at all is to be said against it.
+    pub fn is_good(&self) -> bool {
+        self.bad.is_none() && self.remarks.is_empty()
+    }
+
+    fn see(&mut self, part: &mut SegmentReport, frame: &crate::Frame<'_>) {
+        if frame.kind == Kind::Mark {
+            self.durable = frame.sequence;
+        }
+        if !frame.kind.takes_sequence() {
+            return;
+        }
+        self.frames += 1;
+        part.frames += 1;
+        part.first_sequence.get_or_insert(frame.sequence);
+        self.first.get_or_insert((frame.sequence, frame.time_ns));
+        self.last = Some((frame.sequence, frame.time_ns));
+        if frame.feed != 0 {
+            self.feeds.insert(frame.feed, frame.position);
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one place, and what was seen there")]
+    fn end_of_segment(
+        &mut self,
+        index: u64,
+        image: &Image,
+        key: &Check,
+        offset: u64,
+        why: Parsed,
+        goes_on: bool,
+        chain: &Chain,
+    ) {
+        let is_dirty = image.is_dirty_from(offset);
+        let name = segment_name(index);
+        if goes_on {
+            if is_dirty {
+                self.remarks.push(format!("{name}: the unused room from {offset} on is not empty or cut off"));
+            }
+            return;
+        }
+        let (field, unknown) = match why {
+            Parsed::Unknown { kind, version } => (Field::Check, Some((kind, version))),
+            Parsed::Bad(field) => (field, None),
+            Parsed::Empty | Parsed::Good(..) if image.is_short() => (Field::Size, None),
+            Parsed::Empty | Parsed::Good(..) => (Field::Unused, None),
+        };
+        // Where nothing is written and nothing follows, it is simply the end; the segments to come say if it is not.
+        let place = BadPlace { sequence: chain.sequence + 1, segment: index, offset, field };
+        let was_durable = image.has_mark_from(offset, key);
+        if is_dirty || unknown.is_some() {
+            self.bad = Some(Bad { file: name, place, was_durable, unknown });
+        }
+    }
+}
+
+fn inventory(disk: &dyn Disk, dir: &Path) -> Result<std::ops::Range<u64>, ReadError> {
+    let names = disk.list(dir).map_err(|source| ReadError::Io { what: dir.display().to_string(), source })?;
+    let mut indices: Vec<u64> = names.iter().filter_map(|name| segment_index(name)).collect();
+    indices.sort_unstable();
+    match (0..).zip(&indices).find(|(expected, index)| expected != *index) {
+        Some((missing, _)) => Err(ReadError::Segment { name: segment_name(missing), why: "missing".into() }),
+        None if indices.is_empty() => Err(ReadError::Segment { name: segment_name(0), why: "missing".into() }),
+        None => Ok(0..indices.len() as u64),
+    }
+}
+
+fn open(disk: &dyn Disk, dir: &Path, index: u64) -> Result<(Arc<dyn crate::DiskFile>, crate::segment::Header), ReadError> {
+    let refuse = |why: String| ReadError::Segment { name: segment_name(index), why };
+    let file = disk.open(&dir.join(segment_name(index)), Access::Read).map_err(io_error(index))?;
+    let header = read_header(&*file).map_err(|error| match error {
+        HeaderError::Io(source) => io_error(index)(source),
+        HeaderError::Bad(why) => refuse(why),
+    })?;
+    if header.index != index {
+        return Err(refuse(format!("its header says it is {}", segment_name(header.index))));
+    }
+    Ok((file, header))
+}
+
+fn load(disk: &dyn Disk, dir: &Path, index: u64, report: &mut Report) -> Result<(Image, Check), ReadError> {
+    let (file, header) = open(disk, dir, index)?;
+    let Identity { journal, segment_bytes } = header.identity;
+    if index == 0 {
+        (report.journal, report.segment_bytes) = (journal, segment_bytes);
+    } else if (report.journal, report.segment_bytes) != (journal, segment_bytes) {
+        return Err(ReadError::Segment { name: segment_name(index), why: "it belongs to another journal".into() });
+    }
+    for (copy, is_good) in header.good.into_iter().enumerate() {
+        if !is_good {
+            report.remarks.push(format!("{}: copy {} of its header is damaged", segment_name(index), copy + 1));
+        }
+    }
+    let image = Image::read(&*file, segment_bytes).map_err(io_error(index))?;
+    Ok((image, header.key))
+}
+
+fn io_error(index: u64) -> impl FnOnce(std::io::Error) -> ReadError {
+    move |source| ReadError::Io { what: segment_name(index), source }
+}
+
+#[cfg(test)]
+mod tests;

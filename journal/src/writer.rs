@@ -1,0 +1,426 @@
+//! The journal as it is written: frames into the tail, groups into segments, `written` and `durable` forward.
+//!
+//! Hot path: thread "journal". `append` copies a frame into memory; `poll_sync` starts and sees the end of writes. Once
+//! warm neither allocates, and the only system call is the write path's own.
+//!
+//! Invariants: a group is submitted only when the one before is durable, so a Mark that is in a segment says that
+//! everything before it is. A block is written once. What is sealed does not change; what is not durable is not
+//! overwritten in the tail (`make_room`). After a failed write nothing is written any more.
+//!
+//! Absent on purpose: a clock (`poll_sync` is told the time), locks, and a retry of a failed write.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+
+use crate::disk::DiskFile;
+use crate::error::{AppendError, Poisoned};
+use crate::frame::{self, BLOCK_BYTES, Chain, Entry, HEADER_BYTES, Kind, MARK_BYTES, frame_bytes, padded_end};
+use crate::options::{Options, SyncMode};
+use crate::segment::{DATA_START, Identity, Segment};
+use crate::spare::{NoSpare, Spares};
+use crate::tail::Tail;
+use crate::write_path::{GroupWrite, WritePath};
+
+/// Flags of a Mark: why it was written.
+pub(crate) const MARK_IDLE: u32 = 1;
+pub(crate) const MARK_CLOSE: u32 = 2;
+pub(crate) const MARK_OPEN: u32 = 4;
+/// The journal was cut right before this Mark.
+pub(crate) const MARK_CUT: u32 = 8;
+
+/// Sequences fit into a signed 64-bit integer, as the wire's do.
+const SEQUENCE_MAX: u64 = i64::MAX as u64;
+
+/// A journal that is open for writing. Owned by one thread.
+pub struct Journal {
+    // Dropped first: it waits for the write in flight.
+    path: Box<dyn WritePath>,
+    spares: Spares,
+    tail: Tail,
+    limits: Limits,
+    /// The segment that is appended to, and where in it.
+    segment: Segment,
+    offset: u64,
+    chain: Chain,
+    /// Where the open group starts; none is open where there is nothing to seal.
+    group: Option<u64>,
+    sealed: VecDeque<Group>,
+    in_flight: Option<Group>,
+    durable: u64,
+    poisoned: Option<Poisoned>,
+    pace: Pace,
+    stats: Stats,
+    _lock: Box<dyn Any + Send>,
+}
+
+/// The options that count while writing.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    segment_bytes: u64,
+    tail_bytes: u64,
+    body_bytes_max: usize,
+    group_bytes_max: u64,
+    async_delay_ns: u64,
+    idle_mark_ns: u64,
+    mode: SyncMode,
+}
+
+/// When the next group or Mark is due, in the caller's time.
+#[derive(Debug, Default)]
+struct Pace {
+    now_ns: u64,
+    /// When the open group was first seen.
+    group_since_ns: Option<u64>,
+    /// Since when nothing has happened after a group that no Mark speaks of.
+    rest_since_ns: Option<u64>,
+    /// An append found the tail full: whatever is open is sealed.
+    is_pressed: bool,
+}
+
+/// A sealed group: whole blocks of one segment.
+#[derive(Debug)]
+struct Group {
+    start: u64,
+    end: u64,
+    offset: u64,
+    last_sequence: u64,
+    is_mark_only: bool,
+    file: Arc<dyn DiskFile>,
+}
+
+/// Counts since the journal was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Groups that are durable, Marks of an idle journal among them.
+    pub groups: u64,
+    /// Bytes of these groups.
+    pub group_bytes: u64,
+    /// Writes that came back short or interrupted and went on.
+    pub continued: u64,
+    /// Times the next segment was taken into use.
+    pub segments: u64,
+}
+
+/// What recovery hands to the writer.
+pub(crate) struct Start {
+    pub(crate) path: Box<dyn WritePath>,
+    pub(crate) spares: Spares,
+    pub(crate) tail: Tail,
+    pub(crate) segment: Segment,
+    pub(crate) offset: u64,
+    pub(crate) chain: Chain,
+    pub(crate) identity: Identity,
+    pub(crate) lock: Box<dyn Any + Send>,
+}
+
+impl Journal {
+    pub(crate) fn start(start: Start, options: &Options) -> Self {
+        let limits = Limits {
+            segment_bytes: start.identity.segment_bytes,
+            tail_bytes: options.tail_bytes,
+            body_bytes_max: options.body_bytes_max,
+            group_bytes_max: options.group_bytes_max.min(options.tail_bytes / 4),
+            async_delay_ns: options.async_delay_ns,
+            idle_mark_ns: options.idle_mark_ns,
+            mode: options.mode,
+        };
+        Self {
+            path: start.path,
+            spares: start.spares,
+            tail: start.tail,
+            limits,
+            segment: start.segment,
+            offset: start.offset,
+            chain: start.chain,
+            group: None,
+            // One group a block, and one for luck: never grows.
+            sealed: VecDeque::with_capacity((limits.tail_bytes / BLOCK_BYTES) as usize + 1),
+            in_flight: None,
+            durable: start.chain.sequence,
+            poisoned: None,
+            pace: Pace::default(),
+            stats: Stats::default(),
+            _lock: start.lock,
+        }
+    }
+
+    /// Appends a frame and says its sequence. It survives `kill -9` from here on; `durable` says when also a power
+    /// loss. An error leaves the journal as it was.
+    #[inline]
+    pub fn append(&mut self, entry: &Entry<'_>) -> Result<u64, AppendError> {
+        if let Some(poisoned) = self.poisoned {
+            return Err(poisoned.into());
+        }
+        if entry.body.len() > self.limits.body_bytes_max {
+            return Err(AppendError::TooLarge);
+        }
+        if !entry.kind.takes_sequence() {
+            return Err(AppendError::NotYours);
+        }
+        if self.chain.sequence >= SEQUENCE_MAX {
+            return Err(AppendError::SequenceOverflow);
+        }
+        self.make_room(frame_bytes(entry.body.len()))?;
+        if self.group.is_none() {
+            self.open_group(0);
+        }
+        self.lay_down(entry);
+        let group_bytes = self.at() - self.group.unwrap_or(self.at());
+        if self.limits.mode == SyncMode::SyncEach || group_bytes >= self.limits.group_bytes_max {
+            self.seal(false);
+        }
+        Ok(self.chain.sequence)
+    }
+
+    /// Sees the end of the write in flight and starts the next; says whether it did anything. `now_ns` is monotonic time.
+    pub fn poll_sync(&mut self, now_ns: u64) -> Result<bool, Poisoned> {
+        if let Some(poisoned) = self.poisoned {
+            return Err(poisoned);
+        }
+        self.pace.now_ns = now_ns;
+        self.spares.used(self.offset);
+        let mut worked = self.spares.poll(now_ns);
+        if let Some(outcome) = self.path.poll() {
+            self.complete(outcome)?;
+            worked = true;
+        }
+        if self.in_flight.is_none() {
+            if self.sealed.is_empty() && self.group_is_due() {
+                self.seal(false);
+            }
+            worked |= self.submit_next() || self.mark_if_idle();
+        }
+        Ok(worked)
+    }
+
+    /// Sequence of the last frame that was appended.
+    #[inline]
+    pub fn written(&self) -> u64 {
+        self.chain.sequence
+    }
+
+    /// Sequence of the last frame that is on stable storage.
+    #[inline]
+    pub fn durable(&self) -> u64 {
+        self.durable
+    }
+
+    /// Whether anything is still to be done for what was appended: a thread that would sleep polls instead.
+    #[inline]
+    pub fn is_busy(&self) -> bool {
+        self.in_flight.is_some() || self.group.is_some() || !self.sealed.is_empty() || self.pace.rest_since_ns.is_some()
+    }
+
+    /// Whether the next segment cannot be made for now; `append` refuses when this one is full.
+    pub fn is_short_of_storage(&self) -> bool {
+        self.spares.has_failed()
+    }
+
+    /// Whether a write failed: the journal is to be opened anew.
+    pub fn poisoned(&self) -> Option<Poisoned> {
+        self.poisoned
+    }
+
+    /// The write path in use.
+    pub fn write_path(&self) -> &'static str {
+        self.path.name()
+    }
+
+    pub fn stats(&self) -> Stats {
+        Stats { continued: self.path.continued(), ..self.stats }
+    }
+
+    /// Blocks until everything appended is durable.
+    pub fn flush(&mut self) -> Result<(), Poisoned> {
+        if let Some(poisoned) = self.poisoned {
+            return Err(poisoned);
+        }
+        loop {
+            if let Some(outcome) = self.path.wait() {
+                self.complete(outcome)?;
+            }
+            if self.sealed.is_empty() && self.group.is_some() {
+                self.seal(false);
+            }
+            if !self.submit_next() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Makes everything durable, says so with a last Mark, and takes the tail away.
+    pub fn close(mut self) -> Result<(), Poisoned> {
+        self.flush()?;
+        if self.pace.rest_since_ns.is_some() {
+            // No room for the Mark and none to be had: the last group stays without one, as after a crash.
+            if self.mark(MARK_CLOSE).is_ok() {
+                self.flush()?;
+            }
+        }
+        if let Err(error) = self.tail.remove() {
+            tracing::warn!(%error, "the tail's file stays behind; the next start takes it away");
+        }
+        Ok(())
+    }
+
+    /// Writes a Mark in a group of its own; fails if there is no segment to put it in.
+    pub(crate) fn mark(&mut self, flags: u32) -> Result<(), AppendError> {
+        debug_assert!(self.group.is_none());
+        self.make_room(0)?;
+        self.open_group(flags);
+        self.seal(true);
+        Ok(())
+    }
+
+    /// A Mark will be due for what recovery found.
+    pub(crate) fn owe_mark(&mut self) {
+        self.pace.rest_since_ns = Some(0);
+    }
+
+    /// Where the next frame goes, in the numbering of `tail.rs`.
+    #[inline]
+    fn at(&self) -> u64 {
+        self.segment.index * self.limits.segment_bytes + self.offset
+    }
+
+    /// The oldest position whose bytes in the tail are still needed.
+    #[inline]
+    fn kept_from(&self) -> u64 {
+        let oldest = self.in_flight.as_ref().or(self.sealed.front()).map(|group| group.start);
+        oldest.or(self.group).unwrap_or_else(|| self.at())
+    }
+
+    /// Makes sure that so many bytes, and the Mark before them if they open a group, have a place in the segment and in
+    /// the tail.
+    #[inline]
+    fn make_room(&mut self, bytes: u64) -> Result<(), AppendError> {
+        let mark_bytes = |journal: &Self| if journal.group.is_none() { MARK_BYTES as u64 } else { 0 };
+        if padded_end(self.offset + mark_bytes(self) + bytes) > self.limits.segment_bytes {
+            self.change_segment()?;
+        }
+        let end = padded_end(self.at() + mark_bytes(self) + bytes);
+        if end - self.kept_from() > self.limits.tail_bytes {
+            self.pace.is_pressed = true;
+            return Err(AppendError::Full);
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn change_segment(&mut self) -> Result<(), AppendError> {
+        if self.group.is_some() {
+            self.seal(false);
+        }
+        match self.spares.take() {
+            Ok(segment) => {
+                assert!(segment.index == self.segment.index + 1, "invariant: segments follow one another");
+                self.segment = segment;
+                self.offset = DATA_START;
+                self.stats.segments += 1;
+                self.spares.used(0);
+                Ok(())
+            }
+            Err(NoSpare::BeingMade) => Err(AppendError::Full),
+            Err(NoSpare::Failed) => Err(AppendError::StorageFull),
+        }
+    }
+
+    fn open_group(&mut self, flags: u32) {
+        debug_assert!(self.offset.is_multiple_of(BLOCK_BYTES));
+        self.group = Some(self.at());
+        let before = self.chain.check;
+        self.lay_down(&Entry { flags, body: &before, ..own(Kind::Mark, self.chain.time_ns) });
+    }
+
+    #[inline]
+    fn lay_down(&mut self, entry: &Entry<'_>) {
+        let bytes = frame_bytes(entry.body.len());
+        let at = self.at();
+        frame::encode(self.tail.slice_mut(at, bytes), &mut self.chain, &self.segment.key, self.offset, entry);
+        self.offset += bytes;
+    }
+
+    /// Ends the open group: from here on its bytes stay as they are until they are durable.
+    fn seal(&mut self, is_mark_only: bool) {
+        let Some(start) = self.group else { return };
+        let end = padded_end(self.offset);
+        if end > self.offset {
+            let zeros = [0; 2 * BLOCK_BYTES as usize];
+            let body = &zeros[..(end - self.offset) as usize - HEADER_BYTES];
+            self.lay_down(&Entry { body, ..own(Kind::Pad, self.chain.time_ns) });
+        }
+        self.group = None;
+        self.pace.group_since_ns = None;
+        self.pace.is_pressed = false;
+        self.sealed.push_back(Group {
+            start,
+            end: self.at(),
+            offset: start % self.limits.segment_bytes,
+            last_sequence: self.chain.sequence,
+            is_mark_only,
+            file: Arc::clone(&self.segment.file),
+        });
+    }
+
+    /// Whether the open group is to be sealed now, with no write in flight.
+    fn group_is_due(&mut self) -> bool {
+        if self.group.is_none() {
+            return false;
+        }
+        let now_ns = self.pace.now_ns;
+        let since_ns = *self.pace.group_since_ns.get_or_insert(now_ns);
+        match self.limits.mode {
+            SyncMode::Sync | SyncMode::SyncEach => true,
+            SyncMode::Async => self.pace.is_pressed || now_ns.saturating_sub(since_ns) >= self.limits.async_delay_ns,
+        }
+    }
+
+    fn submit_next(&mut self) -> bool {
+        let Some(group) = self.sealed.pop_front() else { return false };
+        self.path.submit(GroupWrite {
+            file: Arc::clone(&group.file),
+            offset: group.offset,
+            span: self.tail.span(group.start, group.end),
+        });
+        self.in_flight = Some(group);
+        true
+    }
+
+    fn complete(&mut self, outcome: io::Result<()>) -> Result<(), Poisoned> {
+        let Some(group) = self.in_flight.take() else { return Ok(()) };
+        if let Err(error) = outcome {
+            return Err(self.poison(&error));
+        }
+        self.durable = group.last_sequence;
+        self.stats.groups += 1;
+        self.stats.group_bytes += group.end - group.start;
+        self.pace.rest_since_ns = (!group.is_mark_only).then_some(self.pace.now_ns);
+        Ok(())
+    }
+
+    /// A write failed: nobody can know what of it is on the disk, nor what a second try would mean.
+    #[cold]
+    fn poison(&mut self, error: &io::Error) -> Poisoned {
+        tracing::error!(%error, durable = self.durable, "a write of the journal failed: it stops here");
+        let poisoned = Poisoned { kind: error.kind() };
+        self.poisoned = Some(poisoned);
+        poisoned
+    }
+
+    /// When nothing has come for a while, says durably that the last group is durable.
+    fn mark_if_idle(&mut self) -> bool {
+        let Some(since_ns) = self.pace.rest_since_ns else { return false };
+        let is_due = self.group.is_none() && self.pace.now_ns.saturating_sub(since_ns) >= self.limits.idle_mark_ns;
+        is_due && self.mark(MARK_IDLE).is_ok() && self.submit_next()
+    }
+}
+
+/// A frame of the journal's own.
+fn own(kind: Kind, time_ns: u64) -> Entry<'static> {
+    Entry { kind, rules: 0, flags: 0, feed: 0, identity: 0, position: 0, time_ns, body: &[] }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,218 @@
+use std::io;
+
+use super::*;
+use crate::testing::{Random, Rig, append, body, expected, update};
+use crate::{Fault, Kind};
+
+#[test]
+fn what_is_appended_is_read_back_over_many_segments() {
+    let rig = Rig::new(1);
+    let mut journal = rig.journal();
+    append(&mut journal, 1..=2_000);
+    journal.close().unwrap();
+    assert_eq!(rig.frames(), expected(2_000));
+    let report = rig.verify();
+    assert!(report.is_good(), "{report:?}");
+    assert!(report.segments.len() > 4);
+    assert_eq!((report.frames, report.durable), (2_000, 2_000));
+    assert_eq!((report.first, report.last), (Some((1, 10)), Some((2_000, 20_000))));
+    assert_eq!(report.feeds.into_iter().collect::<Vec<_>>(), [(3, 2_000)]);
+}
+
+#[test]
+fn every_field_of_a_frame_comes_back() {
+    let rig = Rig::new(2);
+    let mut journal = rig.journal();
+    let kinds = [Kind::Name, Kind::Settings, Kind::Update, Kind::Tick, Kind::Checkpoint];
+    for (n, kind) in (0u32..).zip(kinds) {
+        let body = vec![n as u8; n as usize];
+        let entry = Entry {
+            kind,
+            rules: n as u16 + 7,
+            flags: u32::MAX - n,
+            feed: n,
+            identity: n * 2,
+            position: -i64::from(n),
+            time_ns: u64::from(n) << 40,
+            body: &body,
+        };
+        journal.append(&entry).unwrap();
+    }
+    journal.close().unwrap();
+    let mut reader = rig.reader();
+    for (n, kind) in (0u32..).zip(kinds) {
+        let frame = reader.next().unwrap().unwrap();
+        assert_eq!((frame.kind, frame.rules, frame.flags), (kind, n as u16 + 7, u32::MAX - n));
+        assert_eq!((frame.feed, frame.identity, frame.position), (n, n * 2, -i64::from(n)));
+        assert_eq!((frame.time_ns, frame.sequence, frame.epoch), (u64::from(n) << 40, u64::from(n) + 1, 1));
+        assert_eq!(frame.body, vec![n as u8; n as usize]);
+    }
+    assert!(reader.next().unwrap().is_none());
+}
+
+#[test]
+fn bodies_of_every_length_up_to_the_largest_fit() {
+    let rig = Rig::new(3);
+    let mut journal = rig.journal();
+    let mut random = Random(3);
+    let mut bodies = Vec::new();
+    for len in (0..200).chain((3_800..4_300).step_by(3)).chain([8_191, 8_192, 0, 1, 8_192]) {
+        let body: Vec<u8> = (0..len).map(|_| random.below(256) as u8).collect();
+        while journal.append(&update(&body)) == Err(AppendError::Full) {
+            journal.poll_sync(0).unwrap();
+        }
+        if random.below(4) == 0 {
+            journal.flush().unwrap();
+        }
+        bodies.push(body);
+    }
+    assert_eq!(journal.append(&update(&[0; 8_193])), Err(AppendError::TooLarge));
+    journal.close().unwrap();
+    let read: Vec<_> = rig.frames().into_iter().map(|(_, body)| body).collect();
+    assert_eq!(read, bodies);
+    assert!(rig.verify().is_good());
+    assert_eq!(rig.recovered().last_sequence, bodies.len() as u64);
+}
+
+#[test]
+fn sync_groups_what_came_while_the_last_group_was_written() {
+    let rig = Rig::new(4);
+    let mut journal = rig.journal();
+    append(&mut journal, 1..=3);
+    assert_eq!((journal.written(), journal.durable()), (3, 0));
+    assert!(journal.poll_sync(0).unwrap());
+    append(&mut journal, 4..=9);
+    assert!(journal.poll_sync(0).unwrap());
+    assert_eq!(journal.durable(), 3);
+    assert!(journal.poll_sync(0).unwrap());
+    assert_eq!((journal.durable(), journal.stats().groups), (9, 2));
+}
+
+#[test]
+fn sync_each_writes_every_frame_alone() {
+    let rig = Rig::new(5).mode(SyncMode::SyncEach);
+    let mut journal = rig.journal();
+    append(&mut journal, 1..=8);
+    journal.flush().unwrap();
+    assert_eq!((journal.durable(), journal.stats().groups), (8, 8));
+}
+
+#[test]
+fn async_waits_for_its_delay_or_for_a_full_group() {
+    let rig = Rig::new(6).mode(SyncMode::Async);
+    let mut journal = rig.journal();
+    append(&mut journal, 1..=3);
+    assert!(!journal.poll_sync(1_000).unwrap());
+    assert!(!journal.poll_sync(1_000 + 9_999_999).unwrap());
+    assert!(journal.poll_sync(1_000 + 10_000_000).unwrap());
+    journal.poll_sync(1_000 + 10_000_000).unwrap();
+    assert_eq!(journal.durable(), 3);
+    // A quarter of the tail is a full group whatever the time.
+    append(&mut journal, 4..=120);
+    assert!(journal.poll_sync(1_000 + 10_000_001).unwrap());
+    journal.poll_sync(1_000 + 10_000_001).unwrap();
+    assert!(journal.durable() > 3 && journal.durable() < 120);
+}
+
+#[test]
+fn a_mark_follows_when_the_journal_rests_and_only_one() {
+    let rig = Rig::new(7);
+    let mut journal = rig.journal();
+    append(&mut journal, 1..=3);
+    journal.poll_sync(5).unwrap();
+    journal.poll_sync(5).unwrap();
+    assert!(journal.is_busy());
+    assert!(!journal.poll_sync(5 + 9_999_999).unwrap());
+    assert!(journal.poll_sync(5 + 10_000_000).unwrap());
+    journal.poll_sync(5 + 10_000_000).unwrap();
+    assert!(!journal.is_busy());
+    assert!(!journal.poll_sync(1 << 40).unwrap());
+    assert_eq!(rig.verify().durable, 3);
+}
+
+#[test]
+fn a_failed_write_poisons_for_ever_at_whichever_group_it_comes() {
+    for nth in 1..=50 {
+        let rig = Rig::new(nth);
+        let mut journal = rig.journal();
+        rig.disk.fail(&[Fault::DurableWrite { nth, kind: io::ErrorKind::Other }]);
+        for n in 1..nth {
+            append(&mut journal, n..=n);
+            journal.flush().unwrap();
+        }
+        append(&mut journal, nth..=nth);
+        assert_eq!(journal.flush(), Err(Poisoned { kind: io::ErrorKind::Other }));
+        assert_eq!(journal.durable(), nth - 1);
+        assert!(matches!(journal.append(&update(b"x")), Err(AppendError::Poisoned(_))));
+        assert!(journal.poll_sync(1 << 50).is_err() && journal.flush().is_err());
+        assert!(journal.close().is_err());
+        // The tail has what the disk refused.
+        let recovered = rig.recovered();
+        assert_eq!((recovered.last_sequence, recovered.cut), (nth, None), "{nth}");
+        // Without the tail, what was durable is there.
+        assert_eq!(rig.frames(), expected(nth));
+    }
+}
+
+#[test]
+fn short_and_interrupted_writes_go_on() {
+    for nth in 1..=50 {
+        let rig = Rig::new(nth);
+        let mut journal = rig.journal();
+        rig.disk.fail(&[
+            Fault::Short { nth, bytes: 512 },
+            Fault::DurableWrite { nth: nth + 1, kind: io::ErrorKind::Interrupted },
+        ]);
+        for n in 1..=60 {
+            append(&mut journal, n..=n);
+            journal.flush().unwrap();
+        }
+        assert_eq!(journal.stats().continued, 2);
+        journal.close().unwrap();
+        assert_eq!(rig.frames(), expected(60));
+    }
+}
+
+#[test]
+fn a_full_disk_refuses_and_passes_when_there_is_room() {
+    let rig = Rig::new(8);
+    let mut journal = rig.journal();
+    journal.poll_sync(0).unwrap();
+    rig.disk.set_capacity(Some(2 * 64 << 10));
+    let mut n = 0;
+    let refused = loop {
+        match journal.append(&update(&body(n + 1))) {
+            Ok(_) => n += 1,
+            Err(AppendError::Full) => drop(journal.poll_sync(n).unwrap()),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(refused, AppendError::StorageFull);
+    assert!(journal.is_short_of_storage());
+    journal.flush().unwrap();
+    assert_eq!((journal.durable(), journal.poisoned()), (n, None));
+    assert_eq!(journal.append(&update(&[0; 8_000])), Err(AppendError::StorageFull));
+    rig.disk.set_capacity(None);
+    journal.poll_sync(1_000_000_000).unwrap();
+    assert!(!journal.is_short_of_storage());
+    append(&mut journal, n + 1..=n + 500);
+    journal.close().unwrap();
+    assert_eq!(rig.frames(), expected(n + 500));
+}
+
+#[test]
+fn sequences_end_before_they_wrap() {
+    let rig = Rig::new(9);
+    let mut journal = rig.journal();
+    journal.chain.sequence = SEQUENCE_MAX - 1;
+    assert_eq!(journal.append(&update(b"last")), Ok(SEQUENCE_MAX));
+    assert_eq!(journal.append(&update(b"none")), Err(AppendError::SequenceOverflow));
+}
+
+#[test]
+fn the_journals_own_kinds_are_refused() {
+    let mut journal = Rig::new(10).journal();
+    for kind in [Kind::Mark, Kind::Pad] {
+        assert_eq!(journal.append(&Entry { kind, ..update(b"") }), Err(AppendError::NotYours));
+    }
+}
