@@ -1,1 +1,9 @@
+//! Load generators and reports. Every figure stands beside a floor or a peer of the same run.
 
+pub mod echo;
+pub mod ingest;
+pub mod latency;
+pub mod load;
+pub mod parts;
+pub mod raw;
+pub mod report;

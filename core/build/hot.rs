@@ -220,9 +220,16 @@ impl<'a> Schema<'a> {
         let message = self.messages[name];
         let _ =
             writeln!(code, "#[cold]\nfn check_{}(input: &[u8], span: Span) -> Result<(), DecodeError> {{", snake(name));
+        // Two parts of one sub-message may each be what prost accepts, and together not.
+        let in_parts = |field: &FieldDescriptorProto| {
+            matches!(self.shape(message, field), Shape::Figure | Shape::Time | Shape::Hot(_) | Shape::Cold(_))
+        };
+        if message.field.iter().any(in_parts) {
+            let _ = writeln!(code, "    let mut seen = 0u64;");
+        }
         let _ = writeln!(code, "    let mut r = Reader::new(input, span);");
         let _ = writeln!(code, "        while let Some(tag) = r.tag()? {{\n            match tag {{");
-        for field in &message.field {
+        for (at, field) in message.field.iter().enumerate() {
             let nested = |inner: &str| format!("{{ let inner = r.nested()?; check_{}(input, inner)? }}", snake(inner));
             let shape = match self.shape(message, field) {
                 Shape::Repeated(inner) => *inner,
@@ -232,8 +239,8 @@ impl<'a> Schema<'a> {
                 Shape::Text => "drop(r.text()?)".to_owned(),
                 Shape::Bytes => "drop(r.nested()?)".to_owned(),
                 Shape::Bool | Shape::Int { .. } => "drop(r.varint()?)".to_owned(),
-                Shape::Figure => "drop(r.figure()?)".to_owned(),
-                Shape::Time => "drop(r.time()?)".to_owned(),
+                Shape::Figure => "let _ = r.figure()?;".to_owned(),
+                Shape::Time => "let _ = r.time()?;".to_owned(),
                 Shape::Hot(inner) => format!("{{ let inner = r.nested()?; {inner}::default().read(input, inner)? }}"),
                 Shape::Cold(inner) => nested(&inner),
                 Shape::TextMap => "r.text_entry()?".to_owned(),
@@ -243,6 +250,8 @@ impl<'a> Schema<'a> {
                 }
                 Shape::Repeated(_) => unreachable!("no field is repeated twice"),
             };
+            let once = format!("once(seen & 1 << {at} != 0)?; seen |= 1 << {at};");
+            let action = if in_parts(field) { format!("{{ {once} {action} }}") } else { action };
             let _ = writeln!(code, "                {} => {action},", tag(field));
         }
         write_unknown(code, message);

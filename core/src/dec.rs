@@ -148,6 +148,9 @@ impl Dec {
         if denominator.is_zero() {
             return Err(OutOfRange);
         }
+        if let Some(quick) = self.small_ratio(numerator, denominator, places) {
+            return Ok(quick);
+        }
         // value = a*n/d x 10^(sd - sa - sn); wanted as an integer x 10^-places.
         let product = I256::new(self.mantissa()) * I256::new(numerator.mantissa());
         let shift =
@@ -158,6 +161,24 @@ impl Dec {
             (product, scaled_up(I256::new(denominator.mantissa()), (-shift) as u32)?)
         };
         narrow(divide_half_even(dividend, divisor), u32::from(places))
+    }
+
+    /// The same where no intermediate needs more than 128 bits, as those of real positions do not: a third of the time.
+    fn small_ratio(self, numerator: Dec, denominator: Dec, places: u8) -> Option<Dec> {
+        let product = self.mantissa().checked_mul(numerator.mantissa())?;
+        let up = usize::from(places) + usize::from(denominator.scale);
+        let down = usize::from(self.scale) + usize::from(numerator.scale);
+        let (dividend, divisor) = if up >= down {
+            (product.checked_mul(*POW10.get(up - down)?)?, denominator.mantissa())
+        } else {
+            (product, denominator.mantissa().checked_mul(*POW10.get(down - up)?)?)
+        };
+        let (quotient, rest) = (dividend.checked_div(divisor)?, dividend % divisor);
+        let (doubled, size) = (rest.unsigned_abs().checked_mul(2)?, divisor.unsigned_abs());
+        let away = doubled > size || (doubled == size && quotient % 2 != 0);
+        let step = if (dividend < 0) == (divisor < 0) { 1 } else { -1 };
+        let rounded = if away { quotient.checked_add(step)? } else { quotient };
+        (rounded != i128::MIN).then(|| Dec::raw(rounded, places))
     }
 
     /// The value at `places` decimals, rounded half-even; unchanged where it has no more than that.

@@ -35,7 +35,7 @@ pub fn cash_position(w: &mut ReverseWriter, names: &Names, outcome: &Outcome, ev
 pub fn asset_position(w: &mut ReverseWriter, names: &Names, event: &HoldingEvent) {
     use field::asset_position as f;
     w.text(f::CURRENCY, names.currency(event.currency).as_bytes());
-    if let Some(average) = event.average_price {
+    if let Some(average) = event.average_price() {
         w.figure(f::AVERAGE_PRICE, average);
     }
     w.figure(f::UNFILLED_SELLS, event.unfilled_sells);

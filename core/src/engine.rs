@@ -269,7 +269,9 @@ impl Engine {
             return;
         }
         let (old, new) = (draft.row.hash, self.state.hash_of_holding(&draft.row));
-        *self.state.holdings.get_mut(draft.number) = rows::HoldingRow { hash: new, ..draft.row };
+        // A record at zero is dropped, and its currency with it.
+        let currency = if draft.row.is_zero() { Default::default() } else { draft.row.currency };
+        *self.state.holdings.get_mut(draft.number) = rows::HoldingRow { hash: new, currency, ..draft.row };
         if old == new {
             return;
         }
@@ -318,7 +320,7 @@ fn holding_event(number: u32, row: &rows::HoldingRow) -> HoldingEvent {
         removed: row.is_zero(),
         quantity: row.quantity,
         unfilled_sells: row.unfilled_sells,
-        average_price: row.average_price(),
+        cost: row.cost,
         currency: row.currency,
     }
 }

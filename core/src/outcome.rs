@@ -106,8 +106,20 @@ pub struct HoldingEvent {
     pub removed: bool,
     pub quantity: Dec,
     pub unfilled_sells: Dec,
-    pub average_price: Option<Dec>,
+    /// Exact; the average price is this over the quantity. None where no cost is known.
+    pub cost: Option<Dec>,
     pub currency: CurrencyNo,
+}
+
+/// Places of an average price.
+const AVERAGE_PLACES: u8 = 8;
+
+impl HoldingEvent {
+    /// The average price as it is shown, rounded half-even. The one division there is: done by whoever shows it.
+    pub fn average_price(&self) -> Option<Dec> {
+        let average = self.cost?.times_ratio(Dec::whole(1), self.quantity, AVERAGE_PLACES).ok()?;
+        Some(average.normalised())
+    }
 }
 
 /// What kind of transaction an update was, with the figures that are not in its message.

@@ -15,6 +15,9 @@ pub mod field {
 }
 
 mod flat {
+    // Generated code repeats itself as people would not.
+    #![allow(clippy::manual_range_patterns)]
+
     use super::reader::{Figures, Reader, keys_differ};
     use super::{DecodeError, Repeated, Span, once};
     use crate::dec::Dec;

@@ -27,7 +27,11 @@ pub mod messages;
 pub mod rest;
 mod subscriber;
 mod unconfirmed;
+mod upgrade;
 mod wire;
+
+#[cfg(test)]
+mod tests;
 
 pub use adapter::{Adapter, AdapterOptions, Response};
 pub use connection::{Connection, Form, Options};

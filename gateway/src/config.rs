@@ -59,6 +59,12 @@ pub struct Config {
     /// Bytes of one journal segment; a multiple of 4,096. Larger: fewer roll-overs; smaller: less zeroed ahead.
     /// Default 64 MiB.
     pub segment_bytes: u64,
+    /// Folder of the journal's tail, the memory that outlives the process. Default: a memory file system where there is
+    /// one, else the data folder. On a disk the kernel writes it back now and then, for nothing.
+    pub tail_dir: Option<PathBuf>,
+    /// Bytes of the tail; a power of two, 64 KiB to 1 GiB, and room for the largest message. Default 8 MiB. Larger: a
+    /// longer stall of the disk passes unnoticed; smaller: stays in the cache.
+    pub tail_bytes: u64,
     /// Bytes of the largest message a client may send. Default 1 MiB. Larger ones are answered with close code 1009.
     pub message_bytes_max: usize,
     /// Bytes that may wait for a subscriber. Default 8 MiB; one that falls further behind is closed with 4408.
@@ -87,6 +93,8 @@ impl Config {
             ring_slots: 4096,
             pin: true,
             segment_bytes: 64 << 20,
+            tail_dir: None,
+            tail_bytes: 8 << 20,
             message_bytes_max: 1 << 20,
             outbound_bytes_max: 8 << 20,
             orders_expected: 1 << 16,
@@ -123,6 +131,8 @@ impl Config {
             "ring_slots" => self.ring_slots = number()?,
             "pin" => self.pin = flag()?,
             "segment_bytes" => self.segment_bytes = number()? as u64,
+            "tail_dir" => self.tail_dir = Some(value.into()),
+            "tail_bytes" => self.tail_bytes = number()? as u64,
             "message_bytes_max" => self.message_bytes_max = number()?,
             "outbound_bytes_max" => self.outbound_bytes_max = number()?,
             "orders_expected" => self.orders_expected = number()?,

@@ -115,8 +115,8 @@ pub struct Hub {
 }
 
 struct Threads {
-    intake: JoinHandle<Pair<Receiver, Journaler>>,
-    output: JoinHandle<Pair<EngineStage, Publisher>>,
+    edge: JoinHandle<Pair<Receiver, Publisher>>,
+    record: JoinHandle<Pair<Journaler, EngineStage>>,
     views: JoinHandle<Alone<ViewsStage>>,
     snapshots: JoinHandle<()>,
 }
@@ -190,8 +190,8 @@ impl Hub {
         let Some(threads) = self.threads.take() else {
             return Err(HubError::Fault(Fault::Failed("the hub has stopped before".into())));
         };
-        let Pair(receiver, journaler) = join(threads.intake)?;
-        let Pair(engine, publisher) = join(threads.output)?;
+        let Pair(journaler, engine) = join(threads.record)?;
+        let Pair(receiver, publisher) = join(threads.edge)?;
         // Their ends of the channels go, so that the encoder ends.
         drop((receiver, publisher));
         drop(join(threads.views)?);
@@ -233,6 +233,8 @@ fn recover(config: &Config) -> Result<Recovered, HubError> {
         Snapshots::new(&config.data, SNAPSHOTS_KEPT).newest_good().map_err(HubError::io("snapshots"))?;
     let options = ordo_journal::Options {
         segment_bytes: config.segment_bytes,
+        tail_dir: config.tail_dir.clone(),
+        tail_bytes: config.tail_bytes,
         body_bytes_max: config.message_bytes_max,
         mode: match config.durability {
             Durability::Sync => SyncMode::Sync,
@@ -254,7 +256,8 @@ fn recover(config: &Config) -> Result<Recovered, HubError> {
     Ok(Recovered { journal, last_time_ns: recovered.last_time_ns, engine, views })
 }
 
-/// Rings, stages, threads. Two pinned threads: what comes in and is recorded; what is applied and told.
+/// Rings, stages, threads. Two pinned threads: `edge` has the sockets (receiver, publisher), `record` the state
+/// (journal, engine). Copying to and from sockets is half of all the work, and so the two carry about the same.
 fn start_pipeline(
     config: &Config,
     recovered: Recovered,
@@ -295,8 +298,8 @@ fn start_pipeline(
     let [first, second] = if config.pin { pipeline_cores() } else { [None, None] };
     let (wait, encoder_views) = (config.wait, views.clone());
     let threads = Threads {
-        intake: drive("receiver+journal", first, wait, progress.clone(), Pair(receiver, journaler))?,
-        output: drive("engine+publisher", second, wait, progress.clone(), Pair(engine_stage, publisher))?,
+        edge: drive("edge", first, wait, progress.clone(), Pair(receiver, publisher))?,
+        record: drive("record", second, wait, progress.clone(), Pair(journaler, engine_stage))?,
         views: drive("views", None, threads::VIEWS_WAIT, progress.clone(), Alone(views_stage))?,
         snapshots: thread::Builder::new()
             .name("snapshots".into())

@@ -182,14 +182,17 @@ impl Receiver {
     }
 
     fn run_timers(&mut self, now: Instant) {
-        for at in 0..self.sessions.len() {
-            let Some(session) = self.sessions[at].as_mut() else { continue };
+        let mut silent = Vec::new();
+        for session in self.sessions.iter_mut().flatten() {
             let conn = session.conn;
             match session.silence(now) {
                 Silence::Fine => {}
                 Silence::Ping => self.owed.push_back(Owed::Plain { conn, reply: Reply::Ping }),
-                Silence::Drop => self.end_session(conn, Reply::Gone),
+                Silence::Drop => silent.push(conn),
             }
+        }
+        for conn in silent {
+            self.end_session(conn, Reply::Gone);
         }
     }
 

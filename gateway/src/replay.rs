@@ -6,7 +6,7 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use ordo_core::engine::{Engine, ImageError, Input};
+use ordo_core::engine::{Engine, Input};
 use ordo_core::names::FeedNo;
 use ordo_core::outcome::{Outcome, Stamp};
 use ordo_core::views::Views;

@@ -175,7 +175,10 @@ pub(crate) enum Parsed {
     Empty,
     Bad(Field),
     /// The checksum is good, but this build does not know the kind or the version.
-    Unknown { kind: u8, version: u8 },
+    Unknown {
+        kind: u8,
+        version: u8,
+    },
 }
 
 /// Bytes a frame with such a body takes in a segment.

@@ -43,7 +43,11 @@ struct OpenSegment {
 enum Bytes {
     Mapped(ReadMap),
     /// A piece of the file from `start` on.
-    Piece { file: Arc<dyn DiskFile>, start: u64, bytes: Vec<u8> },
+    Piece {
+        file: Arc<dyn DiskFile>,
+        start: u64,
+        bytes: Vec<u8>,
+    },
 }
 
 /// What lies at a reader's place.
@@ -169,7 +173,9 @@ impl Reader {
     /// Goes on to the next segment, if that continues this one.
     fn next_segment(&mut self) -> Result<bool, ReadError> {
         let next = self.segment.index + 1;
-        let Some((segment, _)) = open_segment(&*self.disk, &self.dir, next, Some(self.identity))? else { return Ok(false) };
+        let Some((segment, _)) = open_segment(&*self.disk, &self.dir, next, Some(self.identity))? else {
+            return Ok(false);
+        };
         let mark = first_mark(&*self.disk, &self.dir, next, self.identity)?;
         if mark.is_none_or(|before| before.check != self.chain.check) {
             return Ok(false);
@@ -305,9 +311,7 @@ fn open_segment(
 fn first_mark(disk: &dyn Disk, dir: &Path, index: u64, identity: Identity) -> Result<Option<Chain>, ReadError> {
     let Some((segment, _)) = open_segment(disk, dir, index, Some(identity))? else { return Ok(None) };
     let Bytes::Piece { file, .. } = segment.bytes else { return Ok(None) };
-    let mut block = vec![0; BLOCK_BYTES as usize];
-    read_full(&*file, &mut block, DATA_START).map_err(io_error(index))?;
-    Ok(lone_mark(&block, &segment.key, DATA_START).map(|(before, _)| before))
+    crate::scan::first_mark(&*file, &segment.key).map_err(io_error(index))
 }
 
 #[cfg(test)]

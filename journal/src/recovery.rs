@@ -6,29 +6,23 @@
 //! Every step can be interrupted and done again. Whatever was recovered is durable, and a Mark says so, before
 //! `open` returns.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use memmap2::MmapMut;
-
-use crate::disk::{Access, Disk, RealDisk, write_full};
+use crate::disk::{Access, Disk, RealDisk};
 use crate::error::{BadPlace, OpenError};
-use crate::frame::{
-    BLOCK_BYTES, Chain, Check, Entry, Field, HEADER_BYTES, Kind, Parsed, encode, lone_mark, padded_end, parse,
-};
+use crate::frame::{BLOCK_BYTES, Chain, Field, Kind, Parsed, lone_mark, padded_end, parse};
 use crate::options::{Options, WritePathKind};
-use crate::scan::{Image, LastKind, continues};
-use crate::segment::{
-    DATA_START, HeaderError, Identity, Segment, create, read_header, repair_header, segment_index, segment_name, zero,
-};
+use crate::scan::{Image, LastKind, continues, first_mark};
+use crate::segment::{DATA_START, Identity, Segment};
 use crate::spare::Spares;
-use crate::tail::{OldTail, Tail, tail_dirs};
+use crate::tail::{OldTail, Tail};
 use crate::uring::Uring;
 use crate::write_path::{Inline, Threaded, WritePath};
 use crate::writer::{Journal, MARK_CUT, MARK_OPEN, Start};
 
-const LOCK_RETRY: Duration = Duration::from_millis(250);
+mod folder;
+
+use folder::Folder;
 
 /// An open journal and what was found in it.
 pub struct Opened {
@@ -89,20 +83,6 @@ impl Journal {
     }
 }
 
-/// The folder being opened.
-struct Folder {
-    disk: Arc<dyn Disk>,
-    options: Options,
-    segments: Vec<Known>,
-    headers_repaired: u64,
-}
-
-/// A segment whose header has been read.
-#[derive(Clone, Copy, Debug)]
-struct Known {
-    key: Check,
-}
-
 /// Where the good frames end.
 struct End {
     /// Index of the segment they end in, and its bytes.
@@ -143,115 +123,26 @@ struct Settled {
 }
 
 impl Folder {
-    fn dir(&self) -> &Path {
-        &self.options.dir
-    }
-
-    fn path(&self, index: u64) -> PathBuf {
-        self.dir().join(segment_name(index))
-    }
-
-    fn tail_dirs(&self) -> Vec<PathBuf> {
-        tail_dirs(self.dir(), self.options.tail_dir.as_deref())
-    }
-
-    fn lock(&self) -> Result<Box<dyn std::any::Any + Send>, OpenError> {
-        self.disk.create_dir(self.dir()).map_err(OpenError::io("make", self.dir()))?;
-        let path = self.dir().join("LOCK");
-        for is_last in [false, true] {
-            match self.disk.lock(&path) {
-                Ok(lock) => return Ok(lock),
-                Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => {
-                    return Err(OpenError::io("lock", path)(error));
+    /// The segment to start with, and where the chain stands before it.
+    fn scan_start(&self) -> Result<(u64, Chain), OpenError> {
+        if self.options.scan_from_known {
+            for index in (1..self.segments.len() as u64).rev() {
+                let known = &self.segments[index as usize];
+                let path = self.path(index);
+                let file = self.disk.open(&path, Access::Read).map_err(OpenError::io("open", &path))?;
+                let before = first_mark(&*file, &known.key).map_err(OpenError::io("read", &path))?;
+                if let Some(before) = before.filter(|before| before.sequence <= self.options.known_durable) {
+                    return Ok((index, before));
                 }
-                Err(_) if is_last => {}
-                Err(_) => std::thread::sleep(LOCK_RETRY),
             }
         }
-        Err(OpenError::Locked(self.dir().to_owned()))
-    }
-
-    /// Removes drafts that were never named, and makes sure that the names we see will still be there tomorrow.
-    fn tidy(&self) -> Result<(), OpenError> {
-        for name in self.disk.list(self.dir()).map_err(OpenError::io("list", self.dir()))? {
-            if name.ends_with(".ordo.tmp") {
-                let path = self.dir().join(name);
-                self.disk.remove(&path).map_err(OpenError::io("remove", path))?;
-            }
-        }
-        self.disk.sync_dir(self.dir()).map_err(OpenError::io("sync", self.dir()))
-    }
-
-    /// Reads every segment's header: they are all there, all of one journal, each what its name says.
-    fn inventory(&mut self) -> Result<Option<Identity>, OpenError> {
-        let names = self.disk.list(self.dir()).map_err(OpenError::io("list", self.dir()))?;
-        let mut indices: Vec<u64> = names.iter().filter_map(|name| segment_index(name)).collect();
-        indices.sort_unstable();
-        let mut first: Option<Identity> = None;
-        for (expected, index) in (0..).zip(indices) {
-            let refuse = |index, why: String| OpenError::Segment { name: segment_name(index), why };
-            if index != expected {
-                return Err(refuse(expected, format!("missing, though {} is there", segment_name(index))));
-            }
-            let path = self.path(index);
-            let file = self.disk.open(&path, Access::Read).map_err(OpenError::io("open", &path))?;
-            let header = read_header(&*file).map_err(|error| match error {
-                HeaderError::Io(source) => OpenError::io("read", &path)(source),
-                HeaderError::Bad(why) => refuse(index, why),
-            })?;
-            if header.index != index {
-                return Err(refuse(index, format!("its header says it is {}", segment_name(header.index))));
-            }
-            if *first.get_or_insert(header.identity) != header.identity {
-                return Err(refuse(index, "it belongs to another journal".into()));
-            }
-            if header.good != [true, true] {
-                self.repair(&path, header.good)?;
-            }
-            self.segments.push(Known { key: header.key });
-        }
-        if let Some(identity) = first {
-            Options { segment_bytes: identity.segment_bytes, ..self.options.clone() }.validate()?;
-        }
-        Ok(first)
-    }
-
-    fn repair(&mut self, path: &Path, good: [bool; 2]) -> Result<(), OpenError> {
-        tracing::warn!(path = %path.display(), "one copy of a segment's header is damaged: written anew");
-        let file = self.disk.open(path, Access::Durable).map_err(OpenError::io("open", path))?;
-        repair_header(&*file, good).map_err(OpenError::io("write", path))?;
-        self.headers_repaired += 1;
-        Ok(())
-    }
-
-    /// Makes the journal: a random id and its first segment.
-    fn found(&mut self) -> Result<Identity, OpenError> {
-        if self.options.known_durable > 0 {
-            return Err(OpenError::Behind { last_sequence: 0, known_durable: self.options.known_durable });
-        }
-        let mut journal = [0; 16];
-        self.disk.random(&mut journal).map_err(OpenError::io("find randomness for", self.dir()))?;
-        let identity = Identity { journal, segment_bytes: self.options.segment_bytes };
-        let segment = create(&*self.disk, self.dir(), identity, 0, &mut |_| true)
-            .map_err(OpenError::io("make the first segment in", self.dir()))?;
-        self.segments.push(Known { key: segment.key });
-        Ok(identity)
-    }
-
-    /// Reads a segment, after any write of a process before has come down, and from storage that has it for good.
-    fn image(&self, index: u64, identity: Identity) -> Result<Image, OpenError> {
-        let path = self.path(index);
-        let held = self.disk.open(&path, Access::Durable).map_err(OpenError::io("open", &path))?;
-        held.sync().map_err(OpenError::io("sync", &path))?;
-        let file = self.disk.open(&path, Access::Read).map_err(OpenError::io("open", &path))?;
-        Image::read(&*file, identity.segment_bytes).map_err(OpenError::io("read", &path))
+        Ok((0, Chain::START))
     }
 
     /// Walks all frames of all segments to where the good ones end, and looks for Marks beyond.
     fn scan(&self, identity: Identity) -> Result<End, OpenError> {
-        let mut chain = Chain::START;
+        let (mut index, mut chain) = self.scan_start()?;
         let mut last_kind = LastKind::NONE;
-        let mut index = 0;
         loop {
             let image = self.image(index, identity)?;
             let key = &self.segments[index as usize].key;
@@ -346,12 +237,7 @@ impl Folder {
     }
 
     /// Cuts what is torn, and writes what the tail had; all of it durably.
-    fn settle(
-        &self,
-        end: &mut End,
-        adopted: Option<Adopted>,
-        identity: Identity,
-    ) -> Result<Settled, OpenError> {
+    fn settle(&self, end: &mut End, adopted: Option<Adopted>, identity: Identity) -> Result<Settled, OpenError> {
         let adopted = adopted.filter(|adopted| !adopted.groups.is_empty());
         let is_dirty = end.image.is_dirty_from(end.offset) || !end.dirty_later.is_empty();
         for later in &end.dirty_later {
@@ -387,47 +273,6 @@ impl Folder {
         Ok(Settled { cut: None, from_tail: adopted.frames })
     }
 
-    fn clear(&self, index: u64, from: u64, identity: Identity) -> Result<(), OpenError> {
-        let path = self.path(index);
-        let file = self.disk.open(&path, Access::Durable).map_err(OpenError::io("open", &path))?;
-        zero(&*file, from, identity.segment_bytes).map_err(OpenError::io("clear", path))
-    }
-
-    /// Writes frames that start at `offset`, with what is before them in their block, and a Pad behind them if they do
-    /// not end with a block. `chain` stands behind the frames; returned is where it stands behind the Pad.
-    fn write_group(&self, end: &End, index: u64, offset: u64, frames: &[u8], mut chain: Chain) -> Result<Chain, OpenError> {
-        let block = offset / BLOCK_BYTES * BLOCK_BYTES;
-        // Only the first group can start inside a block: the one whose beginning is in the segment already.
-        let kept = &end.image.bytes[block as usize..offset as usize];
-        let frames_end = offset + frames.len() as u64;
-        let group_end = padded_end(frames_end);
-        if group_end == block {
-            return Ok(chain);
-        }
-        let mut group = MmapMut::map_anon((group_end - block) as usize).map_err(OpenError::io("find memory for", self.dir()))?;
-        group[..kept.len()].copy_from_slice(kept);
-        group[kept.len()..][..frames.len()].copy_from_slice(frames);
-        if group_end > frames_end {
-            let pad = vec![0; (group_end - frames_end) as usize - HEADER_BYTES];
-            let key = &self.segments[index as usize].key;
-            let entry = Entry {
-                kind: Kind::Pad,
-                rules: 0,
-                flags: 0,
-                feed: 0,
-                identity: 0,
-                position: 0,
-                time_ns: chain.time_ns,
-                body: &pad,
-            };
-            encode(&mut group[kept.len() + frames.len()..], &mut chain, key, frames_end, &entry);
-        }
-        let path = self.path(index);
-        let file = self.disk.open(&path, Access::Durable).map_err(OpenError::io("open", &path))?;
-        write_full(&*file, &group, block).map_err(OpenError::io("write", path))?;
-        Ok(chain)
-    }
-
     /// Makes the writer, and has it say that all that was recovered is durable.
     fn resume(
         self,
@@ -457,20 +302,12 @@ impl Folder {
         };
         let next = end.segment + 1;
         let ready = ((next as usize) < self.segments.len()).then(|| open(next)).transpose()?;
-        let spares = Spares::start(
-            Arc::clone(&self.disk),
-            self.dir().to_owned(),
-            identity,
-            next,
-            ready,
-            threaded,
-        )
-        .map_err(OpenError::io("start a thread for", self.dir()))?;
+        let spares = Spares::start(Arc::clone(&self.disk), self.dir().to_owned(), identity, next, ready, threaded)
+            .map_err(OpenError::io("start a thread for", self.dir()))?;
         let tail = Tail::create(&self.tail_dirs(), identity.journal, self.options.tail_bytes)
             .map_err(OpenError::io("make a tail for", self.dir()))?;
         let segment = open(end.segment)?;
-        let start =
-            Start { path, spares, tail, segment, offset: end.offset, chain: end.chain, identity, lock };
+        let start = Start { path, spares, tail, segment, offset: end.offset, chain: end.chain, identity, lock };
         let mut journal = Journal::start(start, &self.options);
         if settled.cut.is_some() || settled.from_tail > 0 || !end.last_kind.is_mark() {
             journal.owe_mark();

@@ -60,11 +60,16 @@ impl Image {
     }
 }
 
-/// Whether a segment's first block continues the chain.
-pub(crate) fn continues(file: &dyn DiskFile, key: &Check, chain: &Chain) -> io::Result<bool> {
+/// Where the chain stood before a segment's first frame, once there is one.
+pub(crate) fn first_mark(file: &dyn DiskFile, key: &Check) -> io::Result<Option<Chain>> {
     let mut block = vec![0; BLOCK_BYTES as usize];
     read_full(file, &mut block, DATA_START)?;
-    Ok(lone_mark(&block, key, DATA_START).is_some_and(|(before, _)| before.check == chain.check))
+    Ok(lone_mark(&block, key, DATA_START).map(|(before, _)| before))
+}
+
+/// Whether a segment's first frame continues the chain.
+pub(crate) fn continues(file: &dyn DiskFile, key: &Check, chain: &Chain) -> io::Result<bool> {
+    Ok(first_mark(file, key)?.is_some_and(|before| before.check == chain.check))
 }
 
 /// Whether the last frame other than a Pad was a Mark: nothing is there that no Mark speaks of.

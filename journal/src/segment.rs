@@ -5,7 +5,7 @@
 //! durable before it got that name; it is never sparse.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use memmap2::MmapMut;
@@ -145,7 +145,7 @@ pub(crate) fn create(
 
 fn fill(
     disk: &dyn Disk,
-    draft: &PathBuf,
+    draft: &Path,
     identity: Identity,
     index: u64,
     pace: &mut dyn FnMut(u64) -> bool,

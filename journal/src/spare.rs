@@ -138,8 +138,10 @@ impl Shop {
     fn serve(&self) {
         loop {
             let bench = self.lock();
-            let bench =
-                self.changed.wait_while(bench, |b| b.ready.is_some() && !b.stop).unwrap_or_else(PoisonError::into_inner);
+            let bench = self
+                .changed
+                .wait_while(bench, |b| b.ready.is_some() && !b.stop)
+                .unwrap_or_else(PoisonError::into_inner);
             if bench.stop {
                 return;
             }

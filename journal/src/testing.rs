@@ -28,7 +28,8 @@ impl Rig {
     /// With an empty tail folder: what a power loss leaves of the tail.
     pub(crate) fn on(disk: MemDisk) -> Self {
         let memory = Path::new("/dev/shm");
-        let tails = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() }.expect("a folder for the tail");
+        let tails =
+            if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() }.expect("a folder for the tail");
         let options = Options {
             segment_bytes: 64 << 10,
             tail_bytes: 64 << 10,
@@ -37,7 +38,7 @@ impl Rig {
             write_path: WritePathKind::Inline,
             ..Options::new(DIR)
         };
-        Self { disk, options, tails: tails }
+        Self { disk, options, tails }
     }
 
     pub(crate) fn mode(mut self, mode: SyncMode) -> Self {

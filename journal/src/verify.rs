@@ -4,6 +4,7 @@
 //! a segment and both copies of every header are looked at as well.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -74,7 +75,7 @@ pub fn verify_on(
     let indices = inventory(&*disk, dir)?;
     let mut chain = Chain::START;
     for index in indices.clone() {
-        let (image, key) = load(&*disk, dir, index, &mut report)?;
+        let (mut image, key) = load(&*disk, dir, index, &mut report)?;
         let mut part = SegmentReport {
             name: segment_name(index),
             frames: 0,
@@ -89,19 +90,23 @@ pub fn verify_on(
             report.segments.push(part);
             continue;
         }
-        let (offset, why) = image.walk(DATA_START, &mut chain, &key, &mut |_, frame| {
-            report.see(&mut part, frame);
-            visit(frame);
-        });
+        let mut offset = DATA_START;
+        // On a live folder the end moves, also while it is read: it is where it is when two looks agree.
+        let (why, goes_on) = loop {
+            let (end, why) = image.walk(offset, &mut chain, &key, &mut |_, frame| {
+                report.see(&mut part, frame);
+                visit(frame);
+            });
+            let goes_on = continues_in(&*disk, dir, index + 1, &indices, &chain)?;
+            let is_same = std::mem::replace(&mut offset, end) == end;
+            if goes_on || is_same {
+                break (why, goes_on);
+            }
+            let (file, _) = open(&*disk, dir, index)?;
+            image = Image::read(&*file, report.segment_bytes).map_err(io_error(index))?;
+        };
         part.used_bytes = offset;
         report.segments.push(part);
-        let goes_on = match indices.clone().find(|next| *next == index + 1) {
-            Some(next) => {
-                let (file, header) = open(&*disk, dir, next)?;
-                continues(&*file, &header.key, &chain).map_err(io_error(next))?
-            }
-            None => false,
-        };
         report.end_of_segment(index, &image, &key, offset, why, goes_on, &chain);
     }
     report.epoch = chain.epoch;
@@ -166,7 +171,16 @@ impl Report {
     }
 }
 
-fn inventory(disk: &dyn Disk, dir: &Path) -> Result<std::ops::Range<u64>, ReadError> {
+/// Whether the next segment, if it is there, continues the chain.
+fn continues_in(disk: &dyn Disk, dir: &Path, next: u64, all: &Range<u64>, chain: &Chain) -> Result<bool, ReadError> {
+    if !all.contains(&next) {
+        return Ok(false);
+    }
+    let (file, header) = open(disk, dir, next)?;
+    continues(&*file, &header.key, chain).map_err(io_error(next))
+}
+
+fn inventory(disk: &dyn Disk, dir: &Path) -> Result<Range<u64>, ReadError> {
     let names = disk.list(dir).map_err(|source| ReadError::Io { what: dir.display().to_string(), source })?;
     let mut indices: Vec<u64> = names.iter().filter_map(|name| segment_index(name)).collect();
     indices.sort_unstable();
@@ -177,7 +191,11 @@ fn inventory(disk: &dyn Disk, dir: &Path) -> Result<std::ops::Range<u64>, ReadEr
     }
 }
 
-fn open(disk: &dyn Disk, dir: &Path, index: u64) -> Result<(Arc<dyn crate::DiskFile>, crate::segment::Header), ReadError> {
+fn open(
+    disk: &dyn Disk,
+    dir: &Path,
+    index: u64,
+) -> Result<(Arc<dyn crate::DiskFile>, crate::segment::Header), ReadError> {
     let refuse = |why: String| ReadError::Segment { name: segment_name(index), why };
     let file = disk.open(&dir.join(segment_name(index)), Access::Read).map_err(io_error(index))?;
     let header = read_header(&*file).map_err(|error| match error {

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use ordo_journal::{
-    AppendError, Entry, Journal, Kind, OpenError, Options, Reader, SyncMode, WritePathKind, verify,
+    AppendError, Entry, Journal, Kind, OpenError, Options, Reader, SnapshotInfo, Snapshots, SyncMode, WritePathKind,
+    verify,
 };
 
 fn options(dir: &Path) -> Options {
@@ -19,7 +20,16 @@ fn options(dir: &Path) -> Options {
 fn append(journal: &mut Journal, from: u64, to: u64) {
     for n in from..=to {
         let body = n.to_le_bytes().repeat(40);
-        let entry = Entry { kind: Kind::Update, rules: 1, flags: 0, feed: 1, identity: 1, position: n as i64, time_ns: n, body: &body };
+        let entry = Entry {
+            kind: Kind::Update,
+            rules: 1,
+            flags: 0,
+            feed: 1,
+            identity: 1,
+            position: n as i64,
+            time_ns: n,
+            body: &body,
+        };
         loop {
             match journal.append(&entry) {
                 Ok(sequence) => break assert_eq!(sequence, n),
@@ -52,14 +62,19 @@ fn every_write_path_writes_the_same_journal_and_comes_back_from_a_drop() {
             append(&mut journal, 1, 7_000);
             drop(journal);
             let opened = Journal::open(options).expect("opens again");
-            assert_eq!((opened.recovered.last_sequence, opened.recovered.cut), (7_000, None), "{write_path:?} {mode:?}");
+            assert_eq!(
+                (opened.recovered.last_sequence, opened.recovered.cut),
+                (7_000, None),
+                "{write_path:?} {mode:?}"
+            );
             let mut journal = opened.journal;
             append(&mut journal, 7_001, 8_000);
             journal.close().expect("closes");
             assert_eq!(count(dir.path()), 8_000);
             let report = verify(&dir.path().join("journal")).expect("is verified");
             assert!(report.is_good(), "{report:?}");
-            let left: Vec<_> = std::fs::read_dir(dir.path()).expect("lists").map(|e| e.expect("a name").file_name()).collect();
+            let left: Vec<_> =
+                std::fs::read_dir(dir.path()).expect("lists").map(|e| e.expect("a name").file_name()).collect();
             assert_eq!(left, ["journal"], "the tail is gone");
         }
     }
@@ -99,9 +114,89 @@ fn segments_are_never_sparse() {
 }
 
 #[test]
+fn snapshots_are_written_past_the_page_cache_and_read_back() {
+    use std::io::{Read as _, Write as _};
+    let dir = tempfile::tempdir().expect("a folder");
+    let snapshots = Snapshots::new(dir.path(), 2);
+    for (sequence, len) in [(1, 0), (2, 5_000), (3, 700_001)] {
+        let info = SnapshotInfo { body_version: 1, sequence, time_ns: 2, state_hash: [3; 16], body_bytes: 0 };
+        let body: Vec<u8> = (0..len).map(|n| n as u8).collect();
+        let mut writer = snapshots.write(info).expect("starts");
+        writer.write_all(&body).expect("writes");
+        writer.finish().expect("finishes");
+        let (found, skipped) = snapshots.newest_good().expect("looks");
+        let mut found = found.expect("is there");
+        let mut read = Vec::new();
+        found.read_to_end(&mut read).expect("reads");
+        assert_eq!((found.info.sequence, read == body, skipped.len()), (sequence, true, 0));
+    }
+    assert_eq!(snapshots.sequences().expect("lists"), [3, 2]);
+}
+
+#[test]
 fn a_second_open_of_the_folder_is_locked() {
     let dir = tempfile::tempdir().expect("a folder");
     let journal = Journal::open(options(dir.path())).expect("opens").journal;
     assert!(matches!(Journal::open(options(dir.path())), Err(OpenError::Locked(_))));
     drop(journal);
+}
+
+/// Set in the child process of the kill test: its folder.
+const CHILD: &str = "ORDO_JOURNAL_KILL_TEST";
+
+/// The child: appends for ever, and says what it was told is written and durable.
+fn run_child(dir: &Path, mode: SyncMode) -> ! {
+    use std::io::Write as _;
+    let opened = Journal::open(Options { mode, ..options(dir) }).expect("opens");
+    let (mut journal, mut n) = (opened.journal, opened.recovered.last_sequence);
+    loop {
+        append(&mut journal, n + 1, n + 40);
+        n += 40;
+        let line = format!("{} {}\n", journal.written(), journal.durable());
+        std::io::stdout().write_all(line.as_bytes()).expect("the parent reads");
+    }
+}
+
+#[test]
+fn kill_9_at_any_moment_loses_nothing_that_was_appended() {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::{Command, Stdio};
+    if let Some(dir) = std::env::var_os(CHILD) {
+        let mode = if std::env::var_os("ORDO_JOURNAL_ASYNC").is_some() { SyncMode::Async } else { SyncMode::Sync };
+        run_child(Path::new(&dir), mode);
+    }
+    for mode in [SyncMode::Async, SyncMode::Sync] {
+        let dir = tempfile::tempdir().expect("a folder");
+        let mut last = 0;
+        for round in 0..12 {
+            let mut command = Command::new(std::env::current_exe().expect("this test"));
+            command.args(["--exact", "kill_9_at_any_moment_loses_nothing_that_was_appended", "--nocapture"]);
+            command.env(CHILD, dir.path()).stdout(Stdio::piped());
+            if mode == SyncMode::Async {
+                command.env("ORDO_JOURNAL_ASYNC", "1");
+            }
+            let mut child = command.spawn().expect("starts");
+            let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+            let mut said = 0;
+            for (seen, line) in lines.enumerate() {
+                let line = line.expect("reads");
+                if let Some((written, _)) = line.split_once(' ')
+                    && let Ok(written) = written.parse::<u64>()
+                {
+                    said = written;
+                }
+                if seen == 3 + round * 17 {
+                    child.kill().expect("is killed");
+                }
+            }
+            child.wait().expect("ends");
+            let opened = Journal::open(Options { mode, ..options(dir.path()) }).expect("opens");
+            let recovered = opened.recovered.last_sequence;
+            assert!(recovered >= said && said > last, "round {round}: {recovered} of {said}");
+            assert_eq!(opened.recovered.cut, None);
+            last = recovered;
+            drop(opened);
+        }
+        assert_eq!(count(dir.path()), last);
+    }
 }

@@ -105,6 +105,20 @@ proptest! {
     }
 
     #[test]
+    fn ratios_round_half_even(a in any_dec(), n in any_dec(), d in any_dec(), places in 0u8..=12) {
+        prop_assume!(!d.is_zero());
+        let Ok(got) = a.times_ratio(n, d, places) else { return Ok(()) };
+        let ten = |digits: u8| BigInt::from(10).pow(u32::from(digits));
+        let dividend = BigInt::from(a.mantissa()) * BigInt::from(n.mantissa()) * ten(places) * ten(d.scale());
+        let divisor = BigInt::from(d.mantissa()) * ten(a.scale()) * ten(n.scale());
+        let found = scaled(got, u32::from(places));
+        // Twice the distance is at most the divisor, and at exactly half the result is even.
+        let distance: BigInt = (&dividend - &found * &divisor) * 2;
+        let (distance, size) = (distance.magnitude(), divisor.magnitude());
+        prop_assert!(distance < size || (distance == size && found.clone() % 2 == BigInt::ZERO));
+    }
+
+    #[test]
     fn text_round_trips(a in any_dec()) {
         let back: Dec = a.to_string().parse().unwrap();
         prop_assert_eq!(back, a);

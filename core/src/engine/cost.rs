@@ -1,25 +1,21 @@
 //! Cost of a position: the exact figure behind its average price.
 //!
 //! Weighted average of trade prices without fees. Cost and quantity are held exactly; only a part taken out of a
-//! position divides, rounded half-even to 12 places, and only the shown average (8 places) is rounded again.
+//! position divides, rounded half-even to 12 places. The average itself is worked out where it is shown.
 
 use super::rows::HoldingRow;
 use crate::dec::{Dec, OutOfRange};
 use crate::names::CurrencyNo;
 
 const COST_PLACES: u8 = 12;
-const AVERAGE_PLACES: u8 = 8;
 
 impl HoldingRow {
-    /// The average price as it is shown; none where no cost is known.
-    pub(crate) fn average_price(&self) -> Option<Dec> {
-        let cost = self.cost?;
-        let average = cost.times_ratio(Dec::whole(1), self.quantity, AVERAGE_PLACES).ok()?;
-        Some(average.normalised())
-    }
-
     /// Stock that came in or went out at a price, in a currency.
     pub(crate) fn book_leg(&mut self, quantity: Dec, price: Dec, currency: CurrencyNo) -> Result<(), OutOfRange> {
+        // A leg of nothing (a trade that reports a fee alone) has no price to count and no side.
+        if quantity.is_zero() {
+            return Ok(());
+        }
         let (before, after) = (self.quantity, self.quantity.plus(quantity)?);
         let foreign = !before.is_zero() && self.currency != CurrencyNo::default() && self.currency != currency;
         self.cost = if after.is_zero() {
@@ -42,6 +38,9 @@ impl HoldingRow {
 
     /// Stock that came in or went out without a price: taken at the present average.
     pub(crate) fn book_unpriced(&mut self, quantity: Dec) -> Result<(), OutOfRange> {
+        if quantity.is_zero() {
+            return Ok(());
+        }
         let (before, after) = (self.quantity, self.quantity.plus(quantity)?);
         let flat = before.is_zero() || after.is_zero();
         self.cost = if flat { None } else { in_proportion(self.cost, after, before)? };
@@ -51,6 +50,9 @@ impl HoldingRow {
 
     /// A leg taken back at its own price.
     pub(crate) fn bust_leg(&mut self, quantity: Dec, price: Dec) -> Result<(), OutOfRange> {
+        if quantity.is_zero() {
+            return Ok(());
+        }
         let (before, after) = (self.quantity, self.quantity.minus(quantity)?);
         let side_changes = before.is_negative() != after.is_negative();
         self.cost = if before.is_zero() || after.is_zero() || side_changes {

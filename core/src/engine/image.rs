@@ -3,9 +3,10 @@
 //! Everything is little-endian: counts as u32, texts and bytes with their length as u32 before them, figures as a
 //! mantissa of 16 bytes and a scale. Records stand by number with their gaps, so that those who follow outcomes can
 //! go on with the numbers they know. What can be derived (indexes, hashes, reservations' sums) is rebuilt and checked
-//! against the hash in the header.
+//! against the hash in the header; a digest of all that stands before it ends the image.
 
 use thiserror::Error;
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::rows::{CashFigures, CashRow, HoldingRow, OrderRow, TradeRow};
 use super::slab::Slab;
@@ -69,6 +70,13 @@ impl Engine {
         write_slab(&mut w, &state.holdings, write_holding);
         write_slab(&mut w, &state.orders, |w, row| write_order(w, row, state));
         write_slab(&mut w, &state.trades, |w, row| write_trade(w, row, state));
+        w.count(state.lineages.len());
+        state.lineages.iter().for_each(|(key, lineage)| {
+            w.u128(*key);
+            w.u128(*lineage);
+        });
+        let digest = xxh3_128(&w.0);
+        w.u128(digest);
         w.0
     }
 
@@ -86,6 +94,7 @@ impl Engine {
             RULES_VERSION => {}
             other => return Err(ImageError::Rules(other)),
         }
+        r.take_digest()?;
         let (sequence, time_ns, said, events_hash) = (r.u64()?, r.u64()?, r.u128()?, r.u128()?);
         let oddities = Oddities {
             refused: r.u64()?,
@@ -101,7 +110,11 @@ impl Engine {
         state.holdings = read_slab(&mut r, read_holding)?;
         state.orders = read_slab(&mut r, |r| read_order(r, state))?;
         state.trades = read_slab(&mut r, |r| read_trade(r, state))?;
-        if r.at != bytes.len() {
+        for _ in 0..r.u32()? {
+            let (key, lineage) = (r.u128()?, r.u128()?);
+            state.keep_lineage(key, lineage);
+        }
+        if r.at != r.bytes.len() {
             return Err(ImageError::Malformed(r.at));
         }
         check_references(state, r.at)?;
@@ -117,16 +130,18 @@ fn check_references(state: &State, at: usize) -> Result<(), ImageError> {
     let account = |no: AccountNo| no.index() < names.accounts.len();
     let instrument = |no: InstrumentNo| no.index() < names.instruments.len();
     let currency = |no: CurrencyNo| no.index() < names.currencies.len();
-    let live = |count: u32, no: u32| no < count;
     let cash = state.cash.iter().filter_map(|(_, row)| row).all(|row| account(row.account) && currency(row.currency));
-    let holdings = state.holdings.iter().filter_map(|(_, row)| row);
-    let holdings = holdings.map(|row| account(row.account) && instrument(row.instrument) && currency(row.currency));
-    let positions = |cash: u32, holding: u32| live(state.cash.numbers(), cash) && live(state.holdings.numbers(), holding);
+    let holdings = state
+        .holdings
+        .iter()
+        .filter_map(|(_, row)| row)
+        .all(|row| account(row.account) && instrument(row.instrument) && currency(row.currency));
+    let positions = |cash: u32, holding: u32| cash < state.cash.numbers() && holding < state.holdings.numbers();
     let orders = state.orders.iter().filter_map(|(_, row)| row).all(|row| {
         account(row.account) && instrument(row.instrument) && currency(row.currency) && positions(row.cash, row.holding)
     });
     let trades = state.trades.iter().filter_map(|(_, row)| row).all(|row| positions(row.cash, row.holding));
-    if cash && holdings.fold(true, |all, one| all && one) && orders && trades {
+    if cash && holdings && orders && trades {
         Ok(())
     } else {
         Err(ImageError::Malformed(at))
@@ -399,6 +414,16 @@ impl<'a> Reader<'a> {
         let taken = self.bytes.get(self.at..).and_then(|rest| rest.get(..len)).ok_or(ImageError::Malformed(self.at))?;
         self.at += len;
         Ok(taken)
+    }
+
+    /// Leaves the digest at the end out of what is read, once it is known to be right.
+    fn take_digest(&mut self) -> Result<(), ImageError> {
+        let (content, digest) = self.bytes.split_last_chunk().ok_or(ImageError::Malformed(self.at))?;
+        if self.at > content.len() || u128::from_le_bytes(*digest) != xxh3_128(content) {
+            return Err(ImageError::Malformed(self.bytes.len()));
+        }
+        self.bytes = content;
+        Ok(())
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], ImageError> {

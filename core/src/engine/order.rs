@@ -23,6 +23,8 @@ pub(super) struct Before {
     /// The order under the account it moves away from, if any.
     pub(super) there: Option<u32>,
     pub(super) key: u128,
+    /// What its trades hang on.
+    pub(super) lineage: u128,
     pub(super) account: AccountNo,
 }
 
@@ -80,7 +82,8 @@ impl Engine {
             let from_key = order_key(self.state.names.account(from).hash, id);
             if moves { self.state.order_numbers.get(from_key) } else { None }
         };
-        Before { order: there.or(here), here, there, key, account }
+        let order = there.or(here);
+        Before { order, here, there, key, lineage: self.state.lineage(order, key), account }
     }
 
     fn account(&mut self, account: &Account, bytes: &[u8], out: &mut Outcome) -> AccountNo {
@@ -120,7 +123,7 @@ impl Engine {
             reserved_cash: Dec::ZERO,
             reserved_stock: Dec::ZERO,
             completed: order.is_completed,
-            removed: order.remove_after.is_some_and(|at| at.seconds == 0 && at.nanoseconds == 0),
+            removed: order.remove_after.is_some_and(|at| at.seconds == 0),
             created,
             has_executed_funds: filled || (executed.derive && !self.funds.is_empty()),
             state: Span::default(),
@@ -219,7 +222,6 @@ impl Engine {
     /// Writes the order and makes its events. Nothing can fail from here on.
     pub(super) fn write_order(&mut self, draft: &OrderDraft, input: &Input<'_>, out: &mut Outcome) {
         let before = draft.before;
-        let lineage = before.order.map_or(before.key, |number| self.state.orders.get(number).lineage);
         if let Some(there) = before.there {
             let old = *self.state.orders.get(there);
             let state = out.keep(self.state.bytes.get(old.state));
@@ -237,8 +239,8 @@ impl Engine {
         let (account, instrument, state) = (before.account, draft.instrument, draft.state);
         out.action = Some(ActionEvent { account, instrument, state });
         let (number, changed) = match before.here {
-            Some(number) => (number, self.replace_order(number, draft, lineage, input, out)),
-            None => (self.insert_order(draft, lineage, out.bytes_of(draft.state)), true),
+            Some(number) => (number, self.replace_order(number, draft, input, out)),
+            None => (self.insert_order(draft, out.bytes_of(draft.state)), true),
         };
         if changed || draft.removed {
             out.orders.push(OrderEvent {
@@ -252,6 +254,7 @@ impl Engine {
             });
         }
         if draft.removed {
+            self.state.keep_lineage(before.key, before.lineage);
             self.drop_order(number);
         }
     }
@@ -261,22 +264,22 @@ impl Engine {
         &mut self,
         number: u32,
         draft: &OrderDraft,
-        lineage: u128,
         input: &Input<'_>,
         out: &Outcome,
     ) -> bool {
         let (old, new_bytes) = (*self.state.orders.get(number), out.bytes_of(draft.state));
-        let same = same_order(self.state.bytes.get(old.state), new_bytes, input.request);
-        let row = draft.row(lineage, self.state.bytes.replace(old.state, new_bytes));
+        let row = draft.row(old.state);
+        let same = same_figures(&old, &row) && same_order(self.state.bytes.get(old.state), new_bytes, input.request);
+        let row = OrderRow { state: self.state.bytes.replace(old.state, new_bytes), ..row };
         let hash = self.state.hash_of_order(&row);
         self.state.rehash(old.hash, hash);
         *self.state.orders.get_mut(number) = OrderRow { hash, ..row };
         !same
     }
 
-    fn insert_order(&mut self, draft: &OrderDraft, lineage: u128, bytes: &[u8]) -> u32 {
+    fn insert_order(&mut self, draft: &OrderDraft, bytes: &[u8]) -> u32 {
         let state = &mut self.state;
-        let row = draft.row(lineage, state.bytes.insert(bytes));
+        let row = draft.row(state.bytes.insert(bytes));
         let hash = state.hash_of_order(&row);
         state.rehash(0, hash);
         let number = state.orders.insert(OrderRow { hash, ..row });
@@ -293,10 +296,10 @@ impl Engine {
 }
 
 impl OrderDraft {
-    fn row(&self, lineage: u128, state: Handle) -> OrderRow {
+    fn row(&self, state: Handle) -> OrderRow {
         OrderRow {
             key: self.before.key,
-            lineage,
+            lineage: self.before.lineage,
             account: self.before.account,
             instrument: self.instrument,
             currency: self.currency,
@@ -368,13 +371,23 @@ pub(super) fn trade_sign(side: i32) -> Option<Sign> {
     }
 }
 
-/// Whether two OrderStates say the same. Bytes that differ nearly always do by a figure; only a state that came with
-/// its own Created and Timestamp (a re-sent one) is worth decoding to find fields merely in another order.
+/// Whether nothing that the engine knows of an order has changed.
+fn same_figures(old: &OrderRow, new: &OrderRow) -> bool {
+    old.completed == new.completed
+        && old.executed_quantity == new.executed_quantity
+        && old.executed_value == new.executed_value
+        && old.reserved_cash == new.reserved_cash
+        && old.reserved_stock == new.reserved_stock
+}
+
+/// Whether two OrderStates say the same. Only one of the same time as the old one (a re-sent one) is worth decoding by
+/// prost, to find fields merely in another order or filled in by the hub before.
 fn same_order(old: &[u8], new: &[u8], request: &FeedRequest) -> bool {
     if old == new {
         return true;
     }
-    let resent = request.action.order.created.is_some() && request.action.order.timestamp.is_some();
+    let given = request.action.order.timestamp;
+    let resent = given.is_some() && OrderState::decode(old).is_ok_and(|order| order.timestamp == given);
     resent && {
         use prost::Message;
         let decode = |bytes: &[u8]| crate::proto::OrderState::decode(bytes).ok();

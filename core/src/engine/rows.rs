@@ -190,6 +190,10 @@ pub(crate) fn trade_hash(row: &TradeRow, account: u128, instrument: u128, curren
         .hash()
 }
 
+pub(crate) fn lineage_hash(key: u128, lineage: u128) -> u128 {
+    bytes_hash(b'L', key, &lineage.to_le_bytes())
+}
+
 /// Any record that is bytes under a key (feeds, and what later kinds keep whole).
 pub(crate) fn bytes_hash(kind: u8, key: u128, bytes: &[u8]) -> u128 {
     Fields::new().put(&[kind]).put(&key.to_le_bytes()).put(&xxh3_128(bytes).to_le_bytes()).hash()

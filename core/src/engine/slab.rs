@@ -28,7 +28,7 @@ impl<T> Slab<T> {
     /// Gives the next number, to a record or (when an image is loaded) to none.
     pub(crate) fn push(&mut self, record: Option<T>) -> u32 {
         let number = self.numbers;
-        if number as usize % CHUNK == 0 {
+        if (number as usize).is_multiple_of(CHUNK) {
             self.chunks.push(Vec::with_capacity(CHUNK));
         }
         let chunk = self.chunks.last_mut().expect("a chunk was pushed with the first number");

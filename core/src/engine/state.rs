@@ -1,11 +1,14 @@
 //! `State`: everything the engine remembers. A fold of the record and nothing else.
 
+use std::collections::BTreeMap;
+
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::byte_store::ByteStore;
 use super::index::Index;
 use super::rows::{
-    CashFigures, CashRow, HoldingRow, OrderRow, TradeRow, bytes_hash, cash_hash, holding_hash, order_hash, trade_hash,
+    CashFigures, CashRow, HoldingRow, OrderRow, TradeRow, bytes_hash, cash_hash, holding_hash, lineage_hash, order_hash,
+    trade_hash,
 };
 use super::slab::Slab;
 use crate::dec::Dec;
@@ -37,6 +40,8 @@ pub(super) struct State {
     pub(super) order_numbers: Index,
     pub(super) trades: Slab<TradeRow>,
     pub(super) trade_numbers: Index,
+    /// Lineage by key of orders that moved and then were removed: a late bust still finds their trades.
+    pub(super) lineages: BTreeMap<u128, u128>,
     pub(super) bytes: ByteStore,
     /// By feed number; `oms` is 0.
     pub(super) feeds: Vec<FeedRow>,
@@ -57,6 +62,7 @@ impl State {
             order_numbers: Index::with_capacity(orders_expected),
             trades: Slab::new(),
             trade_numbers: Index::with_capacity(orders_expected),
+            lineages: BTreeMap::new(),
             bytes: ByteStore::new(),
             feeds: vec![FeedRow::default()],
             hash: 0,
@@ -141,6 +147,24 @@ impl State {
         let number = self.holdings.insert(row);
         self.holding_numbers.insert(key, number);
         number
+    }
+
+    /// What the trades of an order hang on, whether it is there or not.
+    #[inline]
+    pub(super) fn lineage(&self, order: Option<u32>, key: u128) -> u128 {
+        match order {
+            Some(number) => self.orders.get(number).lineage,
+            None => self.lineages.get(&key).copied().unwrap_or(key),
+        }
+    }
+
+    /// Remembers the lineage of an order that goes, where its key does not say it.
+    #[inline]
+    pub(super) fn keep_lineage(&mut self, key: u128, lineage: u128) {
+        if key != lineage {
+            let old = self.lineages.insert(key, lineage).map_or(0, |old| lineage_hash(key, old));
+            self.rehash(old, lineage_hash(key, lineage));
+        }
     }
 
     pub(super) fn hash_of_cash(&self, row: &CashRow) -> u128 {

@@ -66,9 +66,12 @@ impl Engine {
 
     fn next_step(&mut self, input: &Input<'_>, stated: &Stated, before: &Before) -> Step {
         let id = input.request.action.trade.trade_id.of(input.bytes);
-        let lineage = before.order.map_or(before.key, |number| self.state.orders.get(number).lineage);
-        let key = (!id.is_empty()).then(|| trade_key(lineage, id));
-        let known = key.and_then(|key| self.state.trade_numbers.get(key));
+        let key = (!id.is_empty()).then(|| trade_key(before.lineage, id));
+        let known = key.and_then(|key| self.state.trade_numbers.get(key)).or_else(|| {
+            // An order that moved to where another stood took its place: the trades of that one are still known.
+            let took_place = key.is_some() && before.lineage != before.key;
+            if took_place { self.state.trade_numbers.get(trade_key(before.key, id)) } else { None }
+        });
         match (stated.kind, known) {
             (OrderTradeType::Trade, None) => Step::Book { key },
             (OrderTradeType::Trade, Some(_)) => {
@@ -192,12 +195,8 @@ impl Engine {
         self.draft_cash(&legs)?;
         let currency = self.state.cash.get(old.cash).currency;
         let row = self.draft.holding(&self.state, old.holding);
-        if !old_stock.is_zero() {
-            row.bust_leg(old_stock, old.price)?;
-        }
-        if !new_stock.is_zero() {
-            row.book_leg(new_stock, stated.price, currency)?;
-        }
+        row.bust_leg(old_stock, old.price)?;
+        row.book_leg(new_stock, stated.price, currency)?;
         let revisions = old.revisions + 1;
         let id = self.revision_id(input, revisions, out);
         let cancel = stated.kind == OrderTradeType::Cancel;

@@ -61,7 +61,6 @@ impl Engine {
         let price = values.find(|(name, _)| *name == b"Price").map(|(_, price)| price);
         let row = self.draft.holding(&self.state, number);
         match price {
-            _ if quantity.is_zero() => {}
             Some(price) => row.book_leg(quantity, price, row.currency)?,
             None => row.book_unpriced(quantity)?,
         }

@@ -210,15 +210,17 @@ impl<'a> Reader<'a> {
 #[inline]
 fn read_figure(input: &[u8], span: Span) -> Result<Dec, DecodeError> {
     let mut r = Reader::new(input, span);
-    let (mut scale, mut negative, mut magnitude) = (0, false, Span::default());
+    let (mut scale, mut negative, mut magnitude) = (None, false, Span::default());
     while let Some(tag) = r.tag()? {
         match tag {
-            8 => scale = r.uint32()?,
+            // Given twice: what the first makes of the others would have to be looked at too, as prost does.
+            8 => scale = super::once(scale.is_some()).and_then(|()| r.uint32().map(Some))?,
             16 => negative = r.boolean()?,
-            26 => magnitude = r.nested()?,
+            26 => magnitude = super::once(magnitude.is_given()).and_then(|()| r.nested())?,
             other => r.skip_unknown(other, 3)?,
         }
     }
+    let scale = scale.unwrap_or(0);
     crate::proto::from_wire(scale, negative, magnitude.of(input)).map_err(|_| DecodeError::NumberOutOfRange)
 }
 

@@ -392,7 +392,7 @@ impl Adapter {
         self.supply = Supply::Active;
         self.resumed = position;
         self.last_submitted = self.last_submitted.max(position);
-        self.configuration = event.configuration.map(Into::into);
+        self.configuration = event.configuration.map(|configuration| *configuration);
         self.unconfirmed.rewind_to(position);
         self.send_unsent()
     }

@@ -1,6 +1,7 @@
 //! `Connection`: the protocol as it is. Frames out, messages in; the caller knows what to make of them.
 
 use std::collections::VecDeque;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -9,15 +10,13 @@ use ordo_core::json;
 use ordo_core::proto::{EventMessage, EventMessageType, RequestDetails, RequestMessage};
 use ordo_core::wire::field;
 use prost::Message as _;
-use tungstenite::client::ClientRequestBuilder;
-use tungstenite::handshake::HandshakeError;
-use tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tungstenite::protocol::CloseFrame;
 use tungstenite::{Message, WebSocket};
 
 use super::fields::find;
-use super::limits::{INBOX_FRAMES_MAX, MESSAGE_BYTES_MAX, OUT_BYTES_MAX};
+use super::limits::{INBOX_FRAMES_MAX, OUT_BYTES_MAX};
 use super::wire::Wire;
-use super::{ClientError, Closed, Frame};
+use super::{ClientError, Closed, Frame, upgrade};
 
 /// What data frames hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -73,7 +72,7 @@ impl Connection {
     /// As [`Connection::open`].
     pub fn open_with(addr: SocketAddr, options: Options) -> Result<Connection, ClientError> {
         let wire = Wire::connect(addr, options.patience).map_err(|source| ClientError::Connect { addr, source })?;
-        let socket = upgrade(addr, wire, &options)?;
+        let socket = upgrade::upgrade(addr, wire, &options)?;
         Ok(Connection { socket, options, inbox: VecDeque::new(), closed: None })
     }
 
@@ -205,7 +204,8 @@ impl Connection {
         }
     }
 
-    /// Sends a request and waits for the Response to its RequestID; other messages are kept for [`Connection::receive`].
+    /// Sends a request and waits for the Response to its RequestID; other messages are kept for
+    /// [`Connection::receive`].
     ///
     /// # Errors
     /// As [`Connection::send`] and [`Connection::receive`]; `TimedOut`; `Full` if too much else comes.
@@ -236,7 +236,8 @@ impl Connection {
         self.inbox.clear();
         if self.closed.is_none() {
             let bye = CloseFrame { code: tungstenite::protocol::frame::coding::CloseCode::Normal, reason: "".into() };
-            self.note_end(self.socket.close(Some(bye)))?;
+            let sent = self.socket.close(Some(bye));
+            self.note_end(sent)?;
         }
         loop {
             match self.receive(deadline.saturating_duration_since(Instant::now())) {
@@ -288,7 +289,7 @@ impl Connection {
     }
 
     fn push(&mut self) {
-        // An error is not told here: why the hub no longer listens is in what it sent before, and reading comes to that.
+        // An error is not told here: why the hub no longer listens is in what it sent before, which is read next.
         let _ = self.socket.get_mut().push();
     }
 
@@ -300,7 +301,9 @@ impl Connection {
             }
             let message = match self.socket.read() {
                 Ok(message) => message,
-                Err(tungstenite::Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(None),
+                Err(tungstenite::Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
+                    return Ok(None);
+                }
                 Err(error) => {
                     self.note_end(Err(error))?;
                     continue;
@@ -344,49 +347,6 @@ impl Connection {
             Some(closed) => Err(ClientError::Closed(closed.clone())),
             None => Ok(()),
         }
-    }
-}
-
-fn upgrade(addr: SocketAddr, wire: Wire, options: &Options) -> Result<WebSocket<Wire>, ClientError> {
-    let uri = format!("ws://{addr}/streaming").parse().expect("invariant: an address makes a URI");
-    let mut request = ClientRequestBuilder::new(uri);
-    if let Some(token) = &options.token {
-        request = request.with_header("Authorization", format!("Bearer {token}"));
-    }
-    if options.is_compact {
-        request = request.with_header("X-OMS-Compact", "true");
-    }
-    // The read buffer is zeroed on every read: small keeps a message cheap.
-    let config = WebSocketConfig::default()
-        .read_buffer_size(16 << 10)
-        .write_buffer_size(0)
-        .max_message_size(Some(MESSAGE_BYTES_MAX))
-        .max_frame_size(Some(MESSAGE_BYTES_MAX));
-    let deadline = Instant::now() + options.patience;
-    let mut attempt = tungstenite::client::client_with_config(request, wire, Some(config));
-    loop {
-        match attempt {
-            Ok((socket, _)) => return Ok(socket),
-            Err(HandshakeError::Failure(error)) => return Err(refusal(addr, error)),
-            Err(HandshakeError::Interrupted(mut step)) => {
-                if !step.get_mut().get_mut().wait_until(deadline)? {
-                    return Err(ClientError::TimedOut { what: "upgrade", after: options.patience });
-                }
-                attempt = step.handshake();
-            }
-        }
-    }
-}
-
-fn refusal(addr: SocketAddr, error: tungstenite::Error) -> ClientError {
-    match error {
-        tungstenite::Error::Http(response) => {
-            let body = response.body().as_deref().unwrap_or_default();
-            let body = String::from_utf8_lossy(body).into_owned();
-            ClientError::Refused { status: response.status().as_u16(), body }
-        }
-        tungstenite::Error::Io(source) => ClientError::Connect { addr, source },
-        other => ClientError::Protocol(other.to_string()),
     }
 }
 

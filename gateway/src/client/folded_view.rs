@@ -44,11 +44,18 @@ impl Key {
 pub enum Step {
     SnapshotStart,
     /// Records of a snapshot.
-    Snapshot { records: usize },
+    Snapshot {
+        records: usize,
+    },
     SnapshotFinish,
     /// An update's events, at its position in its sequence.
-    Update { position: i64, events: usize },
-    Bookmark { position: i64 },
+    Update {
+        position: i64,
+        events: usize,
+    },
+    Bookmark {
+        position: i64,
+    },
 }
 
 /// See the module.

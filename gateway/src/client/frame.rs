@@ -92,8 +92,11 @@ impl<'a> Event<'a> {
 
     /// Each UpdateEvent, in order.
     pub(super) fn updates(&self) -> impl Iterator<Item = Result<&'a [u8], ClientError>> + use<'a> {
-        let mine = |entry: &Result<(u32, _), _>| !matches!(entry, Ok((number, _)) if *number != field::event_message::UPDATES);
-        Fields::new(self.bytes).filter(mine).map(|entry| entry.map(|(_, value): (u32, super::fields::Value<'a>)| value.bytes()))
+        let mine =
+            |entry: &Result<(u32, _), _>| !matches!(entry, Ok((number, _)) if *number != field::event_message::UPDATES);
+        Fields::new(self.bytes)
+            .filter(mine)
+            .map(|entry| entry.map(|(_, value): (u32, super::fields::Value<'a>)| value.bytes()))
     }
 }
 

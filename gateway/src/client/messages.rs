@@ -14,11 +14,10 @@ pub fn feed_request(feed: &str, position: i64, kind: FeedRequestType) -> FeedReq
 /// A feed's message as a request. An empty `request_id`: answered only if it is refused.
 #[must_use]
 pub fn feed_message(request: FeedRequest, request_id: &str) -> RequestMessage {
-    let feed = Some(Box::new(request));
     RequestMessage {
         r#type: RequestMessageType::FeedRequest as i32,
         request_id: request_id.into(),
-        feed: feed.map(Into::into),
+        feed: Some(request.into()),
         ..RequestMessage::default()
     }
 }
@@ -44,19 +43,22 @@ pub fn bookmark(feed: &str) -> FeedRequest {
 /// An action as it happened.
 #[must_use]
 pub fn action(feed: &str, position: i64, action: ExternalAction) -> FeedRequest {
-    FeedRequest { action: Some(action.into()), ..feed_request(feed, position, FeedRequestType::Action) }
+    FeedRequest { action: Some(action), ..feed_request(feed, position, FeedRequestType::Action) }
 }
 
 /// The health of a feed.
 #[must_use]
 pub fn status(feed: &str, position: i64, status: FeedDetails) -> FeedRequest {
-    FeedRequest { status: Some(status.into()), ..feed_request(feed, position, FeedRequestType::Status) }
+    FeedRequest { status: Some(status), ..feed_request(feed, position, FeedRequestType::Status) }
 }
 
 /// A configuration to leave with the hub.
 #[must_use]
 pub fn configure(feed: &str, position: i64, configuration: FeedConfiguration) -> FeedRequest {
-    FeedRequest { configuration: Some(configuration.into()), ..feed_request(feed, position, FeedRequestType::Configure) }
+    FeedRequest {
+        configuration: Some(configuration.into()),
+        ..feed_request(feed, position, FeedRequestType::Configure)
+    }
 }
 
 /// Opens a view.

@@ -247,7 +247,8 @@ impl Disk for MemDisk {
         }
         let in_dir = |path: &Path| path.parent() == Some(dir);
         state.names_synced.retain(|path, _| !in_dir(path));
-        let current: Vec<_> = state.names.iter().filter(|(path, _)| in_dir(path)).map(|(p, id)| (p.clone(), *id)).collect();
+        let current: Vec<_> =
+            state.names.iter().filter(|(path, _)| in_dir(path)).map(|(p, id)| (p.clone(), *id)).collect();
         state.names_synced.extend(current);
         Ok(())
     }

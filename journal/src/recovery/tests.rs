@@ -1,4 +1,7 @@
+use std::path::Path;
+
 use super::*;
+use crate::segment::{read_header, segment_name};
 use crate::testing::{DIR, Random, Rig, append, body, expected, update};
 use crate::{MemDisk, SyncMode};
 
@@ -144,6 +147,44 @@ fn a_journal_that_ends_before_a_snapshot_is_refused() {
     let mut empty = Rig::new(7);
     empty.options.known_durable = 1;
     assert!(matches!(empty.open(), Err(OpenError::Behind { .. })));
+}
+
+#[test]
+fn a_start_from_a_snapshot_reads_only_what_came_after_it() {
+    let mut rig = Rig::new(12);
+    let mut journal = rig.journal();
+    append(&mut journal, 1..=1_500);
+    journal.close().unwrap();
+    let (first, third) = (rig.verify().segments[1].first_sequence.unwrap(), rig.bytes(0));
+    let mut bytes = third.clone();
+    bytes[9_000] ^= 1;
+    rig.set_bytes(0, bytes);
+    assert!(matches!(rig.open(), Err(OpenError::Corrupt(_))));
+    rig.options.scan_from_known = true;
+    for known_durable in [first - 1, first, 900, 1_499, 1_500] {
+        rig.options.known_durable = known_durable;
+        let recovered = rig.recovered();
+        assert_eq!((recovered.last_sequence, recovered.cut, recovered.epoch), (1_500, None, 1), "{known_durable}");
+    }
+    rig.options.known_durable = first - 2;
+    assert!(matches!(rig.open(), Err(OpenError::Corrupt(_))));
+    rig.options.known_durable = 1_501;
+    assert!(matches!(rig.open(), Err(OpenError::Behind { .. })));
+    rig.set_bytes(0, third);
+    rig.options.known_durable = 1_500;
+    let mut journal = rig.journal();
+    append(&mut journal, 1_501..=1_600);
+    journal.close().unwrap();
+    assert_eq!(rig.frames(), expected(1_600));
+}
+
+/// What a build of version 1 wrote, every later build writes too, or it is another version.
+#[test]
+fn the_bytes_of_a_journal_are_those_of_version_1() {
+    let rig = unmarked(1, 12);
+    rig.journal().close().unwrap();
+    let hash = blake3::hash(&rig.bytes(0)).to_hex();
+    assert_eq!(hash.as_str(), "a441917a52d34680a35648ad82ef733181defba3a0c57d9cb19e674718dbc866");
 }
 
 #[test]

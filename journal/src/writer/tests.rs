@@ -178,7 +178,7 @@ fn a_full_disk_refuses_and_passes_when_there_is_room() {
     let rig = Rig::new(8);
     let mut journal = rig.journal();
     journal.poll_sync(0).unwrap();
-    rig.disk.set_capacity(Some(2 * 64 << 10));
+    rig.disk.set_capacity(Some(128 << 10));
     let mut n = 0;
     let refused = loop {
         match journal.append(&update(&body(n + 1))) {
@@ -215,4 +215,10 @@ fn the_journals_own_kinds_are_refused() {
     for kind in [Kind::Mark, Kind::Pad] {
         assert_eq!(journal.append(&Entry { kind, ..update(b"") }), Err(AppendError::NotYours));
     }
+}
+
+#[test]
+fn a_journal_may_move_to_another_thread() {
+    fn is_send<T: Send>() {}
+    is_send::<Journal>();
 }

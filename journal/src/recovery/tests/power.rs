@@ -1,7 +1,7 @@
 //! Power lost at every operation, with any of the blocks that were not synced gone.
 
 use super::*;
-use crate::Fault;
+use crate::{Entry, Fault};
 
 /// The blocks that a power loss left to chance, and how many subsets of them to try.
 fn for_each_subset(disk: &MemDisk, mut check: impl FnMut(MemDisk, &str)) {

@@ -1,0 +1,64 @@
+//! `ordo-bench`: measures, and prints one JSON object. `--only` runs one figure, for profiling.
+
+use std::io;
+
+use clap::{Parser, ValueEnum};
+use ordo_bench::report::{Report, Scale};
+use ordo_bench::{ingest, latency, parts};
+use ordo_gateway::hub::Durability;
+
+#[derive(Parser)]
+#[command(about = "Measures a hub on this machine: figures and their floors, by name")]
+struct Arguments {
+    /// Under 50 seconds instead of minutes
+    #[arg(long)]
+    quick: bool,
+    /// One figure only
+    #[arg(long)]
+    only: Option<Figure>,
+    #[arg(long, default_value = "sync")]
+    durability: String,
+    #[arg(long, default_value_t = 500_000)]
+    updates: u64,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Figure {
+    Ingest,
+    Unloaded,
+    Paced,
+    Echo,
+    Codec,
+    Engine,
+}
+
+fn main() -> io::Result<()> {
+    let arguments = Arguments::parse();
+    let Some(figure) = arguments.only else {
+        let scale = if arguments.quick { Scale::QUICK } else { Scale::FULL };
+        let report = Report::measure(scale, |at| eprintln!("measuring: {at}"))?;
+        println!("{}", serde_json::to_string_pretty(&report)?);
+        return Ok(());
+    };
+    let durability = match arguments.durability.as_str() {
+        "async" => Durability::Async,
+        "sync-each" => Durability::SyncEach,
+        _ => Durability::Sync,
+    };
+    let updates = arguments.updates;
+    match figure {
+        Figure::Ingest => println!("{:.0} updates/s", ingest::run(durability, updates)?.updates_per_second()),
+        Figure::Engine => println!("{:.0} updates/s", parts::engine(updates)),
+        Figure::Codec => println!("{:?} ns", parts::codec(updates)),
+        Figure::Echo => print(&latency::echo(updates)?),
+        Figure::Unloaded => print(&latency::unloaded(durability, updates)?),
+        Figure::Paced => print(&latency::paced(durability, 50_000, updates)?),
+    }
+    Ok(())
+}
+
+fn print(latencies: &latency::Latencies) {
+    for quantile in [0.5, 0.9, 0.99, 0.999, 1.0] {
+        println!("p{} {:.1} us", quantile * 100.0, latencies.value_at_quantile(quantile) as f64 / 1_000.0);
+    }
+}

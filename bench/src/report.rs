@@ -1,0 +1,127 @@
+//! The report: figures by name, and the machine they were made on.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use ordo_gateway::hub::Durability;
+use serde::Serialize;
+
+use crate::latency::Latencies;
+use crate::{ingest, latency, parts};
+
+/// How much to measure.
+#[derive(Debug, Clone, Copy)]
+pub struct Scale {
+    /// Updates of an ingest run.
+    pub updates: u64,
+    /// Round trips of an unloaded latency run.
+    pub round_trips: u64,
+    /// Updates a second of the paced latency run, and how many.
+    pub paced: (u64, u64),
+    /// Ingest runs of each durability; the median counts.
+    pub runs: usize,
+}
+
+impl Scale {
+    /// Under 50 seconds.
+    pub const QUICK: Scale = Scale { updates: 300_000, round_trips: 10_000, paced: (50_000, 100_000), runs: 3 };
+    pub const FULL: Scale = Scale { updates: 1_000_000, round_trips: 50_000, paced: (100_000, 500_000), runs: 5 };
+}
+
+/// Figures by name, unit last in the name.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Report {
+    pub machine: BTreeMap<String, String>,
+    pub figures: BTreeMap<String, f64>,
+}
+
+impl Report {
+    /// Measures everything, saying what it is at.
+    ///
+    /// # Errors
+    /// If a hub does not start or a connection fails.
+    pub fn measure(scale: Scale, mut say: impl FnMut(&str)) -> io::Result<Report> {
+        let mut report = Report { machine: machine(), ..Report::default() };
+        say("codec and engine");
+        report.parts(scale);
+        for durability in [Durability::Async, Durability::Sync] {
+            say(&format!("ingest, {}", durability.name()));
+            report.ingest(durability, scale)?;
+        }
+        say("latency");
+        report.latencies(scale)?;
+        say("replay");
+        report.replay(scale)?;
+        Ok(report)
+    }
+
+    fn put(&mut self, name: &str, value: f64) {
+        self.figures.insert(name.to_owned(), value);
+    }
+
+    fn parts(&mut self, scale: Scale) {
+        let codec = parts::codec(scale.updates);
+        self.put("codec_decode_ns", codec.decode);
+        self.put("codec_decode_prost_ns", codec.decode_prost);
+        self.put("codec_encode_ns", codec.encode);
+        self.put("codec_encode_prost_ns", codec.encode_prost);
+        self.put("engine_updates_per_s", parts::engine(scale.updates));
+    }
+
+    fn ingest(&mut self, durability: Durability, scale: Scale) -> io::Result<()> {
+        let mut rates = Vec::new();
+        for _ in 0..scale.runs {
+            rates.push(ingest::run(durability, scale.updates)?.updates_per_second());
+        }
+        rates.sort_by(f64::total_cmp);
+        let name = durability.name();
+        self.put(&format!("ingest_{name}_updates_per_s"), rates[rates.len() / 2]);
+        self.put(&format!("ingest_{name}_updates_per_s_min"), rates[0]);
+        self.put(&format!("ingest_{name}_updates_per_s_max"), rates[rates.len() - 1]);
+        Ok(())
+    }
+
+    fn latencies(&mut self, scale: Scale) -> io::Result<()> {
+        let (rate, count) = scale.paced;
+        let echo = latency::echo(scale.round_trips)?;
+        self.percentiles("latency_echo", &echo);
+        for durability in [Durability::Async, Durability::Sync] {
+            let name = durability.name();
+            let unloaded = latency::unloaded(durability, scale.round_trips)?;
+            self.percentiles(&format!("latency_{name}_unloaded"), &unloaded);
+            let ratio = unloaded.value_at_quantile(0.5) as f64 / echo.value_at_quantile(0.5) as f64;
+            self.put(&format!("latency_{name}_unloaded_to_echo_p50"), ratio);
+            let paced = latency::paced(durability, rate, count)?;
+            self.percentiles(&format!("latency_{name}_paced_{rate}_per_s"), &paced);
+        }
+        Ok(())
+    }
+
+    fn percentiles(&mut self, name: &str, latencies: &Latencies) {
+        for (word, quantile) in [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p999", 0.999), ("max", 1.0)] {
+            self.put(&format!("{name}_{word}_us"), latencies.value_at_quantile(quantile) as f64 / 1_000.0);
+        }
+    }
+
+    fn replay(&mut self, scale: Scale) -> io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        ingest::run_in(folder.path(), Durability::Async, scale.updates)?;
+        let (updates, elapsed) = parts::replay(folder.path())?;
+        self.put("replay_updates_per_s", updates as f64 / elapsed.as_secs_f64());
+        Ok(())
+    }
+}
+
+fn machine() -> BTreeMap<String, String> {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let cpuinfo = read("/proc/cpuinfo");
+    let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let load = read("/proc/loadavg");
+    BTreeMap::from([
+        ("processor".to_owned(), model.trim_start_matches([' ', '\t', ':']).to_owned()),
+        ("cores".to_owned(), cores.to_string()),
+        ("kernel".to_owned(), read("/proc/sys/kernel/osrelease").trim().to_owned()),
+        ("load_before".to_owned(), load.split(' ').next().unwrap_or_default().to_owned()),
+    ])
+}

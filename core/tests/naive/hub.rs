@@ -1,0 +1,186 @@
+//! The engine under test with what follows it: views folded from its outcomes, and its events decoded by prost.
+
+use std::collections::BTreeMap;
+
+use ordo_core::encode;
+use ordo_core::engine::{Engine, Input};
+use ordo_core::names::FeedNo;
+use ordo_core::outcome::{Outcome, Stamp};
+use ordo_core::proto::{self, FeedRequestType, TimestampWithTimeZone, UpdateAction};
+use ordo_core::views::Views;
+use ordo_core::wire::{FeedRequest, ReverseWriter};
+use prost::Message;
+
+use super::figure::Figure;
+use super::model::{Account, account_of};
+use super::records::{self, Records};
+
+pub(crate) struct Hub {
+    pub(crate) engine: Engine,
+    pub(crate) views: Views,
+    pub(crate) outcome: Outcome,
+    /// Records as the events alone told them.
+    pub(crate) told: Records,
+    /// Cash and stock by account, as the transactions alone told them.
+    pub(crate) booked: BTreeMap<(Account, String), Figure>,
+    pub(crate) moved: BTreeMap<(Account, (String, String)), Figure>,
+    pub(crate) events: Vec<proto::UpdateEvent>,
+    writer: ReverseWriter,
+    sequence: u64,
+}
+
+/// When the n-th update was executed.
+pub(crate) fn time_of(sequence: u64) -> u64 {
+    1_795_323_845_000_000_000 + sequence * 1_001
+}
+
+/// An action as a feed sends it.
+pub(crate) fn request(action: &proto::ExternalAction) -> Vec<u8> {
+    let r#type = FeedRequestType::Action as i32;
+    proto::FeedRequest { r#type, action: Some(action.clone()), ..Default::default() }.encode_to_vec()
+}
+
+impl Hub {
+    pub(crate) fn new() -> Hub {
+        Hub::with(Engine::new(0))
+    }
+
+    pub(crate) fn with(engine: Engine) -> Hub {
+        Hub {
+            views: Views::of(&engine),
+            sequence: engine.sequence(),
+            engine,
+            outcome: Outcome::with_room(),
+            told: Records::default(),
+            booked: BTreeMap::new(),
+            moved: BTreeMap::new(),
+            events: Vec::new(),
+            writer: ReverseWriter::default(),
+        }
+    }
+
+    /// Applies and folds an action; whether it was accepted.
+    pub(crate) fn apply(&mut self, action: &proto::ExternalAction) -> bool {
+        self.apply_bytes(&request(action))
+    }
+
+    /// The same, and its events decoded and held against what was known before.
+    pub(crate) fn apply_and_listen(&mut self, action: &proto::ExternalAction) -> bool {
+        let bytes = request(action);
+        let accepted = self.apply_bytes(&bytes);
+        self.encode_events(&bytes);
+        self.listen();
+        accepted
+    }
+
+    pub(crate) fn apply_bytes(&mut self, bytes: &[u8]) -> bool {
+        self.sequence += 1;
+        let request = FeedRequest::decode(bytes).expect("written by prost");
+        let stamp = Stamp { sequence: self.sequence, time_ns: time_of(self.sequence), feed: FeedNo::OMS, position: 0 };
+        self.engine.apply(&Input { stamp, bytes, request: &request }, &mut self.outcome);
+        self.views.fold(&self.outcome);
+        self.outcome.rejects.is_empty()
+    }
+
+    /// When the next update will have been executed.
+    pub(crate) fn next_time(&self) -> TimestampWithTimeZone {
+        TimestampWithTimeZone::from_unix_nanos(time_of(self.sequence + 1))
+    }
+
+    pub(crate) fn records(&self) -> Records {
+        Records::of_views(&self.views)
+    }
+
+    /// All events of the last update, written as the publisher writes them (last to first) and read by prost.
+    fn encode_events(&mut self, bytes: &[u8]) {
+        let request = FeedRequest::decode(bytes).expect("it was applied");
+        let (w, names, outcome) = (&mut self.writer, self.views.names(), &self.outcome);
+        let input = Input { stamp: outcome.stamp, bytes, request: &request };
+        w.clear();
+        encode::transaction_event(w, names, &input, outcome);
+        outcome.balances.iter().rev().for_each(|event| encode::balance_event(w, names, outcome, event));
+        outcome.holdings.iter().rev().for_each(|event| encode::holding_event(w, names, event));
+        outcome.orders.iter().rev().for_each(|event| encode::order_event(w, outcome, event));
+        encode::action_event(w, &input, outcome);
+        encode::position(w, names.feed(outcome.stamp.feed), outcome.stamp.position, outcome.stamp.time_ns);
+        let message = proto::EventMessage::decode(w.bytes()).expect("prost reads what the writer writes");
+        let position = message.position.as_ref().expect("it was written");
+        assert_eq!((position.sequence.as_str(), position.position), ("oms", outcome.stamp.position));
+        assert_eq!(position.executed_at, Some(TimestampWithTimeZone::from_unix_nanos(outcome.stamp.time_ns)));
+        self.events = message.updates;
+    }
+
+    /// Folds the events; none tells what was known, and none tells one record twice (but for a move's two keys).
+    fn listen(&mut self) {
+        let removed = |event: &proto::UpdateEvent| event.update_action == UpdateAction::Remove as i32;
+        let (mut balances, mut holdings, mut orders) = (Vec::new(), Vec::new(), Vec::new());
+        for event in &self.events {
+            if let Some(position) = &event.balance {
+                let (key, record) = records::balance(position);
+                set(&mut self.told.balances, &mut balances, key, record, removed(event));
+            }
+            if let Some(position) = &event.holding {
+                let (key, record) = records::holding(position);
+                set(&mut self.told.holdings, &mut holdings, key, record, removed(event));
+            }
+            if let Some(state) = &event.order {
+                let (key, _) = records::order((**state).clone());
+                // To the letter: `10.5` is not `10.50`.
+                set(&mut self.told.orders, &mut orders, key, (**state).clone(), removed(event));
+            }
+            if let Some(transaction) = &event.transaction {
+                let (key, cash) = cash_of(transaction);
+                *self.booked.entry(key).or_default() += &cash;
+                let (key, stock) = stock_of(transaction);
+                *self.moved.entry(key).or_default() += &stock;
+            }
+        }
+    }
+}
+
+fn set<K: Ord + Clone + std::fmt::Debug, V: PartialEq + std::fmt::Debug>(
+    told: &mut BTreeMap<K, V>,
+    seen: &mut Vec<K>,
+    key: K,
+    record: V,
+    removed: bool,
+) {
+    assert!(!seen.contains(&key), "two events for {key:?}");
+    seen.push(key.clone());
+    if removed {
+        told.remove(&key);
+    } else {
+        assert_ne!(told.get(&key), Some(&record), "an event for {key:?}, which is as it was");
+        told.insert(key, record);
+    }
+}
+
+/// What a transaction moves between Balance and UnbookedTransactions on one side and the world on the other.
+fn cash_of(transaction: &proto::ClientTransaction) -> ((Account, String), Figure) {
+    let account = account_of(transaction.details.as_ref().expect("always there").account.as_ref());
+    let mut sum = Figure::default();
+    let mut currency = String::new();
+    if let Some(adjustment) = &transaction.cash_adjustment {
+        sum = Figure::of(adjustment.value);
+        currency.clone_from(&adjustment.currency);
+    }
+    if let Some(transfer) = &transaction.cash_transfer {
+        currency.clone_from(&transfer.currency);
+        let settles = matches!(transfer.settlement, 2 | 3);
+        if transfer.pool.as_deref().unwrap_or_default().is_empty() && !settles {
+            let funds: Figure = transfer.additional_funds.values().map(|fund| Figure::of(Some(*fund))).sum();
+            sum = &Figure::of(transfer.value) - &funds;
+        }
+    }
+    ((account, currency), sum)
+}
+
+fn stock_of(transaction: &proto::ClientTransaction) -> ((Account, (String, String)), Figure) {
+    let account = account_of(transaction.details.as_ref().expect("always there").account.as_ref());
+    let (exchange, code, value) = match (&transaction.asset_adjustment, &transaction.asset_transfer) {
+        (Some(adjustment), _) => (&adjustment.exchange, &adjustment.code, adjustment.value),
+        (_, Some(transfer)) => (&transfer.exchange, &transfer.code, transfer.value),
+        _ => return Default::default(),
+    };
+    ((account, (exchange.clone(), code.clone())), Figure::of(value))
+}

@@ -1,0 +1,262 @@
+//! The flat decoder against prost: the same meaning or the same refusal, for bytes that no encoder would make and for
+//! bytes that somebody broke.
+
+#[path = "wire/random.rs"]
+mod random;
+#[path = "wire/rng.rs"]
+mod rng;
+#[path = "wire/same.rs"]
+mod same;
+
+use ordo_core::proto::{self, DESCRIPTOR_SET, is_out_of_range};
+use ordo_core::wire::{DecodeError, FeedRequest};
+use prost::Message;
+use prost_reflect::{DescriptorPool, MessageDescriptor};
+use random::{Flaw, Shape};
+use rng::Rng;
+
+fn feed_request() -> MessageDescriptor {
+    let pool = DescriptorPool::decode(DESCRIPTOR_SET).expect("the build wrote it");
+    pool.all_messages().find(|message| message.name() == "FeedRequest").expect("in the schema")
+}
+
+/// An order action with everything around it: what a random choice of fields seldom is.
+fn random_bytes(shape: &mut Shape<'_>, descriptor: &MessageDescriptor) -> Vec<u8> {
+    let mut bytes = shape.message(descriptor, 0);
+    if shape.rng.below(3) > 0 {
+        let action = descriptor.get_field(21).expect("Action");
+        let mut content = shape.message(action.kind().as_message().expect("a message"), 0);
+        let mut tagged = vec![0xaa, 0x01];
+        ordo_core::wire::write_varint(&mut tagged, content.len() as u64);
+        tagged.append(&mut content);
+        bytes.append(&mut tagged);
+    }
+    bytes
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    read: usize,
+    unusual: usize,
+    out_of_range: usize,
+    malformed: usize,
+}
+
+/// Decodes both ways and compares. `None`: nothing is known to be wrong but what is in the bytes.
+fn check(bytes: &[u8], flaw: Option<Flaw>, tally: &mut Tally) {
+    let said = proto::FeedRequest::decode(bytes);
+    match (FeedRequest::decode(bytes), said) {
+        (Ok(flat), Ok(said)) => {
+            tally.read += 1;
+            same::feed_request(bytes, &flat, &said);
+        }
+        (Ok(_), Err(refused)) => panic!("read what prost refuses: {refused}"),
+        (Err(DecodeError::Unusual), Ok(said)) => {
+            tally.unusual += 1;
+            let again = said.encode_to_vec();
+            match FeedRequest::decode(&again) {
+                Ok(flat) => same::feed_request(&again, &flat, &said),
+                Err(DecodeError::Malformed) => assert!(has_bad_time(&said), "prost's own bytes were refused"),
+                Err(other) => panic!("prost's own bytes gave {other:?}"),
+            }
+        }
+        // Prost then has the word, and refuses.
+        (Err(DecodeError::Unusual), Err(_)) => tally.unusual += 1,
+        (Err(DecodeError::NumberOutOfRange), Ok(_)) => panic!("prost holds every figure"),
+        (Err(DecodeError::NumberOutOfRange), Err(refused)) => {
+            tally.out_of_range += 1;
+            // Broken bytes may have more than one thing wrong with them.
+            assert!(flaw.is_none() || is_out_of_range(&refused), "{refused}");
+        }
+        (Err(DecodeError::Malformed), Ok(said)) => {
+            tally.malformed += 1;
+            // An instant may also stand in an entry of a map whose key comes again.
+            let overwritten = flaw == Some(Flaw::Time);
+            assert!(overwritten || has_bad_time(&said), "prost reads it and every instant is one: {said:?}");
+        }
+        (Err(DecodeError::Malformed), Err(refused)) => {
+            tally.malformed += 1;
+            assert!(flaw.is_none() || !is_out_of_range(&refused), "{refused}");
+        }
+    }
+}
+
+/// Whether any instant in the message, at any depth, is none.
+fn has_bad_time(said: &proto::FeedRequest) -> bool {
+    use prost_reflect::{DynamicMessage, ReflectMessage, Value};
+    fn bad(message: &DynamicMessage) -> bool {
+        if message.descriptor().name() == "TimestampWithTimeZone" {
+            return proto::TimestampWithTimeZone::decode(&message.encode_to_vec()[..]).unwrap().checked().is_err();
+        }
+        message.fields().any(|(_, value)| bad_value(value))
+    }
+    fn bad_value(value: &Value) -> bool {
+        match value {
+            Value::Message(message) => bad(message),
+            Value::List(items) => items.iter().any(bad_value),
+            Value::Map(entries) => entries.values().any(bad_value),
+            _ => false,
+        }
+    }
+    bad(&DynamicMessage::decode(feed_request(), &said.encode_to_vec()[..]).expect("written by prost"))
+}
+
+/// Runs `case` for each seed and names the one that fails.
+fn for_seeds(seeds: std::ops::Range<u64>, mut case: impl FnMut(u64)) {
+    struct Failed(u64);
+    impl Drop for Failed {
+        fn drop(&mut self) {
+            if std::thread::panicking() {
+                eprintln!("seed {}", self.0);
+            }
+        }
+    }
+    for seed in seeds {
+        let failed = Failed(seed);
+        case(seed);
+        std::mem::forget(failed);
+    }
+}
+
+#[test]
+fn any_spelling_of_a_message_means_what_prost_reads() {
+    let (descriptor, mut tally) = (feed_request(), Tally::default());
+    for_seeds(0..12_000, |seed| {
+        let mut rng = Rng::new(seed);
+        let odd = seed % 2 == 0;
+        let (twice, groups) = if odd { (60, 40) } else { (usize::MAX, usize::MAX) };
+        let mut shape = Shape { rng: &mut rng, flaw: Flaw::None, twice, groups };
+        let bytes = random_bytes(&mut shape, &descriptor);
+        check(&bytes, Some(Flaw::None), &mut tally);
+    });
+    assert!(tally.read > 4_000 && tally.unusual > 1_000, "{tally:?}");
+    assert_eq!((tally.malformed, tally.out_of_range), (0, 0), "{tally:?}");
+}
+
+#[test]
+fn one_flaw_gives_its_own_refusal() {
+    let (descriptor, mut tally) = (feed_request(), Tally::default());
+    for_seeds(0..9_000, |seed| {
+        let mut rng = Rng::new(seed);
+        let flaw = [Flaw::Range, Flaw::Time, Flaw::Text][seed as usize % 3];
+        let mut shape = Shape { rng: &mut rng, flaw, twice: usize::MAX, groups: usize::MAX };
+        let bytes = random_bytes(&mut shape, &descriptor);
+        check(&bytes, Some(flaw), &mut tally);
+    });
+    assert!(tally.out_of_range > 700 && tally.malformed > 700 && tally.read > 700, "{tally:?}");
+}
+
+/// A figure that cannot be held may be overwritten, or come to be in two parts: prost, which looks at every field as
+/// it comes, is followed.
+#[test]
+fn figures_in_parts_are_held_or_refused_as_by_prost() {
+    let (descriptor, mut tally) = (feed_request(), Tally::default());
+    for_seeds(0..9_000, |seed| {
+        let mut rng = Rng::new(seed);
+        let mut shape = Shape { rng: &mut rng, flaw: Flaw::Range, twice: 8, groups: usize::MAX };
+        let bytes = random_bytes(&mut shape, &descriptor);
+        check(&bytes, None, &mut tally);
+    });
+    assert!(tally.out_of_range > 500 && tally.unusual > 1_000, "{tally:?}");
+}
+
+#[test]
+fn broken_bytes_are_refused_where_prost_refuses_them() {
+    let (descriptor, mut tally) = (feed_request(), Tally::default());
+    for_seeds(0..1_500, |seed| {
+        let mut rng = Rng::new(seed);
+        let flaw = [Flaw::None, Flaw::Range, Flaw::Time, Flaw::Text][seed as usize % 4];
+        let mut shape = Shape { rng: &mut rng, flaw, twice: 80, groups: 80 };
+        let bytes = random_bytes(&mut shape, &descriptor);
+        for _ in 0..12 {
+            check(&broken(&mut rng, &bytes), None, &mut tally);
+        }
+    });
+    assert!(tally.malformed > 5_000 && tally.read > 500, "{tally:?}");
+}
+
+/// A few bytes altered, cut out, put in, or taken from elsewhere in the message.
+fn broken(rng: &mut Rng, bytes: &[u8]) -> Vec<u8> {
+    let mut out = bytes.to_vec();
+    for _ in 0..=rng.below(3) {
+        let at = rng.below(out.len() + 1);
+        match rng.below(6) {
+            0 | 1 if at < out.len() => out[at] ^= 1 << rng.below(8),
+            2 if at < out.len() => out[at] = rng.one_of(&[0x00, 0x7f, 0x80, 0xff, 0x0a, 0x0b, 0x0c]),
+            3 if at < out.len() => drop(out.drain(at..(at + 1 + rng.below(4)).min(out.len()))),
+            4 => drop(out.splice(at..at, [rng.next() as u8; 2])),
+            _ => {
+                let from = rng.below(bytes.len() + 1);
+                let piece = bytes[from..(from + rng.below(12)).min(bytes.len())].to_vec();
+                drop(out.splice(at..at, piece));
+            }
+        }
+    }
+    out
+}
+
+#[test]
+fn a_message_cut_anywhere_is_refused_or_means_what_prost_reads() {
+    let (descriptor, mut tally) = (feed_request(), Tally::default());
+    for_seeds(0..60, |seed| {
+        let mut rng = Rng::new(seed);
+        let mut shape = Shape { rng: &mut rng, flaw: Flaw::None, twice: 60, groups: 60 };
+        let bytes = random_bytes(&mut shape, &descriptor);
+        for end in 0..bytes.len() {
+            check(&bytes[..end], None, &mut tally);
+        }
+    });
+    assert!(tally.malformed > 1_000 && tally.read > 100, "{tally:?}");
+}
+
+#[test]
+fn noise_is_never_a_panic() {
+    let mut tally = Tally::default();
+    for_seeds(0..20_000, |seed| {
+        let mut rng = Rng::new(seed);
+        let bytes: Vec<u8> = (0..rng.below(64)).map(|_| rng.next() as u8).collect();
+        check(&bytes, None, &mut tally);
+    });
+    assert!(tally.malformed > 15_000, "{tally:?}");
+}
+
+/// The rows of the fault list that have a name: each is an error or is read as prost reads it, in bounded time.
+#[test]
+fn hostile_shapes_are_refused_as_prost_refuses_them() {
+    let mut tally = Tally::default();
+    let deep_group = [0xfb, 0x3f].repeat(1000);
+    let many_ids = [&[0xaa, 0x01][..], &nested(&[0x52], &[0x82, 0x02, 0x00].repeat(100_000))].concat();
+    let many_funds: Vec<u8> = (0..2_000u32)
+        .flat_map(|n| nested(&[0xea, 0x01], &[&[0x0a, 0x04][..], format!("{n:04}").as_bytes()].concat()))
+        .collect();
+    let many_funds = nested(&[0xaa, 0x01], &nested(&[0x52], &many_funds));
+    for bytes in [
+        &b""[..],
+        b"\x08",                                              // a tag alone
+        b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",      // ten bytes, the largest u64
+        b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02",      // one more than that
+        b"\x08\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01",  // eleven bytes
+        b"\x00\x00",                                          // field number 0
+        b"\x09\0\0\0\0\0\0\0\0",                              // Type as fixed64
+        b"\xaa\x01\x05\x08",                                  // an action longer than the message
+        b"\xaa\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",  // of 2^64 - 1 bytes
+        b"\xfb\x3f",                                          // a group without end
+        b"\xfc\x3f",                                          // an end without group
+        b"\xfb\x3f\x08\x01\xfc\x3f",                          // a group
+        b"\xfb\x3f\x08\x01\x8c\x40",                          // ended under another number
+        b"\xfe\x3f\x01",                                      // wire type 6
+        b"\x80\x80\x80\x80\x80\x01\x00",                      // a tag of 35 bits
+        &deep_group,
+        &many_ids,
+        &many_funds,
+    ] {
+        check(bytes, None, &mut tally);
+    }
+}
+
+fn nested(tag: &[u8], content: &[u8]) -> Vec<u8> {
+    let mut out = tag.to_vec();
+    ordo_core::wire::write_varint(&mut out, content.len() as u64);
+    out.extend_from_slice(content);
+    out
+}

@@ -1,0 +1,24 @@
+//! What the tests of the hub's edge share: a hub of their own in a folder of their own, and the two sides of it.
+//!
+//! No test sleeps to let something happen: it waits for a Response, a Bookmark or a Synchronise, and [`PATIENCE`] only
+//! bounds how long a failing test takes.
+
+// Each test binary uses a part of this.
+#![allow(dead_code, unused_imports)]
+
+mod actions;
+mod feed;
+mod raw;
+mod rig;
+mod same;
+
+pub(crate) use actions::*;
+pub(crate) use feed::*;
+pub(crate) use raw::*;
+pub(crate) use rig::*;
+pub(crate) use same::*;
+
+use std::time::Duration;
+
+/// How long anything may take before a test fails.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,0 +1,100 @@
+//! `Rig`: a hub on a temporary folder, small and patient, that can be stopped, dropped and started again.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use ordo_gateway::client::{Connection, Form, Subscriber, rest};
+use ordo_gateway::hub::{Config, Hub, HubError, Stopped, Wait};
+use ordo_gateway::replay::{Options, Replay, ReplayError};
+use tempfile::TempDir;
+
+/// See the module. The folder goes with it, the journal's tail too.
+pub(crate) struct Rig {
+    folder: TempDir,
+    config: Config,
+    hub: Option<Hub>,
+}
+
+impl Rig {
+    pub(crate) fn start() -> Rig {
+        Rig::start_with(|_| {})
+    }
+
+    pub(crate) fn start_with(set: impl FnOnce(&mut Config)) -> Rig {
+        let folder = TempDir::new().expect("a temporary folder");
+        let mut config = small(folder.path());
+        set(&mut config);
+        let hub = Hub::start(config.clone()).expect("the hub starts");
+        Rig { folder, config, hub: Some(hub) }
+    }
+
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.hub.as_ref().expect("the hub runs").addr()
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.config.data.clone()
+    }
+
+    pub(crate) fn stop(&mut self) -> Stopped {
+        self.hub.take().expect("the hub runs").stop().expect("the hub stops well")
+    }
+
+    /// Lets go of the hub without asking it to stop.
+    pub(crate) fn drop_hub(&mut self) {
+        drop(self.hub.take().expect("the hub runs"));
+    }
+
+    pub(crate) fn start_again(&mut self) {
+        assert!(self.hub.is_none(), "one at a time");
+        self.hub = Some(Hub::start(self.config.clone()).expect("the hub starts again"));
+    }
+
+    /// What starting another hub on the same folder comes to.
+    pub(crate) fn try_start(&self) -> Result<Hub, HubError> {
+        Hub::start(self.config.clone())
+    }
+
+    pub(crate) fn connect(&self, form: Form) -> Connection {
+        Connection::open(self.addr(), form).expect("a connection")
+    }
+
+    pub(crate) fn subscriber(&self, form: Form) -> Subscriber {
+        Subscriber::open(self.addr(), form).expect("a subscriber")
+    }
+
+    pub(crate) fn get(&self, target: &str) -> rest::Answer {
+        rest::get(self.addr(), target).expect("an answer")
+    }
+
+    /// The record replayed: from its beginning, or from the newest snapshot.
+    pub(crate) fn replay(&self, snapshots: bool) -> Replay {
+        replay(&self.config.data, snapshots).expect("the record can be replayed")
+    }
+}
+
+/// Settings of a hub that shares a machine with its tests: no pinning, no spinning, little memory and disk.
+pub(crate) fn small(folder: &Path) -> Config {
+    let mut config = Config::new(folder.join("data"));
+    config.dev = true;
+    config.wait = Wait::Park;
+    config.pin = false;
+    config.ring_slots = 1024;
+    config.segment_bytes = 1 << 20;
+    config.tail_dir = Some(folder.to_owned());
+    config.tail_bytes = 1 << 20;
+    config.message_bytes_max = 256 << 10;
+    config.orders_expected = 1024;
+    config
+}
+
+pub(crate) fn replay(data: &Path, snapshots: bool) -> Result<Replay, ReplayError> {
+    let options = Options { snapshots, orders_expected: 1024 };
+    let mut replay = Replay::open(data, options)?;
+    replay.run()?;
+    Ok(replay)
+}

@@ -1,0 +1,159 @@
+//! `ordo demo`: the main job on real input, over the real protocol, with nothing else installed.
+//!
+//! One process: a hub, an adapter that plays the recorded flow, four subscribers that fold the views. They talk over
+//! sockets, as they would from elsewhere, and share this machine's cores: the figures are of all of them together.
+//!
+//! Absent on purpose: client requests and the built-in venue, which are not there yet; any way past the protocol to the
+//! hub's state.
+
+mod checks;
+mod feed;
+mod watch;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use ordo_core::proto::{AssetPosition, CashPosition, OrderState};
+use ordo_gateway::hub::{Config, Hub, Wait};
+use tempfile::TempDir;
+
+use crate::listed::{self, Listed};
+use crate::serve::{apply, of_hub};
+use crate::signals::StopAsked;
+use crate::{Failure, logging};
+use checks::Checks;
+use feed::Played;
+use watch::{Clock, Watched, Watchers};
+
+/// Plays recorded order flow through a hub, and checks what comes out
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  ordo demo --exit
+
+Starts a hub on a fresh folder, plays six minutes of a Bitcoin order book (Bitstamp, BTC/USD) through a feed adapter,
+first paced to measure latency, then flat out, while subscribers fold the views. Then shows balances, holdings and
+orders, and checks that the folded views equal what REST answers, and that the record gives the same state again.
+Stays up for a look around until Ctrl-C.")]
+pub(crate) struct Demo {
+    /// Folder for the journal; must hold none. Default: a temporary one, removed at the end
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Another recording, .csv or .csv.gz: its orders; its trades lie beside it
+    #[arg(long, value_name = "FILE")]
+    flow: Option<PathBuf>,
+    /// One setting of the hub, as `ordo serve` takes it; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Stops when done; exits 0 if every check held
+    #[arg(long)]
+    exit: bool,
+}
+
+/// Accounts whose records are shown.
+const SHOWN: [&str; 3] = ["00", "01", "02"];
+/// Orders shown of each, the newest.
+const ORDERS_SHOWN_MAX: usize = 4;
+/// How long a signal may go unseen.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+impl Demo {
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        logging::start("warn");
+        let asked = StopAsked::install()?;
+        let folder = Folder::of(self.data.as_deref())?;
+        let data = folder.path();
+        let config = self.config(data)?;
+        let hub = Hub::start(config.clone()).map_err(of_hub)?;
+        let addr = hub.addr();
+        println!("hub on {addr}, data in {}", data.display());
+        let clock = Clock::start();
+        let watchers = Watchers::start(addr, &clock)?;
+        let played = feed::play(addr, self.flow.as_deref(), &clock, &asked)?;
+        let watched = watchers.finish()?;
+        let mut checks = Checks::default();
+        checks.folded_equals_rest(addr, &watched)?;
+        checks.flow_adds_up(&played, &watched)?;
+        show(&played, &watched)?;
+        let hub = checks.restart(hub, Config { listen: addr, ..config }, &watched)?;
+        if self.exit {
+            checks.stops_as_it_was(hub)?;
+            print!("\n{checks}");
+        } else {
+            print!("\n{checks}");
+            stay(&hub, &asked)?;
+            hub.stop().map_err(of_hub)?;
+        }
+        checks.verdict()
+    }
+
+    fn config(&self, data: &Path) -> Result<Config, Failure> {
+        let mut config = Config::new(data);
+        config.dev = true;
+        // Clients and hub share the cores here: a hub that only yields would starve the kernel's end of each sync.
+        config.wait = Wait::Park;
+        apply(&self.set, &mut config)?;
+        Ok(config)
+    }
+}
+
+/// Where the journal lies; a temporary folder goes with it.
+enum Folder {
+    Given(PathBuf),
+    Temporary(TempDir),
+}
+
+impl Folder {
+    fn of(data: Option<&Path>) -> Result<Folder, Failure> {
+        let Some(data) = data else {
+            let folder = tempfile::Builder::new().prefix("ordo-demo-").tempdir();
+            return folder.map(Folder::Temporary).map_err(|error| Failure::new(format!("temporary folder: {error}")));
+        };
+        let is_used = data.read_dir().is_ok_and(|mut entries| entries.next().is_some());
+        if is_used {
+            return Err(Failure::with_code(2, format!("{} is not empty: choose another --data", data.display())));
+        }
+        Ok(Folder::Given(data.into()))
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Folder::Given(path) => path,
+            Folder::Temporary(folder) => folder.path(),
+        }
+    }
+}
+
+fn show(played: &Played, watched: &Watched) -> Result<(), Failure> {
+    println!("\n{}", shown::<CashPosition>(watched, usize::MAX)?);
+    println!("{}", shown::<AssetPosition>(watched, usize::MAX)?);
+    println!("{}", shown::<OrderState>(watched, ORDERS_SHOWN_MAX)?);
+    print!("{played}");
+    print!("{}", watched.latency_text());
+    Ok(())
+}
+
+/// The folded records of the accounts that are shown, the last few of each.
+fn shown<L: Listed>(watched: &Watched, of_each_max: usize) -> Result<String, Failure> {
+    let records = watched.records::<L>()?;
+    let last_of = |account: &'static str| {
+        let is_its = move |record: &&L| record.account().account_id == account;
+        let its: Vec<&L> = records.iter().filter(is_its).collect();
+        its.into_iter().rev().take(of_each_max).rev().collect::<Vec<&L>>()
+    };
+    Ok(listed::table(SHOWN.into_iter().flat_map(last_of)).aligned())
+}
+
+fn stay(hub: &Hub, asked: &StopAsked) -> Result<(), Failure> {
+    println!("\nthe hub stays up on http://{0}; Ctrl-C stops it. For a look around:", hub.addr());
+    println!(
+        "  curl http://{0}/balance/for/{1}/00\n  curl http://{0}/order/for/{1}/00",
+        hub.addr(),
+        ordo_tools::flow::OWNER
+    );
+    while !asked.is_asked() {
+        if let Some(fault) = hub.wait_fault(LOOK_EVERY) {
+            return Err(Failure::with_code(fault.exit_code(), fault));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! `ordo serve`: the hub, until a signal or a fault.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use ordo_gateway::hub::{Config, Hub, HubError};
+
+use crate::signals::StopAsked;
+use crate::{Failure, logging};
+
+/// Runs the hub
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  ordo serve --data ./data --listen 127.0.0.1:8700 --dev --set durability=async
+
+Settings: durability=sync|sync-each|async, wait=yield|park, pin=true|false, ring_slots, segment_bytes,
+message_bytes_max, outbound_bytes_max, orders_expected.
+Stops on SIGINT or SIGTERM: takes no more, records and answers what it took, exits 0.
+Exits 65 if the data is damaged, 74 if the disk fails, 75 if another hub has the folder.")]
+pub(crate) struct Serve {
+    /// Folder of the journal and the snapshots; made if it is not there
+    #[arg(long, value_name = "DIR", default_value = "./data")]
+    data: PathBuf,
+    /// Where to listen, REST and WebSocket alike; port 0 picks a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8700")]
+    listen: SocketAddr,
+    /// Callers from this machine need no token
+    #[arg(long)]
+    dev: bool,
+    /// One setting; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+/// How long a signal may go unseen.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+impl Serve {
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        logging::start("info");
+        let asked = StopAsked::install()?;
+        let hub = Hub::start(self.config()?).map_err(of_hub)?;
+        say_ready(hub.addr());
+        while !asked.is_asked() {
+            if let Some(fault) = hub.wait_fault(LOOK_EVERY) {
+                return Err(Failure::with_code(fault.exit_code(), fault));
+            }
+        }
+        let stopped = hub.stop().map_err(of_hub)?;
+        tracing::info!(sequence = stopped.sequence, state = format!("{:032x}", stopped.state_hash), "stopped");
+        Ok(())
+    }
+
+    fn config(self) -> Result<Config, Failure> {
+        let mut config = Config::new(self.data);
+        config.listen = self.listen;
+        config.dev = self.dev;
+        apply(&self.set, &mut config)?;
+        Ok(config)
+    }
+}
+
+/// Settings as the command line gives them.
+pub(crate) fn apply(settings: &[String], config: &mut Config) -> Result<(), Failure> {
+    for setting in settings {
+        let usage = |error: &dyn std::fmt::Display| Failure::with_code(2, format!("--set {setting}: {error}"));
+        let (key, value) = setting.split_once('=').ok_or_else(|| usage(&"a setting is KEY=VALUE"))?;
+        config.set(key, value).map_err(|error| usage(&error))?;
+    }
+    Ok(())
+}
+
+/// The line that scripts wait for.
+fn say_ready(addr: SocketAddr) {
+    let mut out = std::io::stdout();
+    // Nobody may be listening any more; the hub serves all the same.
+    let _ = writeln!(out, "listening on {addr}").and_then(|()| out.flush());
+}
+
+pub(crate) fn of_hub(error: HubError) -> Failure {
+    Failure::with_code(error.exit_code(), error)
+}

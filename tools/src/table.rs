@@ -1,0 +1,194 @@
+//! Rows on stdout: a table on a terminal, CSV with a header row when piped or with `--csv`, JSON lines with `--json`.
+//!
+//! Figures keep all their digits in each.
+
+use std::io::{IsTerminal, Write};
+
+use clap::Args;
+use ordo_core::json::{self, MessageId, Style};
+
+use crate::Failure;
+
+/// How rows are printed.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub(crate) struct Output {
+    /// JSON lines
+    #[arg(long, conflicts_with = "csv")]
+    json: bool,
+    /// CSV with a header row; the default when piped
+    #[arg(long)]
+    csv: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Table,
+    Csv,
+    JsonLines,
+}
+
+impl Output {
+    pub(crate) fn format(self) -> Format {
+        match self {
+            Output { json: true, .. } => Format::JsonLines,
+            Output { csv: true, .. } => Format::Csv,
+            Output { .. } if std::io::stdout().is_terminal() => Format::Table,
+            Output { .. } => Format::Csv,
+        }
+    }
+}
+
+/// Rows of text under column names.
+#[derive(Debug)]
+pub(crate) struct Table {
+    columns: &'static [&'static str],
+    /// Columns of figures stand right-aligned.
+    figures: &'static [&'static str],
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    pub(crate) fn new(columns: &'static [&'static str], figures: &'static [&'static str]) -> Table {
+        Table { columns, figures, rows: Vec::new() }
+    }
+
+    pub(crate) fn push(&mut self, row: Vec<String>) {
+        debug_assert_eq!(row.len(), self.columns.len());
+        self.rows.push(row);
+    }
+
+    /// Prints the rows; in JSON lines every cell is a text.
+    pub(crate) fn print(&self, format: Format) -> Result<(), Failure> {
+        let printed = match format {
+            Format::Table => print(&self.aligned()),
+            Format::Csv => {
+                let rows = self.rows.iter().map(|row| row.iter().map(String::as_str).collect());
+                print_csv([self.columns.to_vec()].into_iter().chain(rows))
+            }
+            Format::JsonLines => self.rows.iter().try_for_each(|row| print(&self.json_line(row))),
+        };
+        unless_pipe_broke(printed)
+    }
+
+    /// Columns two blanks apart, a rule under the header.
+    pub(crate) fn aligned(&self) -> String {
+        let cells = |at: usize| self.rows.iter().map(move |row| row[at].chars().count());
+        let width = |at: usize| cells(at).chain([self.columns[at].len()]).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..self.columns.len()).map(width).collect();
+        let line = |cells: &[&str]| {
+            let padded = cells.iter().zip(&widths).zip(self.columns).map(|((cell, width), column)| {
+                if self.figures.contains(column) { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
+            });
+            format!("{}\n", padded.collect::<Vec<_>>().join("  ").trim_end())
+        };
+        let rule: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
+        let rule: Vec<&str> = rule.iter().map(String::as_str).collect();
+        let mut text = line(self.columns) + &line(&rule);
+        for row in &self.rows {
+            text.push_str(&line(&row.iter().map(String::as_str).collect::<Vec<_>>()));
+        }
+        text
+    }
+
+    fn json_line(&self, row: &[String]) -> String {
+        object(self.columns.iter().copied().zip(row.iter().map(String::as_str)))
+    }
+}
+
+/// Facts about one thing: a line each on a terminal, one row of CSV, one JSON object.
+#[derive(Debug, Default)]
+pub(crate) struct Facts(Vec<(&'static str, String)>);
+
+impl Facts {
+    /// `name` is a column's and a member's name.
+    pub(crate) fn push(&mut self, name: &'static str, value: impl ToString) {
+        self.0.push((name, value.to_string()));
+    }
+
+    pub(crate) fn aligned(&self) -> String {
+        let width = self.0.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        self.0.iter().map(|(name, value)| format!("{name:<width$}  {value}\n")).collect()
+    }
+
+    pub(crate) fn print(&self, format: Format) -> Result<(), Failure> {
+        let (names, values): (Vec<_>, Vec<_>) = self.0.iter().map(|(name, value)| (*name, value.as_str())).unzip();
+        let printed = match format {
+            Format::Table => print(&self.aligned()),
+            Format::Csv => print_csv([names, values].into_iter()),
+            Format::JsonLines => print(&object(self.0.iter().map(|(name, value)| (*name, &**value)))),
+        };
+        unless_pipe_broke(printed)
+    }
+}
+
+/// Prints encoded records as JSON lines.
+pub(crate) fn print_json<'a>(message: MessageId, records: impl Iterator<Item = &'a [u8]>) -> Result<(), Failure> {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut line = Vec::new();
+    for record in records {
+        line.clear();
+        json::from_binary(message, record, Style::default(), &mut line)
+            .map_err(|error| Failure::with_code(65, format!("a record cannot be read: {error:?}")))?;
+        line.push(b'\n');
+        unless_pipe_broke(out.write_all(&line))?;
+    }
+    unless_pipe_broke(out.flush())
+}
+
+fn print_csv<'a>(rows: impl Iterator<Item = Vec<&'a str>>) -> std::io::Result<()> {
+    let mut writer = csv::Writer::from_writer(std::io::stdout().lock());
+    for row in rows {
+        writer.write_record(row)?;
+    }
+    writer.flush()
+}
+
+/// A JSON line whose members are texts: figures keep their digits, whoever reads them.
+fn object<'a>(members: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let members: Vec<String> = members.map(|(name, value)| format!("{}:{}", quoted(name), quoted(value))).collect();
+    format!("{{{}}}\n", members.join(","))
+}
+
+fn print(text: &str) -> std::io::Result<()> {
+    std::io::stdout().write_all(text.as_bytes())
+}
+
+/// `ordo ... | head` has read what it wanted: that is no failure.
+fn unless_pipe_broke(printed: std::io::Result<()>) -> Result<(), Failure> {
+    match printed {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        printed => printed.map_err(|error| Failure::new(format!("stdout: {error}"))),
+    }
+}
+
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from('"');
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            control if control < ' ' => quoted.push_str(&format!("\\u{:04x}", u32::from(control))),
+            other => quoted.push(other),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_stand_right_aligned_and_nothing_trails() {
+        let mut table = Table::new(&["Name", "Amount", "Text"], &["Amount"]);
+        table.push(vec!["a".into(), "10.50".into(), String::new()]);
+        table.push(vec!["longer".into(), "-1".into(), "x".into()]);
+        let text = "Name    Amount  Text\n------  ------  ----\na        10.50\nlonger      -1  x\n";
+        assert_eq!(table.aligned(), text);
+    }
+
+    #[test]
+    fn texts_are_escaped_in_json() {
+        assert_eq!(quoted("a\"b\\c\n"), r#""a\"b\\c\u000a""#);
+    }
+}
