@@ -35,12 +35,11 @@ pub fn echo(count: u64) -> io::Result<Latencies> {
     let server = Echo::start()?;
     let mut connection = RawConnection::open(server.addr())?;
     let mut writer = connection.writer()?;
-    connection.set_nonblocking(true)?;
     let frames = Frames::trades(1..1_001);
     let mut latencies = histogram();
     for at in 0..WARM + count {
         let start = Instant::now();
-        write_frame(&mut writer, frames.get(at as usize % 1_000))?;
+        writer.write_all(frames.get(at as usize % 1_000))?;
         wait_for(&mut connection, 1, |_| true)?;
         if at >= WARM {
             latencies.saturating_record(start.elapsed().as_nanos() as u64);
@@ -57,12 +56,11 @@ pub fn echo(count: u64) -> io::Result<Latencies> {
 pub fn unloaded(durability: Durability, count: u64) -> io::Result<Latencies> {
     with_hub(durability, |addr| {
         let (mut subscriber, mut writer) = connect(addr)?;
-        subscriber.set_nonblocking(true)?;
         let frames = Frames::trades(1..WARM + count + 1);
         let mut latencies = histogram();
         for at in 0..WARM + count {
             let start = Instant::now();
-            write_frame(&mut writer, frames.get(at as usize))?;
+            writer.write_all(frames.get(at as usize))?;
             wait_for(&mut subscriber, VIEWS.len(), is_update)?;
             if at >= WARM {
                 latencies.saturating_record(start.elapsed().as_nanos() as u64);
@@ -109,7 +107,7 @@ pub fn paced(durability: Durability, per_second: u64, count: u64) -> io::Result<
                 let start = if first == 0 { 0 } else { frames.ends[first as usize - 1] };
                 writer.write_all(&frames.bytes[start..frames.ends[at as usize - 1]])?;
             } else {
-                thread::yield_now();
+                thread::sleep(due(at) - now);
             }
         }
         reader.join().map_err(|_| io::Error::other("the reader panicked"))?
@@ -136,28 +134,12 @@ fn connect(addr: SocketAddr) -> io::Result<(RawConnection, std::net::TcpStream)>
     Ok((subscriber, writer))
 }
 
-/// The subscriber's socket shares its mode with this one: a full buffer is waited for.
-fn write_frame(writer: &mut std::net::TcpStream, frame: &[u8]) -> io::Result<()> {
-    let mut written = 0;
-    while written < frame.len() {
-        match writer.write(&frame[written..]) {
-            Ok(bytes) => written += bytes,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::yield_now(),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
-/// Polls until `wanted` messages that count have come.
+/// Blocks until `wanted` messages that count have come. A client that polls instead would take a core from what it
+/// measures: the end of a write to the disk needs one too.
 fn wait_for(connection: &mut RawConnection, wanted: usize, counts: impl Fn(&[u8]) -> bool) -> io::Result<()> {
     let mut seen = 0;
     while seen < wanted {
-        match connection.read_messages(|payload| seen += usize::from(counts(payload))) {
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::yield_now(),
-            Err(error) => return Err(error),
-        }
+        connection.read_messages(|payload| seen += usize::from(counts(payload)))?;
     }
     Ok(())
 }

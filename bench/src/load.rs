@@ -18,12 +18,8 @@ const ACCOUNTS: u64 = 50;
 const ORDERS_OPEN: u64 = 1_000;
 const FILLS: u64 = 10;
 /// The views of the benchmark: every trade makes one event in each.
-pub const VIEWS: [SubscriptionType; 4] = [
-    SubscriptionType::Orders,
-    SubscriptionType::Holdings,
-    SubscriptionType::Balances,
-    SubscriptionType::Transactions,
-];
+pub const VIEWS: [SubscriptionType; 4] =
+    [SubscriptionType::Orders, SubscriptionType::Holdings, SubscriptionType::Balances, SubscriptionType::Transactions];
 
 /// The request that opens the feed.
 pub fn open() -> RequestMessage {
@@ -82,7 +78,11 @@ pub fn trade(position: u64) -> RequestMessage {
         quantity: Some(dec(1_250 * i128::from(FILLS), 5).into()),
         lifetime: Lifetime::Day as i32,
         created: Some(TimestampWithTimeZone { seconds: 1_777_689_380, nanoseconds: 521_000_000, tz_offset: 0 }),
-        timestamp: Some(TimestampWithTimeZone { seconds: 1_777_689_381, nanoseconds: at as u32 % 1_000_000_000, tz_offset: 0 }),
+        timestamp: Some(TimestampWithTimeZone {
+            seconds: 1_777_689_381,
+            nanoseconds: at as u32 % 1_000_000_000,
+            tz_offset: 0,
+        }),
         executed_value: Some(price.times(executed).expect("small figures").into()),
         executed_quantity: Some(executed.into()),
         is_completed: done,

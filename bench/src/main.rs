@@ -20,6 +20,9 @@ struct Arguments {
     durability: String,
     #[arg(long, default_value_t = 500_000)]
     updates: u64,
+    /// Updates a second, of the paced run
+    #[arg(long, default_value_t = 50_000)]
+    rate: u64,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -52,7 +55,7 @@ fn main() -> io::Result<()> {
         Figure::Codec => println!("{:?} ns", parts::codec(updates)),
         Figure::Echo => print(&latency::echo(updates)?),
         Figure::Unloaded => print(&latency::unloaded(durability, updates)?),
-        Figure::Paced => print(&latency::paced(durability, 50_000, updates)?),
+        Figure::Paced => print(&latency::paced(durability, arguments.rate, updates)?),
     }
     Ok(())
 }

@@ -37,7 +37,12 @@ fn recorded(position: u64) -> Recorded {
 }
 
 fn stamp(position: u64) -> Stamp {
-    Stamp { sequence: position, time_ns: 1_777_689_383_817_000_000 + position, feed: FeedNo(1), position: position as i64 }
+    Stamp {
+        sequence: position,
+        time_ns: 1_777_689_383_817_000_000 + position,
+        feed: FeedNo(1),
+        position: position as i64,
+    }
 }
 
 /// An engine that knows the feed of the load.
@@ -155,7 +160,8 @@ fn per_update(count: u64, mut run: impl FnMut(usize)) -> f64 {
 /// If the folder cannot be replayed.
 pub fn replay(folder: &Path) -> io::Result<(u64, Duration)> {
     let start = Instant::now();
-    let mut replay = Replay::open(folder, Options { snapshots: false, ..Options::default() }).map_err(io::Error::other)?;
+    let mut replay =
+        Replay::open(folder, Options { snapshots: false, ..Options::default() }).map_err(io::Error::other)?;
     let updates = replay.run().map_err(io::Error::other)?;
     Ok((updates, start.elapsed()))
 }

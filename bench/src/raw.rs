@@ -51,12 +51,6 @@ impl RawConnection {
         self.stream.try_clone()
     }
 
-    /// # Errors
-    /// As the socket's.
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        self.stream.set_nonblocking(nonblocking)
-    }
-
     /// Reads at least one message and hands on the payload of each that is complete; how many.
     ///
     /// # Errors

@@ -149,13 +149,7 @@ pub fn transaction_event(w: &mut ReverseWriter, names: &Names, input: &Input<'_>
     }
 }
 
-fn transaction(
-    w: &mut ReverseWriter,
-    names: &Names,
-    input: &Input<'_>,
-    outcome: &Outcome,
-    event: &TransactionEvent,
-) {
+fn transaction(w: &mut ReverseWriter, names: &Names, input: &Input<'_>, outcome: &Outcome, event: &TransactionEvent) {
     use field::client_transaction as f;
     let (bytes, action) = (input.bytes, &input.request.action);
     let kind = match event.booking {
@@ -198,13 +192,7 @@ fn transfer_details(w: &mut ReverseWriter, input: &Input<'_>, outcome: &Outcome,
     w.close(field::client_transaction::DETAILS, before);
 }
 
-fn trade_details(
-    w: &mut ReverseWriter,
-    names: &Names,
-    input: &Input<'_>,
-    outcome: &Outcome,
-    event: &TransactionEvent,
-) {
+fn trade_details(w: &mut ReverseWriter, names: &Names, input: &Input<'_>, outcome: &Outcome, event: &TransactionEvent) {
     use field::transaction_details as f;
     let (bytes, action) = (input.bytes, &input.request.action);
     let before = w.len();

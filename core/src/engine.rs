@@ -67,6 +67,8 @@ pub struct Engine {
     /// The sequence and time of the last update applied.
     sequence: u64,
     time_ns: u64,
+    /// The time of the last one that took a position.
+    public_time_ns: u64,
     /// Runs over every event made.
     events_hash: u128,
     oddities: Oddities,
@@ -94,6 +96,7 @@ impl Engine {
             state: State::new(orders_expected),
             sequence: 0,
             time_ns: 0,
+            public_time_ns: 0,
             events_hash: 0,
             oddities: Oddities::default(),
             draft: Draft::default(),
@@ -122,6 +125,9 @@ impl Engine {
         self.take_position(changed, out);
         self.sequence = input.stamp.sequence;
         self.time_ns = input.stamp.time_ns;
+        if !out.is_silent() {
+            self.public_time_ns = input.stamp.time_ns;
+        }
     }
 
     /// The state's hash: the same for a live hub, a replay of its record, and a snapshot with the rest replayed.
@@ -146,6 +152,11 @@ impl Engine {
     /// The time of the last update applied, in nanoseconds since 1970; 0 at the beginning.
     pub fn time_ns(&self) -> u64 {
         self.time_ns
+    }
+
+    /// The time of the last update that took a position: what views may tell.
+    pub fn public_time_ns(&self) -> u64 {
+        self.public_time_ns
     }
 
     pub fn names(&self) -> &Names {

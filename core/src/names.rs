@@ -108,7 +108,7 @@ impl Names {
             NameKind::Instrument => self.instruments.push(InstrumentName {
                 exchange: first.into(),
                 code: second.into(),
-                hash: name_hash(NameKind::Instrument, first, second),
+                hash: name_hash(NameKind::Instrument, first.as_bytes(), second.as_bytes()),
             }),
             NameKind::Currency => self.currencies.push(first.into()),
             NameKind::Feed => self.feeds.push(first.into()),
@@ -145,15 +145,15 @@ impl AccountName {
             owner: owner.into(),
             account: account.into(),
             encoded: w.bytes().into(),
-            hash: name_hash(NameKind::Account, owner, account),
+            hash: name_hash(NameKind::Account, owner.as_bytes(), account.as_bytes()),
         }
     }
 }
 
 /// A name's 128-bit key, the same in every run and build.
 #[inline]
-pub fn name_hash(kind: NameKind, first: &str, second: &str) -> u128 {
-    pair_hash(kind as u8, first.as_bytes(), second.as_bytes())
+pub fn name_hash(kind: NameKind, first: &[u8], second: &[u8]) -> u128 {
+    pair_hash(kind as u8, first, second)
 }
 
 /// The key of an order: its account's key and its id.

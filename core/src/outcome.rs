@@ -126,9 +126,16 @@ impl HoldingEvent {
 #[derive(Debug, Clone, Copy)]
 pub enum Booking {
     /// A trade: value of the cash leg without funds, and of the stock leg.
-    Trade { cash: Dec, stock: Dec },
+    Trade {
+        cash: Dec,
+        stock: Dec,
+    },
     /// A trade corrected or cancelled: what that moved.
-    Adjustment { cash: Dec, stock: Dec, cancel: bool },
+    Adjustment {
+        cash: Dec,
+        stock: Dec,
+        cancel: bool,
+    },
     CashTransfer,
     AssetTransfer,
 }

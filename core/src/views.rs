@@ -60,7 +60,7 @@ impl Views {
         for (number, feed) in engine.feeds().iter().enumerate() {
             views.set_position(FeedNo(number as u32), feed.position);
         }
-        views.time_ns = engine.time_ns();
+        views.time_ns = engine.public_time_ns();
         views
     }
 

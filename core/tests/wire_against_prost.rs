@@ -232,20 +232,20 @@ fn hostile_shapes_are_refused_as_prost_refuses_them() {
     let many_funds = nested(&[0xaa, 0x01], &nested(&[0x52], &many_funds));
     for bytes in [
         &b""[..],
-        b"\x08",                                              // a tag alone
-        b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",      // ten bytes, the largest u64
-        b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02",      // one more than that
-        b"\x08\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01",  // eleven bytes
-        b"\x00\x00",                                          // field number 0
-        b"\x09\0\0\0\0\0\0\0\0",                              // Type as fixed64
-        b"\xaa\x01\x05\x08",                                  // an action longer than the message
-        b"\xaa\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",  // of 2^64 - 1 bytes
-        b"\xfb\x3f",                                          // a group without end
-        b"\xfc\x3f",                                          // an end without group
-        b"\xfb\x3f\x08\x01\xfc\x3f",                          // a group
-        b"\xfb\x3f\x08\x01\x8c\x40",                          // ended under another number
-        b"\xfe\x3f\x01",                                      // wire type 6
-        b"\x80\x80\x80\x80\x80\x01\x00",                      // a tag of 35 bits
+        b"\x08",                                             // a tag alone
+        b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",     // ten bytes, the largest u64
+        b"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02",     // one more than that
+        b"\x08\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01", // eleven bytes
+        b"\x00\x00",                                         // field number 0
+        b"\x09\0\0\0\0\0\0\0\0",                             // Type as fixed64
+        b"\xaa\x01\x05\x08",                                 // an action longer than the message
+        b"\xaa\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", // of 2^64 - 1 bytes
+        b"\xfb\x3f",                                         // a group without end
+        b"\xfc\x3f",                                         // an end without group
+        b"\xfb\x3f\x08\x01\xfc\x3f",                         // a group
+        b"\xfb\x3f\x08\x01\x8c\x40",                         // ended under another number
+        b"\xfe\x3f\x01",                                     // wire type 6
+        b"\x80\x80\x80\x80\x80\x01\x00",                     // a tag of 35 bits
         &deep_group,
         &many_ids,
         &many_funds,

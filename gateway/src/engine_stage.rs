@@ -47,7 +47,7 @@ impl Stage for EngineStage {
 
     fn poll(&mut self, budget: usize) -> usize {
         let Ok(mut batch) = self.ring.take(budget as u64) else { return 0 };
-        let taken = (&mut batch).len();
+        let taken = ExactSizeIterator::len(&&mut batch);
         for slot in &mut batch {
             let before = self.engine.sequence();
             let engine = &mut self.engine;
@@ -77,7 +77,8 @@ fn apply(engine: &mut Engine, slot: &Slot, outcome: &mut Outcome) {
     } else {
         outcome.clear();
     }
-    if slot.reply == Reply::FeedOpened {
+    // Both end with a Resume, which holds it.
+    if matches!(slot.reply, Reply::FeedOpened | Reply::FeedGap) {
         outcome.configuration = outcome.keep(engine.configuration(slot.about));
     }
 }

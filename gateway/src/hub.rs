@@ -12,11 +12,11 @@ use ordo_core::engine::Engine;
 use ordo_core::outcome::Outcome;
 use ordo_core::ring::{InRing, OutRing};
 use ordo_core::views::Views;
-use ordo_journal::{Journal, OpenError, Opened, SnapshotInfo, Snapshots, SyncMode};
+use ordo_journal::{Journal, OpenError, Opened, SnapshotInfo, Snapshots, SyncMode, WritePathKind};
 use parking_lot::RwLock;
 use thiserror::Error;
 
-pub use crate::config::{Config, ConfigError, Durability, Wait};
+pub use crate::config::{Config, ConfigError, Durability, Wait, WritePath};
 pub use crate::progress::Fault;
 
 use crate::engine_stage::EngineStage;
@@ -145,7 +145,8 @@ impl Hub {
         let views = Arc::new(RwLock::new(Views::default()));
         let (connections, threads) =
             start_pipeline(&config, recovered, &progress, &views).map_err(HubError::io("pipeline"))?;
-        let shared = Shared { connections, progress: progress.clone(), views, durability: config.durability, dev: config.dev };
+        let shared =
+            Shared { connections, progress: progress.clone(), views, durability: config.durability, dev: config.dev };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("rest")
@@ -205,11 +206,7 @@ impl Hub {
         journaler.close().map_err(|error| Fault::Poisoned(error.to_string()))?;
         let engine = engine.into_engine();
         write_snapshot(&self.data, &engine).map_err(HubError::io("snapshot"))?;
-        Ok(Stopped {
-            sequence: engine.sequence(),
-            state_hash: engine.state_hash(),
-            events_hash: engine.events_hash(),
-        })
+        Ok(Stopped { sequence: engine.sequence(), state_hash: engine.state_hash(), events_hash: engine.events_hash() })
     }
 }
 
@@ -229,10 +226,10 @@ fn join<T>(handle: JoinHandle<T>) -> Result<T, HubError> {
 
 /// Opens the journal (which repairs a torn end), then folds it.
 fn recover(config: &Config) -> Result<Recovered, HubError> {
-    let (newest, _) =
-        Snapshots::new(&config.data, SNAPSHOTS_KEPT).newest_good().map_err(HubError::io("snapshots"))?;
+    let (newest, _) = Snapshots::new(&config.data, SNAPSHOTS_KEPT).newest_good().map_err(HubError::io("snapshots"))?;
     let options = ordo_journal::Options {
         segment_bytes: config.segment_bytes,
+        write_path: write_path(config.write_path),
         tail_dir: config.tail_dir.clone(),
         tail_bytes: config.tail_bytes,
         body_bytes_max: config.message_bytes_max,
@@ -254,6 +251,15 @@ fn recover(config: &Config) -> Result<Recovered, HubError> {
     tracing::info!(updates, last = recovered.last_sequence, from_tail = recovered.from_tail, "state recovered");
     let (engine, views) = replay.into_parts();
     Ok(Recovered { journal, last_time_ns: recovered.last_time_ns, engine, views })
+}
+
+fn write_path(configured: WritePath) -> WritePathKind {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    match configured {
+        WritePath::Thread => WritePathKind::Thread,
+        WritePath::Auto if cores <= 2 => WritePathKind::Thread,
+        WritePath::Auto | WritePath::Uring => WritePathKind::Auto,
+    }
 }
 
 /// Rings, stages, threads. Two pinned threads: `edge` has the sockets (receiver, publisher), `record` the state

@@ -62,7 +62,7 @@ impl Journaler {
 
     fn record_batch(&mut self, budget: usize) -> Result<usize, Fault> {
         let Ok(mut batch) = self.ring.take(budget as u64) else { return Ok(0) };
-        let taken = (&mut batch).len();
+        let taken = ExactSizeIterator::len(&&mut batch);
         // One look at the clock serves the batch: updates in it are a nanosecond apart, as if they had come at once.
         let wall_ns = wall_clock_ns();
         let mut recorder = Recorder {
@@ -73,7 +73,8 @@ impl Journaler {
         };
         for slot in &mut batch {
             if slot.recorded {
-                let sequence = recorder.record(&entry_of(slot), |sequence, time_ns| slot.set_recorded(sequence, time_ns))?;
+                let sequence =
+                    recorder.record(&entry_of(slot), |sequence, time_ns| slot.set_recorded(sequence, time_ns))?;
                 self.waiting.push_back((sequence, self.taken));
             }
             self.taken += 1;
@@ -117,6 +118,7 @@ impl Journaler {
         let synced = self.journal.poll_sync(now_ns).map_err(|error| Fault::Poisoned(error.to_string()))?;
         if taken > 0 || synced {
             self.release();
+            self.progress.set_writing(self.journal.is_writing());
         }
         Ok(taken + usize::from(synced))
     }

@@ -53,6 +53,8 @@ pub(crate) struct Progress {
     pub(crate) told: Counter,
     /// Tasks that the views have taken in.
     pub(crate) viewed: Counter,
+    /// A group is on its way to the disk, whose completion needs a core: who has nothing to do leaves his.
+    writing: AtomicBool,
     stopping: AtomicBool,
     /// Tasks there will ever have been, once the receiver has filled its last slot.
     end: OnceLock<u64>,
@@ -60,6 +62,14 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
+    pub(crate) fn is_writing(&self) -> bool {
+        self.writing.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_writing(&self, writing: bool) {
+        self.writing.store(writing, Ordering::Relaxed);
+    }
+
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
     }

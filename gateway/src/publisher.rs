@@ -148,7 +148,7 @@ impl Publisher {
             return 0;
         }
         let Ok(mut tasks) = self.tasks.take(limit) else { return 0 };
-        let count = (&mut tasks).len();
+        let count = ExactSizeIterator::len(&&mut tasks);
         let Ok(mut outcomes) = self.outcomes.take(count as u64) else { return 0 };
         let mut task = self.told;
         for (slot, outcome) in (&mut tasks).zip(&mut outcomes) {
@@ -331,7 +331,8 @@ impl Desk {
             }
             Reply::FeedGap => {
                 self.respond(slot, outcome);
-                self.feed_event(slot.conn, FeedEventType::Resume, about, &[]);
+                let configuration = outcome.bytes_of(outcome.configuration);
+                self.feed_event(slot.conn, FeedEventType::Resume, about, configuration);
             }
             Reply::FeedBookmark => {
                 self.respond(slot, outcome);
@@ -394,13 +395,7 @@ impl Desk {
         self.writer = w;
     }
 
-    fn feed_event(
-        &mut self,
-        conn: ConnNo,
-        kind: FeedEventType,
-        (feed, position): (FeedNo, i64),
-        configuration: &[u8],
-    ) {
+    fn feed_event(&mut self, conn: ConnNo, kind: FeedEventType, (feed, position): (FeedNo, i64), configuration: &[u8]) {
         use field::{event_message as message, feed_event as event, feed_position as at};
         let mut w = std::mem::take(&mut self.writer);
         w.clear();
@@ -563,7 +558,8 @@ impl Desk {
                 self.feed_event(conn, FeedEventType::Bookmark, (feed, position), &[]);
             }
         }
-        if self.newest_task > 0 && self.bookmarks.now().duration_since(self.bookmarked_at) >= SUBSCRIBER_BOOKMARK_EVERY {
+        if self.newest_task > 0 && self.bookmarks.now().duration_since(self.bookmarked_at) >= SUBSCRIBER_BOOKMARK_EVERY
+        {
             self.bookmarked_at = self.bookmarks.now();
             self.bookmark_subscribers();
         }
@@ -572,11 +568,8 @@ impl Desk {
     fn bookmark_subscribers(&mut self) {
         let Some((feed, position, time_ns)) = self.newest else { return };
         let executed_at = ordo_core::proto::TimestampWithTimeZone::from_unix_nanos(time_ns);
-        let position = UpdatePosition {
-            sequence: self.names.feed(feed).to_owned(),
-            position,
-            executed_at: Some(executed_at),
-        };
+        let position =
+            UpdatePosition { sequence: self.names.feed(feed).to_owned(), position, executed_at: Some(executed_at) };
         let tail = EventMessage { position: Some(position), ..EventMessage::default() }.encode_to_vec();
         for at in 0..self.connections.len() {
             let Some(connection) = self.connections[at].as_mut() else { continue };

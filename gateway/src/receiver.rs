@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver as Channel, Sender};
 use mio::{Events, Interest, Poll, Token};
-use ordo_core::engine::Engine;
+use ordo_core::engine::{Engine, FeedRow};
 use ordo_core::json;
 use ordo_core::names::FeedNo;
 use ordo_core::proto::{
@@ -74,9 +74,20 @@ pub(crate) struct Receiver {
 #[derive(Debug)]
 enum Owed {
     /// A feed's status, recorded; what the connection is told with it.
-    Status { feed: FeedNo, status: ConnectionStatus, conn: ConnNo, reply: Reply },
-    Frame { conn: ConnNo, bytes: Vec<u8> },
-    Plain { conn: ConnNo, reply: Reply },
+    Status {
+        feed: FeedNo,
+        status: ConnectionStatus,
+        conn: ConnNo,
+        reply: Reply,
+    },
+    Frame {
+        conn: ConnNo,
+        bytes: Vec<u8>,
+    },
+    Plain {
+        conn: ConnNo,
+        reply: Reply,
+    },
 }
 
 impl Receiver {
@@ -102,7 +113,7 @@ impl Receiver {
             first_session: 0,
             ready: VecDeque::with_capacity(256),
             feeds: Feeds::of(engine),
-            owed: VecDeque::with_capacity(64),
+            owed: left_online(engine).collect(),
             transcoded: Vec::with_capacity(4096),
             timers_at: Instant::now(),
             message_bytes_max,
@@ -429,7 +440,6 @@ impl Receiver {
             self.end_session(conn, Reply::Close(CLOSE_GOING_AWAY));
         }
     }
-
 }
 
 impl Stage for Receiver {
@@ -466,6 +476,14 @@ impl Stage for Receiver {
     fn is_finished(&self) -> bool {
         self.is_closing && self.owed.is_empty()
     }
+}
+
+/// Feeds that a crash left Online in the record: nobody supplies them any more.
+fn left_online(engine: &Engine) -> impl Iterator<Item = Owed> {
+    let is_online = |row: &FeedRow| row.details.as_ref().is_some_and(|it| it.status() == ConnectionStatus::Online);
+    let feeds = (0..).map(FeedNo).zip(engine.feeds()).filter(move |(_, row)| is_online(row));
+    let (status, conn, reply) = (ConnectionStatus::Disconnected, ConnNo::default(), Reply::Nothing);
+    feeds.map(move |(feed, _)| Owed::Status { feed, status, conn, reply })
 }
 
 /// Whether the flat decoder takes a message: what prost wrote it must, and if not, it is refused and not tried again.

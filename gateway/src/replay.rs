@@ -105,6 +105,7 @@ impl Replay {
     ///
     /// # Errors
     /// If the record is damaged, or says something else than this build would do.
+    #[expect(clippy::should_implement_trait, reason = "an iterator cannot lend")]
     pub fn next(&mut self) -> Result<Option<Applied<'_>>, ReplayError> {
         let stamp = loop {
             let Some(frame) = self.reader.next()? else { return Ok(None) };

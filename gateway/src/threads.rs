@@ -1,5 +1,6 @@
 //! Threads: which stages run on which, pinned where, and what they do when there is nothing to do.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -11,9 +12,15 @@ use crate::progress::Progress;
 
 /// Tasks a stage may do before the next stage of its thread has its turn.
 const BUDGET: usize = 256;
-/// Empty rounds before a parking thread sleeps.
+/// Empty rounds before a thread sleeps, where it may.
 const ROUNDS_BEFORE_SLEEP: u32 = 200;
-const SLEEP: Duration = Duration::from_micros(50);
+const PARK: Duration = Duration::from_micros(50);
+/// While a group is on its way to the disk. A write's completion is a kernel worker's job, and a thread that only
+/// yields can keep that worker from its core for seconds.
+const ROUNDS_BEFORE_NAP: u32 = 20;
+const NAP: Duration = Duration::from_micros(5);
+/// Sleeps may end this much late: the default, 50 us, is longer than a nap.
+const TIMER_SLACK_NS: NonZeroU64 = NonZeroU64::new(1_000).expect("not zero");
 
 /// Runs stages one after another until all are finished, or the hub fails; gives them back.
 pub(crate) fn drive<S: Drive + Send + 'static>(
@@ -27,6 +34,9 @@ pub(crate) fn drive<S: Drive + Send + 'static>(
         if let Some(core) = core {
             pin(core);
         }
+        if let Err(error) = rustix::thread::set_current_timer_slack(Some(TIMER_SLACK_NS)) {
+            tracing::warn!(%error, "short sleeps will be long");
+        }
         let mut empty_rounds = 0;
         while progress.fault().is_none() && !stages.is_finished() {
             if stages.poll(BUDGET) > 0 {
@@ -35,7 +45,8 @@ pub(crate) fn drive<S: Drive + Send + 'static>(
             }
             empty_rounds += 1;
             match wait {
-                Wait::Park if empty_rounds > ROUNDS_BEFORE_SLEEP => thread::sleep(SLEEP),
+                Wait::Park if empty_rounds > ROUNDS_BEFORE_SLEEP => thread::sleep(PARK),
+                Wait::Yield if empty_rounds > ROUNDS_BEFORE_NAP && progress.is_writing() => thread::sleep(NAP),
                 Wait::Park | Wait::Yield => thread::yield_now(),
             }
         }

@@ -52,7 +52,7 @@ impl Stage for ViewsStage {
             return 0;
         }
         let Ok(mut tasks) = self.tasks.take(limit) else { return 0 };
-        let count = (&mut tasks).len();
+        let count = ExactSizeIterator::len(&&mut tasks);
         let Ok(mut outcomes) = self.outcomes.take(count as u64) else { return 0 };
         let mut views = self.views.write();
         for (slot, outcome) in (&mut tasks).zip(&mut outcomes) {

@@ -217,7 +217,8 @@ impl Row {
         let [inputs, account, balance, unbooked, buys, margin, sum, holding, orders, transactions] = cells[..] else {
             panic!("ten cells: {line}");
         };
-        let list = |cell: &str| cell.split(';').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect();
+        let list =
+            |cell: &str| cell.split(';').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect();
         let (margin, pools) = margin.split_once(';').map_or((margin, ""), |(m, p)| (m.trim(), p.trim()));
         Row {
             inputs: list(inputs),
@@ -287,7 +288,8 @@ impl Play {
                 let mut transfer = cash_transfer(words[2]);
                 transfer.settlement = settlement(&words) as i32;
                 transfer.pool = after("pool").map(|rest| rest[0].into());
-                transfer.additional_funds = after("fee").map(|rest| (rest[0].into(), number(rest[1]))).into_iter().collect();
+                transfer.additional_funds =
+                    after("fee").map(|rest| (rest[0].into(), number(rest[1]))).into_iter().collect();
                 cash(self.details(words[1], after("as").expect("a transfer has an id")[0]), transfer)
             }
             "asset" => {
@@ -299,7 +301,8 @@ impl Play {
                 let side = if words[3] == "buy" { Side::Buy } else { Side::Sell };
                 let mut order = limit_order(&self.account(words[1]), &words[2][1..], side, words[4], "0");
                 order.price = (words[6] != "market").then(|| number(words[6]));
-                order.additional_funds = after("fee").map(|rest| (rest[0].into(), number(rest[1]))).into_iter().collect();
+                order.additional_funds =
+                    after("fee").map(|rest| (rest[0].into(), number(rest[1]))).into_iter().collect();
                 self.book.insert(words[2].into(), order);
                 update(self.order(words[2]), OrderUpdateReason::New)
             }

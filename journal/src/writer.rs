@@ -207,6 +207,12 @@ impl Journal {
         self.durable
     }
 
+    /// Whether a group is on its way to the disk.
+    #[inline]
+    pub fn is_writing(&self) -> bool {
+        self.in_flight.is_some()
+    }
+
     /// Whether anything is still to be done for what was appended: a thread that would sleep polls instead.
     #[inline]
     pub fn is_busy(&self) -> bool {

@@ -143,7 +143,8 @@ mod tests {
         let sizes: Vec<usize> = (0..5000).step_by(37).collect();
         let bytes = |len: usize, salt: usize| (0..len).map(|i| (i + salt) as u8).collect::<Vec<_>>();
         let handles: Vec<Handle> = sizes.iter().map(|&len| store.insert(&bytes(len, 1))).collect();
-        let moved: Vec<Handle> = handles.iter().zip(&sizes).map(|(h, len)| store.replace(*h, &bytes(len / 2, 2))).collect();
+        let moved: Vec<Handle> =
+            handles.iter().zip(&sizes).map(|(h, len)| store.replace(*h, &bytes(len / 2, 2))).collect();
         for (handle, len) in moved.iter().zip(&sizes) {
             assert_eq!(store.get(*handle), bytes(len / 2, 2));
         }

@@ -14,7 +14,7 @@ impl Engine {
         let details = FeedDetails::decode(input.request.status.of(input.bytes)).map_err(|_| Reject::Data)?;
         let number = match self.state.feed_number(&details.feed_id) {
             Some(number) => number,
-            None => FeedNo(self.state.number(NameKind::Feed, &details.feed_id, "", out)),
+            None => FeedNo(self.state.number(NameKind::Feed, details.feed_id.as_bytes(), b"", out)),
         };
         let row = &mut self.state.feeds[number.index()];
         if row.details.as_ref() == Some(&details) {

@@ -15,6 +15,7 @@ use super::{Engine, Oddities, RULES_VERSION};
 use crate::dec::Dec;
 use crate::names::{AccountNo, CurrencyNo, FeedNo, InstrumentNo, NameKind, name_hash};
 use crate::proto::{FeedDetails, TimestampWithTimeZone};
+use crate::wire::OrderTrade;
 
 const IMAGE_VERSION: u16 = 1;
 
@@ -59,10 +60,13 @@ impl Engine {
         w.put(&RULES_VERSION.to_le_bytes());
         w.u64(header.sequence);
         w.u64(header.time_ns);
+        w.u64(self.public_time_ns);
         w.u128(header.state_hash);
         w.u128(header.events_hash);
         let odd = self.oddities;
-        [odd.refused, odd.duplicate_trades, odd.unknown_trades, odd.reconcile_mismatches].into_iter().for_each(|n| w.u64(n));
+        [odd.refused, odd.duplicate_trades, odd.unknown_trades, odd.reconcile_mismatches]
+            .into_iter()
+            .for_each(|n| w.u64(n));
         let state = &self.state;
         write_names(&mut w, state);
         write_feeds(&mut w, state);
@@ -95,14 +99,15 @@ impl Engine {
             other => return Err(ImageError::Rules(other)),
         }
         r.take_digest()?;
-        let (sequence, time_ns, said, events_hash) = (r.u64()?, r.u64()?, r.u128()?, r.u128()?);
+        let (sequence, time_ns, public_time_ns) = (r.u64()?, r.u64()?, r.u64()?);
+        let (said, events_hash) = (r.u128()?, r.u128()?);
         let oddities = Oddities {
             refused: r.u64()?,
             duplicate_trades: r.u64()?,
             unknown_trades: r.u64()?,
             reconcile_mismatches: r.u64()?,
         };
-        let mut engine = Engine { sequence, time_ns, events_hash, oddities, ..Engine::new(0) };
+        let mut engine = Engine { sequence, time_ns, public_time_ns, events_hash, oddities, ..Engine::new(0) };
         let state = &mut engine.state;
         read_names(&mut r, state)?;
         read_feeds(&mut r, state)?;
@@ -130,6 +135,8 @@ fn check_references(state: &State, at: usize) -> Result<(), ImageError> {
     let account = |no: AccountNo| no.index() < names.accounts.len();
     let instrument = |no: InstrumentNo| no.index() < names.instruments.len();
     let currency = |no: CurrencyNo| no.index() < names.currencies.len();
+    // Positions are never taken back.
+    let no_gaps = state.cash.free_numbers().is_empty() && state.holdings.free_numbers().is_empty();
     let cash = state.cash.iter().filter_map(|(_, row)| row).all(|row| account(row.account) && currency(row.currency));
     let holdings = state
         .holdings
@@ -141,11 +148,7 @@ fn check_references(state: &State, at: usize) -> Result<(), ImageError> {
         account(row.account) && instrument(row.instrument) && currency(row.currency) && positions(row.cash, row.holding)
     });
     let trades = state.trades.iter().filter_map(|(_, row)| row).all(|row| positions(row.cash, row.holding));
-    if cash && holdings && orders && trades {
-        Ok(())
-    } else {
-        Err(ImageError::Malformed(at))
-    }
+    if no_gaps && cash && holdings && orders && trades { Ok(()) } else { Err(ImageError::Malformed(at)) }
 }
 
 /// Indexes and hashes, from the records.
@@ -157,10 +160,10 @@ fn rebuild(state: &mut State) {
         state.name_numbers.insert(name.hash, number as u32);
     }
     for (number, code) in state.names.currencies.iter().enumerate().skip(1) {
-        state.name_numbers.insert(name_hash(NameKind::Currency, code, ""), number as u32);
+        state.name_numbers.insert(name_hash(NameKind::Currency, code.as_bytes(), b""), number as u32);
     }
     for (number, name) in state.names.feeds.iter().enumerate().skip(1) {
-        state.name_numbers.insert(name_hash(NameKind::Feed, name, ""), number as u32);
+        state.name_numbers.insert(name_hash(NameKind::Feed, name.as_bytes(), b""), number as u32);
     }
     for number in 0..state.feeds.len() {
         let has_record = state.feeds[number].details.is_some() || !state.feeds[number].configuration.is_empty();
@@ -262,14 +265,17 @@ fn read_slab<T>(
     mut read: impl FnMut(&mut Reader<'_>) -> Result<T, ImageError>,
 ) -> Result<Slab<T>, ImageError> {
     let mut slab = Slab::new();
-    let mut gaps = 0;
+    let mut gaps = Vec::new();
     for _ in 0..r.u32()? {
         let row = if r.flag()? { Some(read(r)?) } else { None };
-        gaps += usize::from(row.is_none());
-        slab.push(row);
+        let is_gap = row.is_none();
+        let number = slab.push(row);
+        gaps.extend(is_gap.then_some(number));
     }
     let free = (0..r.u32()?).map(|_| r.u32()).collect::<Result<Vec<u32>, _>>()?;
-    if free.len() != gaps || free.iter().any(|number| *number >= slab.numbers()) {
+    let mut sorted = free.clone();
+    sorted.sort_unstable();
+    if sorted != gaps {
         return Err(ImageError::Malformed(r.at));
     }
     slab.set_free_numbers(free);
@@ -280,7 +286,9 @@ fn write_cash(w: &mut Writer, row: &CashRow) {
     w.u32(row.account.0);
     w.u32(row.currency.0);
     let figures = &row.figures;
-    [figures.balance, figures.unbooked, figures.unfilled_buys, figures.margin].into_iter().for_each(|figure| w.dec(figure));
+    [figures.balance, figures.unbooked, figures.unfilled_buys, figures.margin]
+        .into_iter()
+        .for_each(|figure| w.dec(figure));
     w.count(row.pools.len());
     for (pool, value) in &row.pools {
         w.text(pool.as_bytes());
@@ -290,8 +298,7 @@ fn write_cash(w: &mut Writer, row: &CashRow) {
 
 fn read_cash(r: &mut Reader<'_>) -> Result<CashRow, ImageError> {
     let (account, currency) = (AccountNo(r.u32()?), CurrencyNo(r.u32()?));
-    let figures =
-        CashFigures { balance: r.dec()?, unbooked: r.dec()?, unfilled_buys: r.dec()?, margin: r.dec()? };
+    let figures = CashFigures { balance: r.dec()?, unbooked: r.dec()?, unfilled_buys: r.dec()?, margin: r.dec()? };
     let pools = (0..r.u32()?).map(|_| Ok((r.text()?.into(), r.dec()?))).collect::<Result<_, ImageError>>()?;
     Ok(CashRow { account, currency, figures, pools, hash: 0 })
 }
@@ -315,9 +322,13 @@ fn read_holding(r: &mut Reader<'_>) -> Result<HoldingRow, ImageError> {
 fn write_order(w: &mut Writer, row: &OrderRow, state: &State) {
     w.u128(row.key);
     w.u128(row.lineage);
-    [row.account.0, row.instrument.0, row.currency.0, row.cash, row.holding].into_iter().for_each(|number| w.u32(number));
+    [row.account.0, row.instrument.0, row.currency.0, row.cash, row.holding]
+        .into_iter()
+        .for_each(|number| w.u32(number));
     w.put(&[u8::from(row.completed), u8::from(row.has_executed_funds)]);
-    [row.executed_quantity, row.executed_value, row.reserved_cash, row.reserved_stock].into_iter().for_each(|figure| w.dec(figure));
+    [row.executed_quantity, row.executed_value, row.reserved_cash, row.reserved_stock]
+        .into_iter()
+        .for_each(|figure| w.dec(figure));
     w.u64(row.created.seconds);
     w.u32(row.created.nanoseconds);
     w.u32(row.created.tz_offset as u32);
@@ -357,7 +368,13 @@ fn read_trade(r: &mut Reader<'_>, state: &mut State) -> Result<TradeRow, ImageEr
     let (key, cash, holding, revisions) = (r.u128()?, r.u32()?, r.u32()?, r.u32()?);
     let (is_sale, is_cancelled, has_entries) = (r.flag()?, r.flag()?, r.flag()?);
     let (price, quantity, funds) = (r.dec()?, r.dec()?, r.dec()?);
-    let fund_entries = if has_entries { Some(state.bytes.insert(r.bytes()?)) } else { None };
+    let fund_entries = if has_entries {
+        let (at, entries) = (r.at, r.bytes()?);
+        OrderTrade::decode(entries).map_err(|_| ImageError::Malformed(at))?;
+        Some(state.bytes.insert(entries))
+    } else {
+        None
+    };
     Ok(TradeRow { key, cash, holding, is_sale, is_cancelled, revisions, price, quantity, funds, fund_entries, hash: 0 })
 }
 

@@ -87,7 +87,7 @@ impl Engine {
     }
 
     fn account(&mut self, account: &Account, bytes: &[u8], out: &mut Outcome) -> AccountNo {
-        let (owner, id) = (account.owner_id.text(bytes), account.account_id.text(bytes));
+        let (owner, id) = (account.owner_id.of(bytes), account.account_id.of(bytes));
         AccountNo(self.state.number(NameKind::Account, owner, id, out))
     }
 
@@ -102,7 +102,7 @@ impl Engine {
         let (bytes, order) = (input.bytes, &input.request.action.order);
         let row = before.order.map(|number| *self.state.orders.get(number));
         let currency = match row {
-            _ if !order.currency.is_empty() => self.state.currency(order.currency.text(bytes), out),
+            _ if !order.currency.is_empty() => self.state.currency(order.currency.of(bytes), out),
             Some(row) => row.currency,
             None => CurrencyNo::default(),
         };
@@ -150,10 +150,10 @@ impl Engine {
         bytes: &[u8],
         out: &mut Outcome,
     ) -> InstrumentNo {
-        let (exchange, code) = (order.exchange.text(bytes), order.code.text(bytes));
+        let (exchange, code) = (order.exchange.of(bytes), order.code.of(bytes));
         if let Some(row) = before {
             let known = self.state.names.instrument(row.instrument);
-            if *known.exchange == *exchange && *known.code == *code {
+            if known.exchange.as_bytes() == exchange && known.code.as_bytes() == code {
                 return row.instrument;
             }
         }
@@ -260,13 +260,7 @@ impl Engine {
     }
 
     /// Puts the new state in place of the old one; whether it says anything else.
-    fn replace_order(
-        &mut self,
-        number: u32,
-        draft: &OrderDraft,
-        input: &Input<'_>,
-        out: &Outcome,
-    ) -> bool {
+    fn replace_order(&mut self, number: u32, draft: &OrderDraft, input: &Input<'_>, out: &Outcome) -> bool {
         let (old, new_bytes) = (*self.state.orders.get(number), out.bytes_of(draft.state));
         let row = draft.row(old.state);
         let same = same_figures(&old, &row) && same_order(self.state.bytes.get(old.state), new_bytes, input.request);

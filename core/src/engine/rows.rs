@@ -3,7 +3,7 @@
 //! A row's hash binds its names, never its numbers: two hubs that met the same names in another order (or one that
 //! was loaded from an image) hash alike. A row of nothing but zeros hashes to nothing, as if it were not there.
 
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use super::byte_store::Handle;
 use crate::dec::Dec;
@@ -103,13 +103,13 @@ pub(crate) struct TradeRow {
 
 /// A small buffer of fixed fields for one hash.
 struct Fields {
-    bytes: [u8; 224],
+    bytes: [u8; 160],
     len: usize,
 }
 
 impl Fields {
     fn new() -> Fields {
-        Fields { bytes: [0; 224], len: 0 }
+        Fields { bytes: [0; 160], len: 0 }
     }
 
     #[inline]
@@ -179,9 +179,10 @@ pub(crate) fn trade_hash(row: &TradeRow, account: u128, instrument: u128, curren
     Fields::new()
         .put(b"T")
         .put(&row.key.to_le_bytes())
-        .put(&account.to_le_bytes())
-        .put(&instrument.to_le_bytes())
-        .put(&xxh3_128(currency.as_bytes()).to_le_bytes())
+        // One word of each: the trade's own key already tells it from all others.
+        .put(&(account as u64).to_le_bytes())
+        .put(&(instrument as u64).to_le_bytes())
+        .put(&xxh3_64(currency.as_bytes()).to_le_bytes())
         .put(&[u8::from(row.is_sale), u8::from(row.is_cancelled)])
         .put(&row.revisions.to_le_bytes())
         .dec(row.price)

@@ -7,8 +7,8 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::byte_store::ByteStore;
 use super::index::Index;
 use super::rows::{
-    CashFigures, CashRow, HoldingRow, OrderRow, TradeRow, bytes_hash, cash_hash, holding_hash, lineage_hash, order_hash,
-    trade_hash,
+    CashFigures, CashRow, HoldingRow, OrderRow, TradeRow, bytes_hash, cash_hash, holding_hash, lineage_hash,
+    order_hash, trade_hash,
 };
 use super::slab::Slab;
 use crate::dec::Dec;
@@ -76,7 +76,7 @@ impl State {
 
     /// The number of a name, a new one if it was never seen; the outcome tells those who follow.
     #[inline]
-    pub(super) fn number(&mut self, kind: NameKind, first: &str, second: &str, out: &mut Outcome) -> u32 {
+    pub(super) fn number(&mut self, kind: NameKind, first: &[u8], second: &[u8], out: &mut Outcome) -> u32 {
         let key = name_hash(kind, first, second);
         match self.name_numbers.get(key) {
             Some(number) => number,
@@ -85,34 +85,35 @@ impl State {
     }
 
     #[cold]
-    fn new_number(&mut self, kind: NameKind, first: &str, second: &str, key: u128, out: &mut Outcome) -> u32 {
+    fn new_number(&mut self, kind: NameKind, first: &[u8], second: &[u8], key: u128, out: &mut Outcome) -> u32 {
         let number = match kind {
             NameKind::Account => self.names.accounts.len(),
             NameKind::Instrument => self.names.instruments.len(),
             NameKind::Currency => self.names.currencies.len(),
             NameKind::Feed => self.names.feeds.len(),
         } as u32;
-        self.names.learn(kind, number, first, second);
+        let text = |bytes| std::str::from_utf8(bytes).expect("invariant: names were decoded as texts");
+        self.names.learn(kind, number, text(first), text(second));
         self.name_numbers.insert(key, number);
         if kind == NameKind::Feed {
             self.feeds.push(FeedRow::default());
         }
-        let (first, second) = (out.keep(first.as_bytes()), out.keep(second.as_bytes()));
+        let (first, second) = (out.keep(first), out.keep(second));
         out.names.push(NewName { kind, number, first, second });
         number
     }
 
     #[inline]
-    pub(super) fn currency(&mut self, code: &str, out: &mut Outcome) -> CurrencyNo {
+    pub(super) fn currency(&mut self, code: &[u8], out: &mut Outcome) -> CurrencyNo {
         // The empty currency has number 0 from the start.
-        if code.is_empty() { CurrencyNo(0) } else { CurrencyNo(self.number(NameKind::Currency, code, "", out)) }
+        if code.is_empty() { CurrencyNo(0) } else { CurrencyNo(self.number(NameKind::Currency, code, b"", out)) }
     }
 
     pub(super) fn feed_number(&self, name: &str) -> Option<FeedNo> {
         if name == crate::names::OMS {
             return Some(FeedNo::OMS);
         }
-        self.name_numbers.get(name_hash(NameKind::Feed, name, "")).map(FeedNo)
+        self.name_numbers.get(name_hash(NameKind::Feed, name.as_bytes(), b"")).map(FeedNo)
     }
 
     /// The cash position of an account in a currency, made (at zero, and so unseen) if there was none.
@@ -188,7 +189,7 @@ impl State {
 
     pub(super) fn hash_of_feed(&self, feed: FeedNo) -> u128 {
         let row = &self.feeds[feed.index()];
-        let name = name_hash(NameKind::Feed, self.names.feed(feed), "");
+        let name = name_hash(NameKind::Feed, self.names.feed(feed).as_bytes(), b"");
         let details = row.details.as_ref().map(prost::Message::encode_to_vec).unwrap_or_default();
         let digest = xxh3_128(&details) ^ xxh3_128(&row.configuration).rotate_left(1);
         bytes_hash(b'F', name, &digest.to_le_bytes())

@@ -39,10 +39,14 @@ fn check(table: &str) -> Table {
     for line in table.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//")) {
         let (command, expected) = line.split_once("->").unwrap_or((line, ""));
         if !command.trim().is_empty() {
+            let stated = state.stated.clone();
             let action = state.action(command);
             let hash = state.engine.state.hash;
             state.apply(&action);
             let refused = !state.outcome.rejects.is_empty();
+            if refused {
+                state.stated = stated;
+            }
             assert_eq!(refused, expected.contains("refused"), "{line}: {:?}", state.outcome.rejects);
             assert!(!refused || state.engine.state.hash == hash, "{line}: a refusal changes nothing");
         }

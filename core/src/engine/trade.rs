@@ -174,13 +174,7 @@ impl Engine {
     }
 
     /// Takes the old booking back and books the new one, both where the old one stands.
-    fn revise(
-        &mut self,
-        input: &Input<'_>,
-        stated: &Stated,
-        number: u32,
-        out: &mut Outcome,
-    ) -> Result<(), OutOfRange> {
+    fn revise(&mut self, input: &Input<'_>, stated: &Stated, number: u32, out: &mut Outcome) -> Result<(), OutOfRange> {
         let old = *self.state.trades.get(number);
         let sign = if old.is_sale { Sign::Sell } else { Sign::Buy };
         let (old_cash, old_stock) = booked(&old)?;

@@ -15,14 +15,17 @@ const UNBOOKED_SUFFIX: &str = ":Unbooked";
 impl Engine {
     pub(super) fn transfer_cash(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<(), Reject> {
         let (bytes, transfer) = (input.bytes, &input.request.action.cash_transfer);
-        require(&[
-            (transfer.span.is_given(), Reject::Details),
-            (!input.request.action.transaction.account.account_id.is_empty(), Reject::Account),
-            (!transfer.currency.is_empty(), Reject::Currency),
-        ], out)?;
+        require(
+            &[
+                (transfer.span.is_given(), Reject::Details),
+                (!input.request.action.transaction.account.account_id.is_empty(), Reject::Account),
+                (!transfer.currency.is_empty(), Reject::Currency),
+            ],
+            out,
+        )?;
         let settlement = SettlementStatus::try_from(transfer.settlement).map_err(|_| Reject::Settlement)?;
         let account = self.transaction_account(input, out);
-        let currency = self.state.currency(transfer.currency.text(bytes), out);
+        let currency = self.state.currency(transfer.currency.of(bytes), out);
         let number = self.state.cash_number(account, currency);
         let net = transfer.value.unwrap_or_default().minus(funds::total(transfer.additional_funds(bytes))?)?;
         match transfer.pool.text(bytes) {
@@ -34,26 +37,24 @@ impl Engine {
             pool => self.settle_pool(number, pool, settlement, net)?,
         }
         let id = self.transaction_id(input, out);
-        out.transaction = Some(TransactionEvent {
-            booking: Booking::CashTransfer,
-            account,
-            instrument: None,
-            currency,
-            id,
-        });
+        out.transaction =
+            Some(TransactionEvent { booking: Booking::CashTransfer, account, instrument: None, currency, id });
         Ok(())
     }
 
     pub(super) fn transfer_assets(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<(), Reject> {
         let (bytes, transfer) = (input.bytes, &input.request.action.asset_transfer);
-        require(&[
-            (transfer.span.is_given(), Reject::Details),
-            (!input.request.action.transaction.account.account_id.is_empty(), Reject::Account),
-            (!transfer.exchange.is_empty(), Reject::Exchange),
-            (!transfer.code.is_empty(), Reject::Symbol),
-        ], out)?;
+        require(
+            &[
+                (transfer.span.is_given(), Reject::Details),
+                (!input.request.action.transaction.account.account_id.is_empty(), Reject::Account),
+                (!transfer.exchange.is_empty(), Reject::Exchange),
+                (!transfer.code.is_empty(), Reject::Symbol),
+            ],
+            out,
+        )?;
         let account = self.transaction_account(input, out);
-        let (exchange, code) = (transfer.exchange.text(bytes), transfer.code.text(bytes));
+        let (exchange, code) = (transfer.exchange.of(bytes), transfer.code.of(bytes));
         let instrument = InstrumentNo(self.state.number(NameKind::Instrument, exchange, code, out));
         let number = self.state.holding_number(account, instrument);
         let quantity = transfer.value.unwrap_or_default();
@@ -99,7 +100,7 @@ impl Engine {
 
     fn transaction_account(&mut self, input: &Input<'_>, out: &mut Outcome) -> AccountNo {
         let account = &input.request.action.transaction.account;
-        let (owner, id) = (account.owner_id.text(input.bytes), account.account_id.text(input.bytes));
+        let (owner, id) = (account.owner_id.of(input.bytes), account.account_id.of(input.bytes));
         AccountNo(self.state.number(NameKind::Account, owner, id, out))
     }
 

@@ -49,6 +49,11 @@ impl Figure {
         }
     }
 
+    /// Its digits at that many places, not fewer than it has.
+    fn scaled(&self, places: u32) -> BigInt {
+        &self.digits * ten(places - self.places)
+    }
+
     pub(crate) fn or_zero(self) -> Figure {
         if self.sign() < 0 { Figure::default() } else { self }
     }
@@ -91,8 +96,7 @@ impl Add for &Figure {
 
     fn add(self, other: &Figure) -> Figure {
         let places = self.places.max(other.places);
-        let scaled = |figure: &Figure| &figure.digits * ten(places - figure.places);
-        Figure::new(scaled(self) + scaled(other), places)
+        Figure::new(self.scaled(places) + other.scaled(places), places)
     }
 }
 

@@ -14,6 +14,7 @@ use prost::Message;
 use super::figure::Figure;
 use super::model::{Account, account_of};
 use super::records::{self, Records};
+use super::stream::Stream;
 
 pub(crate) struct Hub {
     pub(crate) engine: Engine,
@@ -25,6 +26,8 @@ pub(crate) struct Hub {
     pub(crate) booked: BTreeMap<(Account, String), Figure>,
     pub(crate) moved: BTreeMap<(Account, (String, String)), Figure>,
     pub(crate) events: Vec<proto::UpdateEvent>,
+    /// The last update's EventMessage, as written.
+    pub(crate) written: Vec<u8>,
     writer: ReverseWriter,
     sequence: u64,
 }
@@ -55,6 +58,7 @@ impl Hub {
             booked: BTreeMap::new(),
             moved: BTreeMap::new(),
             events: Vec::new(),
+            written: Vec::new(),
             writer: ReverseWriter::default(),
         }
     }
@@ -73,6 +77,13 @@ impl Hub {
         accepted
     }
 
+    /// Applies what comes next.
+    pub(crate) fn run(&mut self, stream: &mut Stream, updates: usize) {
+        for _ in 0..updates {
+            self.apply(&stream.next());
+        }
+    }
+
     pub(crate) fn apply_bytes(&mut self, bytes: &[u8]) -> bool {
         self.sequence += 1;
         let request = FeedRequest::decode(bytes).expect("written by prost");
@@ -80,6 +91,44 @@ impl Hub {
         self.engine.apply(&Input { stamp, bytes, request: &request }, &mut self.outcome);
         self.views.fold(&self.outcome);
         self.outcome.rejects.is_empty()
+    }
+
+    /// As after a stop: an engine of an image, views of that engine.
+    pub(crate) fn restart(&mut self) {
+        self.engine = Engine::from_image(&self.engine.image()).expect("just made");
+        self.views = Views::of(&self.engine);
+    }
+
+    /// Two feeds with a status, one of them with a configuration. The last of these updates is a silent one.
+    pub(crate) fn open_feeds(&mut self) {
+        let feed = |r#type: FeedRequestType| proto::FeedRequest { r#type: r#type as i32, ..Default::default() };
+        for name in ["XASX", "OTC"] {
+            let status = proto::FeedDetails { feed_id: name.into(), status: 10, ..Default::default() };
+            let request = proto::FeedRequest { status: Some(status), ..feed(FeedRequestType::Status) };
+            assert!(self.apply_bytes(&request.encode_to_vec()));
+        }
+        let position = proto::FeedPosition { sequence: "OTC".into(), position: 0 };
+        let configuration = proto::FeedConfiguration { name: "otc".into(), ..Default::default() };
+        let request = proto::FeedRequest {
+            position: Some(position),
+            configuration: Some(Box::new(configuration)),
+            ..feed(FeedRequestType::Configure)
+        };
+        assert!(self.apply_bytes(&request.encode_to_vec()));
+    }
+
+    /// An order that leaves nothing but its lineage behind, and a gap among the orders' numbers.
+    pub(crate) fn move_and_remove_an_order(&mut self) {
+        let account = |id: &str| Some(proto::Account { owner_id: "O".into(), account_id: id.into() });
+        let order = |account, remove: bool| {
+            let remove_after = remove.then(TimestampWithTimeZone::default);
+            Some(Box::new(proto::OrderState { order_id: "moved".into(), account, remove_after, ..Default::default() }))
+        };
+        let action = proto::ExternalAction { r#type: 110, order: order(account("A"), false), ..Default::default() };
+        assert!(self.apply(&action));
+        let update = proto::OrderUpdate { previous_account: account("A"), ..Default::default() };
+        let order = order(account("B"), true);
+        assert!(self.apply(&proto::ExternalAction { order, update: Some(Box::new(update)), ..action }));
     }
 
     /// When the next update will have been executed.
@@ -108,6 +157,7 @@ impl Hub {
         assert_eq!((position.sequence.as_str(), position.position), ("oms", outcome.stamp.position));
         assert_eq!(position.executed_at, Some(TimestampWithTimeZone::from_unix_nanos(outcome.stamp.time_ns)));
         self.events = message.updates;
+        self.written = w.bytes().to_vec();
     }
 
     /// Folds the events; none tells what was known, and none tells one record twice (but for a move's two keys).

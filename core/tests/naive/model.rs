@@ -87,9 +87,9 @@ pub(crate) fn reservation(order: &proto::OrderState) -> (Figure, Figure) {
         Some(true) => {
             let price = order.price.or_else(|| order.values.get("ReservePrice").copied());
             let paid = funds_of(&order.executed_additional_funds);
-            let fees = funds_of(&order.additional_funds).into_iter().map(|(name, estimated)| {
-                (&estimated - paid.get(&name).unwrap_or(&none())).or_zero()
-            });
+            let fees = funds_of(&order.additional_funds)
+                .into_iter()
+                .map(|(name, estimated)| (&estimated - paid.get(&name).unwrap_or(&none())).or_zero());
             ((&(&remaining * &Figure::of(price)) + &fees.sum()).or_zero(), none())
         }
         Some(false) => (none(), remaining),
@@ -142,7 +142,8 @@ impl Model {
             order.executed_value = derived(order.executed_value, before.executed_value, &delta.value);
             if order.executed_additional_funds.is_empty() {
                 let funds = combined(&funds_of(&before.executed_additional_funds), &delta.funds, |a, b| a + b);
-                order.executed_additional_funds = funds.iter().map(|(name, sum)| (name.clone(), sum.number())).collect();
+                order.executed_additional_funds =
+                    funds.iter().map(|(name, sum)| (name.clone(), sum.number())).collect();
             }
         }
         if let Some(old) = &old {

@@ -100,6 +100,10 @@ fn decoded<M: Message + Default>(table: &Table<Record>) -> Vec<M> {
     table.iter().map(|record| M::decode(&record.bytes[..]).expect("a record is a message")).collect()
 }
 
+pub(crate) fn order_of(record: &Record) -> proto::OrderState {
+    proto::OrderState::decode(&record.bytes[..]).expect("a record is a message")
+}
+
 pub(crate) fn balance(position: &proto::CashPosition) -> ((Account, String), Balance) {
     let record = Balance {
         balance: Figure::of(position.balance),

@@ -31,6 +31,18 @@ fn account((owner, account): (&str, &str)) -> Option<proto::Account> {
     Some(proto::Account { owner_id: owner.into(), account_id: account.into() })
 }
 
+/// A cash transfer of AUD to an account of owner O.
+pub(crate) fn deposit(id: &str, value: &str) -> proto::ExternalAction {
+    let transaction = proto::TransactionDetails { account: account(("O", id)), ..Default::default() };
+    let transfer = proto::CashTransfer { currency: "AUD".into(), value: Some(number(value)), ..Default::default() };
+    proto::ExternalAction {
+        r#type: ExternalActionType::CashTransfer as i32,
+        transaction: Some(Box::new(transaction)),
+        cash_transfer: Some(Box::new(transfer)),
+        ..Default::default()
+    }
+}
+
 impl Stream {
     pub(crate) fn new(seed: u64) -> Stream {
         Stream { rng: Rng::new(seed), orders: Vec::new(), next_id: 0, last: None }
@@ -54,12 +66,36 @@ impl Stream {
         action
     }
 
-    /// A new order and then a trade of it, in one account; for tests that bring their own course of things.
+    /// A new order and a trade of it that leaves its executed figures to the hub, with an id; nobody else knows of it.
     pub(crate) fn order_and_trade(&mut self) -> (proto::ExternalAction, proto::ExternalAction) {
         let order = self.new_order();
-        let at = self.orders.len() - 1;
-        let trade = self.trade_of(at, OrderTradeType::Trade, None);
+        let mut trade = self.trade_of(self.orders.len() - 1, OrderTradeType::Trade, Some("once".into()));
+        let state = trade.order.as_mut().expect("it has one");
+        (state.executed_quantity, state.executed_value) = (None, None);
+        state.executed_additional_funds.clear();
+        self.orders.pop();
         (order, trade)
+    }
+
+    /// Some figures of an action made as large, as long or as small as figures get.
+    pub(crate) fn enlarge(&mut self, action: &mut proto::ExternalAction) {
+        let mut figures: Vec<&mut Option<BigNumber>> = Vec::new();
+        if let Some(order) = &mut action.order {
+            figures.extend([&mut order.price, &mut order.quantity]);
+        }
+        if let Some(trade) = &mut action.trade {
+            figures.extend([&mut trade.price, &mut trade.quantity]);
+        }
+        figures.extend(action.cash_transfer.as_mut().map(|transfer| &mut transfer.value));
+        figures.extend(action.asset_transfer.as_mut().map(|transfer| &mut transfer.value));
+        for figure in figures.into_iter().filter(|figure| figure.is_some()) {
+            if self.rng.one_in(3) {
+                let bits = self.rng.one_of(&[40, 64, 90, 126, 127]);
+                let mantissa = (u128::from(self.rng.next()) << 64 | u128::from(self.rng.next())) >> (128 - bits);
+                let scale = self.rng.one_of(&[0, 0, 2, 10, 20, 38]);
+                *figure = Some(Dec::new(mantissa as i128, scale).expect("below 2^127").into());
+            }
+        }
     }
 
     fn figure(&mut self, bound: usize) -> BigNumber {
@@ -176,7 +212,11 @@ impl Stream {
     }
 
     fn move_order(&mut self) -> proto::ExternalAction {
-        let Some(at) = self.known() else { return self.new_order() };
+        let update = |previous_account| Some(Box::new(proto::OrderUpdate { previous_account, ..Default::default() }));
+        let Some(at) = self.known().filter(|at| !self.orders[*at].gone && !self.rng.one_in(10)) else {
+            // From where it never was. Two orders that both say they began under one key are beyond any rule.
+            return proto::ExternalAction { update: update(account(("O", "nobody"))), ..self.new_order() };
+        };
         let mut state = self.orders[at].state.clone();
         let previous = state.account.clone();
         state.account = account(self.rng.one_of(&ACCOUNTS));
@@ -188,8 +228,7 @@ impl Stream {
         } else {
             self.action(ExternalActionType::Update, state, None)
         };
-        let previous = if self.rng.one_in(10) { account(("O", "nobody")) } else { previous };
-        action.update = Some(Box::new(proto::OrderUpdate { previous_account: previous, ..Default::default() }));
+        action.update = update(previous);
         action
     }
 
@@ -283,7 +322,10 @@ impl Stream {
     fn cash_transfer(&mut self) -> proto::ExternalAction {
         let mut transfer = proto::CashTransfer {
             currency: self.rng.one_of(&["AUD", "AUD", "USD"]).into(),
-            pool: self.rng.one_of(&[None, None, None, Some(""), Some("Margin"), Some("Collateral"), Some("P2")]).map(Into::into),
+            pool: self
+                .rng
+                .one_of(&[None, None, None, Some(""), Some("Margin"), Some("Collateral"), Some("P2")])
+                .map(Into::into),
             value: if self.rng.one_in(15) { None } else { Some(self.figure(100_000)) },
             settlement: self.rng.below(4) as i32,
             ..Default::default()

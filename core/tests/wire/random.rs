@@ -171,7 +171,8 @@ impl Shape<'_> {
             return;
         }
         let number = self.rng.one_of(&[3, 5, 17, 99, 2047, 536_870_911]);
-        if descriptor.get_field(number).is_some() || matches!(descriptor.name(), "BigNumber" | "TimestampWithTimeZone") {
+        if descriptor.get_field(number).is_some() || matches!(descriptor.name(), "BigNumber" | "TimestampWithTimeZone")
+        {
             return;
         }
         let tag = u64::from(number) << 3;

@@ -69,7 +69,12 @@ pub(crate) fn order(bytes: &[u8], flat: &wire::OrderState, said: &proto::OrderSt
     figures(flat.values(bytes), &said.values);
     figures(flat.executed_additional_funds(bytes), &said.executed_additional_funds);
     let none = proto::OrderState::default;
-    repeated(bytes, flat.properties, f::PROPERTIES, &proto::OrderState { properties: said.properties.clone(), ..none() });
+    repeated(
+        bytes,
+        flat.properties,
+        f::PROPERTIES,
+        &proto::OrderState { properties: said.properties.clone(), ..none() },
+    );
     repeated(bytes, flat.ids, f::IDS, &proto::OrderState { i_ds: said.i_ds.clone(), ..none() });
     repeated(bytes, flat.fee_codes, f::FEE_CODES, &proto::OrderState { fee_codes: said.fee_codes.clone(), ..none() });
     repeated(bytes, flat.errors, f::ERRORS, &proto::OrderState { errors: said.errors.clone(), ..none() });

@@ -11,7 +11,10 @@ pub(super) enum Refusal {
     ForeignOrigin,
     NotFound,
     /// Cannot be read: a code, and what is wrong in words.
-    BadRequest { code: &'static str, why: String },
+    BadRequest {
+        code: &'static str,
+        why: String,
+    },
     /// Readable, and refused by the rules.
     Unprocessable(Vec<&'static str>),
     /// Neither JSON nor Protobuf is acceptable to the client.

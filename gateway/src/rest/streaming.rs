@@ -2,11 +2,11 @@
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
+use hyper::StatusCode;
 use hyper::header::{
     CONNECTION, HeaderMap, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use hyper::upgrade::OnUpgrade;
-use hyper::StatusCode;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::upgrade::downcast;
 use tungstenite::handshake::derive_accept_key;

@@ -52,7 +52,8 @@ pub(crate) fn limit_order(of: &Account, id: &str, side: Side, quantity: &str, pr
 }
 
 pub(crate) fn update(order: OrderState, reason: OrderUpdateReason) -> ExternalAction {
-    let update = OrderUpdate { r#type: OrderUpdateType::Update as i32, reason: reason as i32, ..OrderUpdate::default() };
+    let update =
+        OrderUpdate { r#type: OrderUpdateType::Update as i32, reason: reason as i32, ..OrderUpdate::default() };
     ExternalAction {
         r#type: ExternalActionType::Update as i32,
         order: Some(order.into()),

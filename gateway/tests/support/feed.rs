@@ -1,8 +1,5 @@
 //! A feed connection step by step: what the client's `Adapter` does by itself, said and heard message by message.
 
-use std::collections::VecDeque;
-use std::time::Duration;
-
 use ordo_core::proto::{EventMessage, EventMessageType, ExternalAction, FeedEvent, FeedEventType, FeedRequest};
 use ordo_gateway::client::{ClientError, Connection, Form, messages};
 
@@ -122,6 +119,19 @@ impl FeedLine {
     }
 }
 
+/// Opens a feed whose last connection was cut just now: parked until the hub has noticed.
+pub(crate) fn reopened(rig: &Rig, feed: &str) -> (FeedLine, i64) {
+    let mut line = FeedLine::connect(rig, feed, Form::Binary);
+    line.send(messages::open(feed), "");
+    let mut word = line.hear();
+    if word == "Suspend" {
+        word = line.hear();
+    }
+    assert_eq!(word, "Open");
+    let position = line.hear_event().position.expect("Resume says where").position;
+    (line, position)
+}
+
 pub(crate) fn is_bookmark(message: &EventMessage) -> bool {
     message.feed.as_ref().is_some_and(|event| event.r#type() == FeedEventType::Bookmark)
 }
@@ -137,6 +147,3 @@ pub(crate) fn close_code(connection: &mut Connection) -> Option<u16> {
         }
     }
 }
-
-/// No message within the time that a Bookmark of the hub's own takes at the longest.
-pub(crate) const QUIET: Duration = Duration::from_millis(50);

@@ -8,15 +8,19 @@
 
 mod actions;
 mod feed;
+mod random;
 mod raw;
 mod rig;
 mod same;
+mod watch;
 
 pub(crate) use actions::*;
 pub(crate) use feed::*;
+pub(crate) use random::*;
 pub(crate) use raw::*;
 pub(crate) use rig::*;
 pub(crate) use same::*;
+pub(crate) use watch::*;
 
 use std::time::Duration;
 

@@ -17,7 +17,12 @@ pub(crate) trait Listed: Message + Default + Clone + PartialEq + std::fmt::Debug
 
 fn parts(account: Option<&Account>, rest: &[&str]) -> Vec<String> {
     let account = account.expect("a record names its account");
-    [&account.owner_id, &account.account_id].into_iter().map(|part| &**part).chain(rest.iter().copied()).map(Into::into).collect()
+    [&account.owner_id, &account.account_id]
+        .into_iter()
+        .map(|part| &**part)
+        .chain(rest.iter().copied())
+        .map(Into::into)
+        .collect()
 }
 
 impl Listed for CashPosition {

@@ -153,7 +153,7 @@ fn cash(account: &str, value: &str, options: &[&str]) -> proto::ExternalAction {
         match (*option, statuses.iter().position(|status| status == option)) {
             (_, Some(status)) => transfer.settlement = status as i32,
             ("fund", _) => {
-                drop(transfer.additional_funds.insert("Fee".into(), figure(words.next().expect("a figure"))));
+                let _ = transfer.additional_funds.insert("Fee".into(), figure(words.next().expect("a figure")));
             }
             ("pool", _) => transfer.pool = words.next().map(|pool| unquoted(pool)),
             ("currency", _) => transfer.currency = words.next().map(|code| unquoted(code)).expect("a code"),

@@ -71,8 +71,9 @@ fn more_than_the_rest_of_an_order_may_trade() {
         bust #1 T1                         -> cash A 0 0 -1000 0
         amend #1 done                      -> cash A none
         trade #1 T2 10@10 done             -> cash A 0 -100 0 0 | order A #1 100 10 100 done
-        amend #1 open                      -> cash A 0 -100 -900 0 | order A #1 100 10 100 open
+        amend #1 open exec 10/100          -> cash A 0 -100 -900 0 | order A #1 100 10 100 open
         amend #1 5@10                      -> cash A 0 -100 0 0 | order A #1 5 10 100 open
+        amend #1 exec 0/0                  -> cash A 0 -100 -50 0 | order A #1 5 0 0 open
         ",
     );
 }
@@ -164,7 +165,7 @@ fn a_late_bust_after_a_move_and_a_removal_still_reverses() {
         "
         buy A #1 100@10
         trade #1 T1 30@10
-        amend #1 to B
+        amend #1 to B exec 30/300
         trade #1 T2 20@10                  -> cash A 0 -300 0 0 | cash B 0 -200 -500 0
         amend #1 exec 50/500 done
         amend #1 remove                    -> order B #1 gone | cash B 0 -200 0 0
@@ -190,7 +191,7 @@ fn an_order_that_moves_onto_another_takes_its_place() {
     table.apply(&action);
     assert_eq!((table.cash("A").as_str(), table.cash("B").as_str()), ("none", "0 -50 -1000 0"));
     assert_eq!(table.events(), " action -order order -balance balance");
-    action = table.action("bust #1 T9");
+    action = table.action("bust #1 T9 exec 0/0");
     table.apply(&action);
     assert_eq!((table.cash("B").as_str(), table.held("B").as_str()), ("0 0 -1000 0", "none"));
 }

@@ -53,10 +53,10 @@ fn transfers_need_an_account_and_what_is_moved() {
     );
     let mut action = table.action("cash A 1");
     action.cash_transfer = None;
-    refused(&mut table, &action, &[Reject::Details]);
+    refused(&mut table, &action, &[Reject::Details, Reject::Currency]);
     let mut action = table.action("stock A 1");
     action.asset_transfer = None;
-    refused(&mut table, &action, &[Reject::Details]);
+    refused(&mut table, &action, &[Reject::Details, Reject::Exchange, Reject::Symbol]);
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn a_figure_that_cannot_be_held_refuses_the_whole_update() {
         buy A #1 100@10                    -> cash A 170141183460469231731687303715884105726 1 -1000 0 P={large}
         amend #1 100@{large}               -> refused NumberOutOfRange | order A #1 100 0 0 open
         trade #1 T1 2@{large}              -> refused NumberOutOfRange | held A none | order A #1 100 0 0 open
-        trade #1 T1 1@1 fee -{large}       -> refused NumberOutOfRange | order A #1 100 0 0 open
+        trade #1 T1 1@1 fee {large}        -> refused NumberOutOfRange | order A #1 100 0 0 open
         trade #1 T1 1@1                    -> held A 1 0 1 | oddities 0 0 0
         correct #1 T1 3@{large}            -> refused NumberOutOfRange | held A 1 0 1
         bust #1 T1                         -> held A none

@@ -1,0 +1,12 @@
+//! The streaming contract, from outside: what is said, in which order, with which codes; and what is survived.
+
+mod admission;
+mod feeds;
+mod frames;
+mod load;
+mod requests;
+mod slow_subscriber;
+mod subscriptions;
+#[path = "../support/mod.rs"]
+mod support;
+mod unreadable;
