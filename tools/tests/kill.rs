@@ -13,7 +13,8 @@ use ordo_core::json::message;
 use ordo_core::proto::{Account, AssetPosition, AssetTransfer, CashPosition, CashTransfer, ExternalAction};
 use ordo_core::proto::{ExternalActionType, OrderState, OrderTrade, OrderTradeType, OrderType, Side};
 use ordo_core::proto::{TimestampWithTimeZone, TransactionDetails};
-use ordo_gateway::client::{Adapter, rest};
+use ordo_core::proto::SubscriptionType;
+use ordo_gateway::client::{Adapter, Form, Subscriber, rest};
 use ordo_gateway::replay::{Options, Replay};
 use tempfile::TempDir;
 
@@ -42,7 +43,7 @@ impl Served {
         ];
         let mut command = Command::new(env!("CARGO_BIN_EXE_ordo"));
         command.args(["serve", "--dev", "--listen", "127.0.0.1:0", "--data"]).arg(folder.join("data"));
-        settings.iter().for_each(|setting| drop(command.args(["--set", setting])));
+        command.args(settings.iter().flat_map(|setting| ["--set", setting]));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut process = command.spawn().expect("the program starts");
         let mut out = BufReader::new(process.stdout.take().expect("its output is ours"));
@@ -197,6 +198,7 @@ fn play(folder: &Path, durability: &str, seed: u64, kills: u32, last: i64) -> (S
     let mut served = Served::start(folder, durability);
     let mut adapter = Adapter::open(served.addr, "f").expect("the feed is open");
     let mut furthest_behind = 0;
+    let mut watcher = Watcher::of(served.addr);
     for round in 0..kills {
         // So far that something is always under way, and now and then nothing.
         let from = adapter.last_submitted();
@@ -218,6 +220,7 @@ fn play(folder: &Path, durability: &str, seed: u64, kills: u32, last: i64) -> (S
         // What the hub had still said is in the socket: a Bookmark counts if it was sent.
         while adapter.poll().is_ok() {}
         let (bookmark, submitted) = (adapter.bookmark(), adapter.last_submitted());
+        let told = watcher.last_told();
         served = Served::start(folder, durability);
         adapter.reconnect_to(served.addr).unwrap_or_else(|error| panic!("seed {seed}, round {round}: {error}"));
         let resumed = adapter.resumed();
@@ -225,6 +228,8 @@ fn play(folder: &Path, durability: &str, seed: u64, kills: u32, last: i64) -> (S
             (bookmark..=submitted).contains(&resumed),
             "seed {seed}, round {round}: resumes at {resumed}; {bookmark} was durable, {submitted} the last submitted"
         );
+        assert!(told <= resumed, "seed {seed}, round {round}: {told} was told to a subscriber, and is not there");
+        watcher = Watcher::of(served.addr);
         furthest_behind = furthest_behind.max(submitted - resumed);
     }
     for n in adapter.last_submitted() + 1..=last {
@@ -234,6 +239,23 @@ fn play(folder: &Path, durability: &str, seed: u64, kills: u32, last: i64) -> (S
     let shown = Shown::of(served.addr);
     served.kill();
     (shown, furthest_behind)
+}
+
+/// Somebody else who is told of what happens.
+struct Watcher(Subscriber, ordo_gateway::client::ViewId);
+
+impl Watcher {
+    fn of(addr: SocketAddr) -> Watcher {
+        let mut subscriber = Subscriber::open(addr, Form::Binary).expect("a connection");
+        let view = subscriber.subscribe(SubscriptionType::Orders, Vec::new()).expect("it is accepted");
+        Watcher(subscriber, view)
+    }
+
+    /// The last position told before the connection ended.
+    fn last_told(mut self) -> i64 {
+        while let Ok(Some(_)) = self.0.next(PATIENCE) {}
+        self.0.view(self.1).position("f")
+    }
 }
 
 fn undisturbed(last: i64) -> Shown {

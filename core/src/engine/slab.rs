@@ -8,13 +8,21 @@ const CHUNK: usize = 1024;
 #[derive(Debug, Clone)]
 pub(crate) struct Slab<T> {
     chunks: Vec<Vec<Option<T>>>,
+    /// Chunks made at the start, for the first records to come.
+    spare: Vec<Vec<Option<T>>>,
     free: Vec<u32>,
     numbers: u32,
 }
 
 impl<T> Slab<T> {
+    /// A slab that allocates nothing before it holds more than `expected` records.
+    pub(crate) fn with_capacity(expected: usize) -> Slab<T> {
+        let spare = (0..expected.div_ceil(CHUNK)).map(|_| Vec::with_capacity(CHUNK)).collect();
+        Slab { chunks: Vec::with_capacity(expected.div_ceil(CHUNK)), spare, free: Vec::with_capacity(expected), numbers: 0 }
+    }
+
     pub(crate) fn new() -> Slab<T> {
-        Slab { chunks: Vec::new(), free: Vec::new(), numbers: 0 }
+        Slab::with_capacity(0)
     }
 
     pub(crate) fn insert(&mut self, record: T) -> u32 {
@@ -29,7 +37,7 @@ impl<T> Slab<T> {
     pub(crate) fn push(&mut self, record: Option<T>) -> u32 {
         let number = self.numbers;
         if (number as usize).is_multiple_of(CHUNK) {
-            self.chunks.push(Vec::with_capacity(CHUNK));
+            self.chunks.push(self.spare.pop().unwrap_or_else(|| Vec::with_capacity(CHUNK)));
         }
         let chunk = self.chunks.last_mut().expect("a chunk was pushed with the first number");
         chunk.push(record);
