@@ -4,7 +4,7 @@
 //! its outcomes (publisher, views, history) learns the same names in the same order. Order, trade and request ids
 //! are no names: they do not repeat enough to be worth a number.
 
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128_with_seed};
 
 use crate::wire::{ReverseWriter, field};
 
@@ -153,37 +153,25 @@ impl AccountName {
 /// A name's 128-bit key, the same in every run and build.
 #[inline]
 pub fn name_hash(kind: NameKind, first: &[u8], second: &[u8]) -> u128 {
-    pair_hash(kind as u8, first, second)
+    bound_hash(u128::from(xxh3_64(first)) | u128::from(kind as u8) << 64, second)
 }
 
 /// The key of an order: its account's key and its id.
 #[inline]
 pub fn order_key(account_hash: u128, order_id: &[u8]) -> u128 {
-    pair_hash(0x10, &account_hash.to_le_bytes(), order_id)
+    bound_hash(account_hash, order_id)
 }
 
 /// The key of a trade: that of the order as first seen, and the trade's id.
 #[inline]
 pub(crate) fn trade_key(lineage: u128, trade_id: &[u8]) -> u128 {
-    pair_hash(0x11, &lineage.to_le_bytes(), trade_id)
+    bound_hash(lineage, trade_id)
 }
 
-/// Both parts are bound by the first one's length, so that no two pairs read alike.
+/// The hash of bytes under an owner's: all 128 bits of both are in it, and no buffer is put together for it.
 #[inline]
-fn pair_hash(salt: u8, first: &[u8], second: &[u8]) -> u128 {
-    const INLINE: usize = 120;
-    let total = 9 + first.len() + second.len();
-    let mut short = [0u8; INLINE];
-    let mut long = Vec::new();
-    let bytes: &mut [u8] = if total <= INLINE {
-        &mut short[..total]
-    } else {
-        long.resize(total, 0);
-        &mut long
-    };
-    bytes[0] = salt;
-    bytes[1..9].copy_from_slice(&(first.len() as u64).to_le_bytes());
-    bytes[9..9 + first.len()].copy_from_slice(first);
-    bytes[9 + first.len()..].copy_from_slice(second);
-    xxh3_128(bytes)
+fn bound_hash(owner: u128, bytes: &[u8]) -> u128 {
+    const ODD: u128 = 0xd6e8_feb8_6659_fd93_a5a3_564e_27f8_8645;
+    let folded = (owner as u64) ^ ((owner >> 64) as u64).rotate_left(23);
+    xxh3_128_with_seed(bytes, folded) ^ owner.wrapping_mul(ODD).rotate_left(64)
 }

@@ -47,12 +47,18 @@ impl Stage for EngineStage {
 
     fn poll(&mut self, budget: usize) -> usize {
         let Ok(mut batch) = self.ring.take(budget as u64) else { return 0 };
+        if self.progress.fault().is_some() {
+            return 0;
+        }
         let taken = ExactSizeIterator::len(&&mut batch);
         for slot in &mut batch {
             let before = self.engine.sequence();
             let engine = &mut self.engine;
             // Never full for longer than the publisher takes to let go of both rings: they have the same size.
             while self.outcomes.try_publish(|outcome| apply(engine, slot, outcome)).is_err() {
+                if self.progress.fault().is_some() {
+                    return 0;
+                }
                 std::hint::spin_loop();
             }
             if let Some(checkpoint) = Checkpoint::due(before, &self.engine) {

@@ -36,6 +36,8 @@ use crate::{snapshots, threads};
 const IMAGE_VERSION: u32 = 1;
 /// Checkpoints on their way from the engine to the journal.
 const CHECKPOINTS_WAITING_MAX: usize = 4;
+/// What the hub adds to a message that it records in its own words: the name of a feed, and its place.
+const BODY_BYTES_ADDED_MAX: usize = 1024;
 /// Requests under way get this long when the hub stops.
 const REST_LINGER: Duration = Duration::from_millis(500);
 
@@ -232,7 +234,7 @@ fn recover(config: &Config) -> Result<Recovered, HubError> {
         write_path: write_path(config.write_path),
         tail_dir: config.tail_dir.clone(),
         tail_bytes: config.tail_bytes,
-        body_bytes_max: config.message_bytes_max,
+        body_bytes_max: config.message_bytes_max + BODY_BYTES_ADDED_MAX,
         mode: match config.durability {
             Durability::Sync => SyncMode::Sync,
             Durability::SyncEach => SyncMode::SyncEach,

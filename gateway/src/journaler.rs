@@ -73,8 +73,10 @@ impl Journaler {
         };
         for slot in &mut batch {
             if slot.recorded {
-                let sequence =
-                    recorder.record(&entry_of(slot), |sequence, time_ns| slot.set_recorded(sequence, time_ns))?;
+                let recorded =
+                    recorder.record(&entry_of(slot), |sequence, time_ns| slot.set_recorded(sequence, time_ns));
+                // Said before the batch is let go of: the engine must not take what is not recorded.
+                let sequence = recorded.inspect_err(|fault| self.progress.fail(fault.clone()))?;
                 self.waiting.push_back((sequence, self.taken));
             }
             self.taken += 1;

@@ -266,6 +266,10 @@ impl Receiver {
     }
 
     fn on_binary(&mut self, conn: ConnNo, bytes: &[u8], text: bool) {
+        if bytes.len() > self.message_bytes_max {
+            // Its text was within the limit; the journal has room for so much and no more.
+            return self.fail(conn, text, &RequestMessage::default(), &[], "Data");
+        }
         let envelope = match RequestMessage::decode(bytes) {
             Ok(envelope) => envelope,
             Err(DecodeError::Unusual) => return self.on_unusual(conn, bytes, text),
@@ -534,6 +538,8 @@ fn admit(slot: &mut Slot, session: &mut Session, feeds: &mut Feeds) -> FollowUp 
             slot.record_in_oms(&status_body(&feeds.get(feed).name, ConnectionStatus::Closed));
             return FollowUp::Left(feed);
         }
+        FeedRequestType::Status if !slot.request.status.is_given() => slot.refuse("Details"),
+        FeedRequestType::Configure if !slot.request.configuration.is_given() => slot.refuse("Details"),
         FeedRequestType::Status => {
             let given = FeedDetails::decode(slot.request.status.of(&slot.bytes)).unwrap_or_default();
             let details = FeedDetails { feed_id: feeds.get(feed).name.to_string(), ..given };

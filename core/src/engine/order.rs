@@ -101,11 +101,7 @@ impl Engine {
     ) -> Result<OrderDraft, Reject> {
         let (bytes, order) = (input.bytes, &input.request.action.order);
         let row = before.order.map(|number| *self.state.orders.get(number));
-        let currency = match row {
-            _ if !order.currency.is_empty() => self.state.currency(order.currency.of(bytes), out),
-            Some(row) => row.currency,
-            None => CurrencyNo::default(),
-        };
+        let currency = self.order_currency(order, row.as_ref(), bytes, out);
         let instrument = self.instrument(order, row.as_ref(), bytes, out);
         let (cash, holding) = self.positions(before.account, currency, instrument, row.as_ref());
         let executed_quantity = order.executed_quantity.unwrap_or(executed.quantity);
@@ -140,6 +136,23 @@ impl Engine {
         self.draft.reserve(&self.state, (cash, holding), draft.reserved_cash, draft.reserved_stock)?;
         draft.state = self.complete(input, &draft, executed, out);
         Ok(draft)
+    }
+
+    /// The currency given, else the one it had. That of the order before is compared with first: a name looked up costs
+    /// more.
+    #[inline]
+    fn order_currency(
+        &mut self,
+        order: &OrderState,
+        before: Option<&OrderRow>,
+        bytes: &[u8],
+        out: &mut Outcome,
+    ) -> CurrencyNo {
+        let given = order.currency.of(bytes);
+        match before {
+            Some(row) if given.is_empty() || self.state.names.currency(row.currency).as_bytes() == given => row.currency,
+            _ => self.state.currency(given, out),
+        }
     }
 
     #[inline]
@@ -264,7 +277,9 @@ impl Engine {
         let (old, new_bytes) = (*self.state.orders.get(number), out.bytes_of(draft.state));
         let row = draft.row(old.state);
         let same = same_figures(&old, &row) && same_order(self.state.bytes.get(old.state), new_bytes, input.request);
-        let row = OrderRow { state: self.state.bytes.replace(old.state, new_bytes), ..row };
+        // Nobody is told of a state that says the same, so what was told stays, byte for byte.
+        let state = if same { old.state } else { self.state.bytes.replace(old.state, new_bytes) };
+        let row = OrderRow { state, ..row };
         let hash = self.state.hash_of_order(&row);
         self.state.rehash(old.hash, hash);
         *self.state.orders.get_mut(number) = OrderRow { hash, ..row };

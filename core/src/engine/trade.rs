@@ -271,9 +271,10 @@ impl Engine {
             fund_entries: self.keep_funds(input, is_cancelled, None),
             hash: 0,
         };
-        let number = self.state.trades.insert(row);
+        let hash = self.state.hash_of_trade(&row);
+        self.state.rehash(0, hash);
+        let number = self.state.trades.insert(TradeRow { hash, ..row });
         self.state.trade_numbers.insert(key, number);
-        self.write_trade(number, row);
     }
 
     fn write_trade(&mut self, number: u32, row: TradeRow) {

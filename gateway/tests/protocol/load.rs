@@ -1,110 +1,145 @@
 //! Subscribing while updates pour in: what the snapshot holds and what follows it are together all there is, once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::thread;
 
-use ordo_core::proto::{AssetPosition, CashPosition, OrderState, SubscriptionType};
-use ordo_gateway::client::{Adapter, Form, Heard, Step, messages};
+use ordo_core::proto::{AssetPosition, CashPosition, OrderState, SubscriptionTarget, SubscriptionType, UpdatePosition};
+use ordo_gateway::client::{Adapter, Form, Heard, Subscriber, ViewId, messages};
 
 use crate::support::*;
 
-const UPDATES: i64 = 12_000;
+const FEEDS: [&str; 3] = ["f0", "f1", "f2"];
+const UPDATES: i64 = 4_000;
+
+/// Where a view's snapshot stood, feed by feed.
+type Started = [i64; 3];
+
+/// A subscriber that joined at some moment.
+struct Joined {
+    subscriber: Subscriber,
+    balances: ViewId,
+    holdings: ViewId,
+    orders: ViewId,
+    transactions: ViewId,
+    /// Of the transactions.
+    started: Started,
+    /// Which records it asked for.
+    passes: fn(&[String]) -> bool,
+    targets: Vec<SubscriptionTarget>,
+}
+
+impl Joined {
+    fn join(addr: SocketAddr, number: usize) -> Joined {
+        let form = if number.is_multiple_of(3) { Form::Json } else { Form::Binary };
+        let (targets, passes): (_, fn(&[String]) -> bool) = match number % 4 {
+            0 => (vec![messages::target("Owner", &["XA"])], |key| key[0] == "XA"),
+            1 => (
+                vec![messages::target("Account", &["XA/3", "XB/0"])],
+                |key| key[..2] == ["XA", "3"] || key[..2] == ["XB", "0"],
+            ),
+            _ => (Vec::new(), |_| true),
+        };
+        let mut subscriber = Subscriber::open(addr, form).expect("a connection");
+        let mut subscribe = |view| subscriber.subscribe(view, targets.clone()).expect("it is accepted");
+        let balances = subscribe(SubscriptionType::Balances);
+        let holdings = subscribe(SubscriptionType::Holdings);
+        let orders = subscribe(SubscriptionType::Orders);
+        let transactions = subscribe(SubscriptionType::Transactions);
+        // Folding may have gone on behind the snapshot: the events say so.
+        let started = FEEDS.map(|feed| subscriber.view(transactions).position(feed));
+        assert_eq!(subscriber.view(transactions).updates(), 0, "the snapshot's own positions");
+        Joined { subscriber, balances, holdings, orders, transactions, started, passes, targets }
+    }
+
+    fn compare(mut self, rest: &Rest, all: &All) {
+        self.subscriber.synchronise().expect("it is answered");
+        let what = format!("{:?} from {:?}", self.targets, self.started);
+        let chosen: Vec<_> = rest.balances.iter().filter(|it| (self.passes)(&it.key())).cloned().collect();
+        assert_same(&folded::<CashPosition>(self.subscriber.view(self.balances)), &chosen, &what);
+        let chosen: Vec<_> = rest.holdings.iter().filter(|it| (self.passes)(&it.key())).cloned().collect();
+        assert_same(&folded::<AssetPosition>(self.subscriber.view(self.holdings)), &chosen, &what);
+        let chosen: Vec<_> = rest.orders.iter().filter(|it| (self.passes)(&it.key())).cloned().collect();
+        assert_same(&folded::<OrderState>(self.subscriber.view(self.orders)), &chosen, &what);
+        if self.targets.is_empty() {
+            let after = |(feed, started): (&&str, i64)| all[**feed].range(started + 1..).count() as u64;
+            let expected: u64 = FEEDS.iter().zip(self.started).map(after).sum();
+            assert_eq!(self.subscriber.view(self.transactions).updates(), expected, "{what}: transactions");
+        }
+    }
+
+    fn came_in_the_middle(&self) -> bool {
+        self.started.iter().any(|position| (1..UPDATES).contains(position))
+    }
+}
+
+struct Rest {
+    balances: Vec<CashPosition>,
+    holdings: Vec<AssetPosition>,
+    orders: Vec<OrderState>,
+}
+
+/// Positions of every transaction there ever is, by feed.
+type All = BTreeMap<String, BTreeSet<i64>>;
+
+/// Hears everything from the beginning: each position once, in order, at times that increase over all feeds.
+fn hear_all(mut subscriber: Subscriber, view: ViewId) -> All {
+    let mut all: All = FEEDS.iter().map(|feed| (feed.to_string(), BTreeSet::new())).collect();
+    let mut last_time = (0, 0);
+    while FEEDS.iter().any(|feed| subscriber.view(view).position(feed) < UPDATES) {
+        let Heard::View { frame, .. } = next(&mut subscriber) else { continue };
+        let message = frame.message().expect("a message");
+        let Some(UpdatePosition { sequence, position, executed_at }) = message.position else { continue };
+        let Some(positions) = all.get_mut(&sequence).filter(|_| !message.updates.is_empty()) else { continue };
+        assert!(positions.last().is_none_or(|last| *last < position), "{sequence} {position}");
+        positions.insert(position);
+        let time = executed_at.map(|at| (at.seconds, at.nanoseconds)).expect("it says when");
+        assert!(time > last_time, "{sequence} {position}: time stands still");
+        last_time = time;
+    }
+    all
+}
+
+fn check(seed: u64, ring_slots: usize) {
+    println!("seed {seed}, {ring_slots} slots");
+    let rig = Rig::start_with(|config| config.ring_slots = ring_slots);
+    let addr = rig.addr();
+    let mut adapters = FEEDS.map(|feed| Adapter::open(addr, feed).expect("the feed is open"));
+    let mut early = rig.subscriber(Form::Binary);
+    let view = early.subscribe(SubscriptionType::Transactions, Vec::new()).expect("it is accepted");
+    let reader = thread::spawn(move || hear_all(early, view));
+    let feeder = thread::spawn(move || {
+        let mut random = Random::of(seed);
+        for n in 1..=UPDATES {
+            for adapter in &mut adapters {
+                adapter.submit(n, any_update(&mut random, n)).expect("it is submitted");
+            }
+        }
+        for adapter in &mut adapters {
+            adapter.wait_bookmark(UPDATES, PATIENCE).expect("all is durable");
+        }
+        adapters
+    });
+    let joiners: Vec<_> = (0..8).map(|number| thread::spawn(move || Joined::join(addr, number))).collect();
+    let mut joined: Vec<Joined> = joiners.into_iter().map(|joiner| joiner.join().expect("it joins")).collect();
+    // Further ones one after another until the feeder is done: some come in the middle whatever the machine does.
+    while !feeder.is_finished() && joined.len() < 30 {
+        joined.push(Joined::join(addr, joined.len()));
+    }
+    let _adapters = feeder.join().expect("all is submitted");
+    let rest = Rest { balances: listed(addr, ""), holdings: listed(addr, ""), orders: listed(addr, "") };
+    assert!(rest.balances.len() > 10 && rest.orders.len() > 100);
+    let all = reader.join().expect("it hears everything");
+    assert!(joined.iter().any(Joined::came_in_the_middle), "nobody came in the middle");
+    joined.into_iter().for_each(|joined| joined.compare(&rest, &all));
+}
 
 #[test]
 fn snapshot_and_events_are_what_rest_answers_none_twice_none_missing() {
-    const SEED: u64 = 20_260_601;
-    println!("seed {SEED}");
-    let rig = Rig::start();
-    let addr = rig.addr();
-    let mut adapter = Adapter::open(addr, "f").expect("the feed is open");
-    let mut early = rig.subscriber(Form::Binary);
-    let early_view = early.subscribe(SubscriptionType::Transactions, Vec::new()).expect("it is accepted");
-    let feeder = thread::spawn(move || {
-        let mut random = Random::of(SEED);
-        for n in 1..=UPDATES {
-            adapter.submit(n, any_update(&mut random, n)).expect("it is submitted");
-        }
-        adapter.wait_bookmark(UPDATES, PATIENCE).expect("all is durable");
-        adapter
-    });
-    // Every transaction there ever is, by position.
-    let reader = thread::spawn(move || {
-        let mut positions = BTreeSet::new();
-        let mut take = |heard: Heard| {
-            if let Heard::View { step: Step::Update { position, .. }, .. } = heard {
-                positions.insert(position);
-            }
-        };
-        while early.view(early_view).position("f") < UPDATES {
-            take(next(&mut early));
-        }
-        (positions, early)
-    });
-    let joiners: Vec<_> = (0..12u64)
-        .map(|joiner| {
-            thread::spawn(move || {
-                let form = if joiner % 3 == 0 { Form::Json } else { Form::Binary };
-                let mut subscriber = ordo_gateway::client::Subscriber::open(addr, form).expect("a connection");
-                let targets = match joiner % 4 {
-                    0 => vec![messages::target("Owner", &["XA"])],
-                    1 => vec![messages::target("Account", &["XA/3", "XB/0"])],
-                    _ => Vec::new(),
-                };
-                let mut subscribe = |view| subscriber.subscribe(view, targets.clone()).expect("it is accepted");
-                let views = [
-                    subscribe(SubscriptionType::Balances),
-                    subscribe(SubscriptionType::Holdings),
-                    subscribe(SubscriptionType::Orders),
-                    subscribe(SubscriptionType::Transactions),
-                ];
-                let started = views.map(|view| subscriber.view(view).position("f"));
-                (subscriber, views, started, joiner)
-            })
-        })
-        .collect();
-    let joined: Vec<_> = joiners.into_iter().map(|joiner| joiner.join().expect("it joins")).collect();
-    // Further ones one after another, until the feeder is done: they come in the middle whatever the machine does.
-    let mut late = Vec::new();
-    while !feeder.is_finished() && late.len() < 40 {
-        let mut subscriber = rig.subscriber(Form::Binary);
-        let orders = subscriber.subscribe(SubscriptionType::Orders, Vec::new()).expect("it is accepted");
-        let transactions = subscriber.subscribe(SubscriptionType::Transactions, Vec::new()).expect("it is accepted");
-        let started = [orders, transactions].map(|view| subscriber.view(view).position("f"));
-        late.push((subscriber, orders, transactions, started));
-    }
-    let _adapter = feeder.join().expect("all is submitted");
-    let balances: Vec<CashPosition> = listed(addr, "");
-    let holdings: Vec<AssetPosition> = listed(addr, "");
-    let orders: Vec<OrderState> = listed(addr, "");
-    assert!(balances.len() > 10 && orders.len() > 100, "{} balances, {} orders", balances.len(), orders.len());
-    let (all, _) = reader.join().expect("it reads to the end");
-    let mut mid_stream = 0;
-    for (mut subscriber, [cash, stock, book, moves], started, joiner) in joined {
-        subscriber.synchronise().expect("it is answered");
-        let passes = |key: &[String]| match joiner % 4 {
-            0 => key[0] == "XA",
-            1 => key[..2] == ["XA", "3"] || key[..2] == ["XB", "0"],
-            _ => true,
-        };
-        let what = format!("joiner {joiner} from {started:?}");
-        let chosen: Vec<_> = balances.iter().filter(|it| passes(&it.key())).cloned().collect();
-        assert_same(&folded::<CashPosition>(subscriber.view(cash)), &chosen, &what);
-        let chosen: Vec<_> = holdings.iter().filter(|it| passes(&it.key())).cloned().collect();
-        assert_same(&folded::<AssetPosition>(subscriber.view(stock)), &chosen, &what);
-        let chosen: Vec<_> = orders.iter().filter(|it| passes(&it.key())).cloned().collect();
-        assert_same(&folded::<OrderState>(subscriber.view(book)), &chosen, &what);
-        if joiner % 4 > 1 {
-            let expected = all.range(started[3] + 1..).count() as u64;
-            assert_eq!(subscriber.view(moves).updates(), expected, "{what}: transactions after the snapshot");
-        }
-        mid_stream += started.iter().filter(|position| (1..UPDATES).contains(*position)).count();
-    }
-    for (mut subscriber, book, moves, started) in late {
-        subscriber.synchronise().expect("it is answered");
-        assert_same(&folded::<OrderState>(subscriber.view(book)), &orders, &format!("from {started:?}"));
-        let expected = all.range(started[1] + 1..).count() as u64;
-        assert_eq!(subscriber.view(moves).updates(), expected, "from {started:?}: transactions after the snapshot");
-        mid_stream += started.iter().filter(|position| (1..UPDATES).contains(*position)).count();
-    }
-    assert!(mid_stream > 0, "nobody came in the middle");
+    check(20_260_601, 1024);
+}
+
+#[test]
+fn a_small_ring_is_full_most_of_the_time_and_loses_nothing() {
+    check(20_260_602, 64);
 }

@@ -3,6 +3,7 @@
 mod admission;
 mod feeds;
 mod frames;
+mod hostile;
 mod load;
 mod requests;
 mod slow_subscriber;

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Instant;
 
-use ordo_core::proto::{ExternalAction, OrderUpdateReason, Side, SubscriptionType};
+use ordo_core::proto::{ExternalAction, OrderUpdateReason, Side, SubscriptionTarget, SubscriptionType};
 use ordo_gateway::client::{Adapter, Form, messages};
 use prost::Message as _;
 use socket2::{Domain, Socket, Type};
@@ -22,14 +22,14 @@ fn large(n: i64) -> ExternalAction {
 }
 
 /// A connection that has subscribed and does not read, with as small a buffer as the kernel gives.
-fn sleeper(rig: &Rig) -> TcpStream {
+pub(crate) fn sleeper(rig: &Rig, targets: Vec<SubscriptionTarget>) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     socket.set_recv_buffer_size(4096).expect("a buffer size");
     socket.connect(&rig.addr().into()).expect("a connection");
     let stream: TcpStream = socket.into();
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     let (mut socket, _) = tungstenite::client(format!("ws://{}/streaming", rig.addr()), stream).expect("the upgrade");
-    let subscribe = messages::subscribe(SubscriptionType::Orders, Vec::new(), "r").encode_to_vec();
+    let subscribe = messages::subscribe(SubscriptionType::Orders, targets, "r").encode_to_vec();
     socket.send(tungstenite::Message::Binary(subscribe.into())).expect("it is sent");
     for _ in 0..3 {
         assert!(matches!(socket.read().expect("response and snapshot"), tungstenite::Message::Binary(_)));
@@ -38,7 +38,7 @@ fn sleeper(rig: &Rig) -> TcpStream {
 }
 
 /// Reads unmasked frames to the end: how many messages, and the code of the close frame.
-fn read_to_close(mut stream: TcpStream) -> (usize, Option<u16>) {
+pub(crate) fn read_to_close(mut stream: TcpStream) -> (usize, Option<u16>) {
     let mut bytes = Vec::new();
     // The hub may cut the connection behind its close frame.
     let _ = stream.read_to_end(&mut bytes);
@@ -67,7 +67,7 @@ fn read_to_close(mut stream: TcpStream) -> (usize, Option<u16>) {
 #[test]
 fn a_subscriber_that_does_not_read_is_closed_with_4408_and_another_misses_nothing() {
     let rig = Rig::start_with(|config| config.outbound_bytes_max = 64 << 10);
-    let slow: Vec<TcpStream> = (0..3).map(|_| sleeper(&rig)).collect();
+    let slow: Vec<TcpStream> = (0..3).map(|_| sleeper(&rig, Vec::new())).collect();
     let mut fast = rig.subscriber(Form::Binary);
     let view = fast.subscribe(SubscriptionType::Orders, Vec::new()).expect("it is accepted");
     let mut adapter = Adapter::open(rig.addr(), "f").expect("the feed is open");
@@ -96,7 +96,7 @@ fn a_subscriber_that_does_not_read_is_closed_with_4408_and_another_misses_nothin
 #[test]
 fn a_hub_stops_though_a_subscriber_does_not_read() {
     let mut rig = Rig::start();
-    let slow = sleeper(&rig);
+    let slow = sleeper(&rig, Vec::new());
     let mut adapter = Adapter::open(rig.addr(), "f").expect("the feed is open");
     for n in 1..=3_000 {
         adapter.submit(n, large(n)).expect("it is submitted");

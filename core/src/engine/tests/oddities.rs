@@ -146,6 +146,9 @@ fn a_state_sent_again_with_what_the_hub_filled_in_makes_no_event() {
     action.order = Some(Box::new(stored));
     table.apply(&action);
     assert_eq!(table.events(), " action");
+    // The engine kept the bytes that came last, and a view loaded from it showed others than one that had listened.
+    let loaded = Views::of(&table.engine);
+    assert_eq!(table.views.order(account, "#1").unwrap().bytes, loaded.order(account, "#1").unwrap().bytes);
 }
 
 #[test]
@@ -277,4 +280,22 @@ fn transactions_carry_what_was_booked_and_where() {
     let details = transfer.details.unwrap();
     assert_eq!((details.transaction_id.len(), transfer.r#type), (22, ClientTransactionType::CashTransfer as i32));
     assert_eq!(plain(transfer.cash_transfer.unwrap().value), "5");
+}
+
+/// So few units that the twelfth place shows; the last two are halves, which go to the even neighbour.
+#[test]
+fn a_cost_is_divided_to_twelve_places_half_even() {
+    check(
+        "
+        stock A 3 price 1
+        stock A 4 price 1.01               -> held A 7 0 1.00571429
+        stock A -6.9999                    -> held A 0.0001 0 1.00571429
+        stock B 0.000002 price 0.0000015
+        stock B -0.000001                  -> held B 0.000001 0 0.000002
+        stock C 0.000002 price 0.0000025
+        stock C -0.000001                  -> held C 0.000001 0 0.000002
+        stock D -0.000002 price 0.0000015
+        stock D 0.000001                   -> held D -0.000001 0 0.000002
+        ",
+    );
 }
