@@ -124,7 +124,7 @@ fn for_seeds(seeds: std::ops::Range<u64>, mut case: impl FnMut(u64)) {
 #[test]
 fn any_spelling_of_a_message_means_what_prost_reads() {
     let (descriptor, mut tally) = (feed_request(), Tally::default());
-    for_seeds(50_000..150_000, |seed| {
+    for_seeds(0..12_000, |seed| {
         let mut rng = Rng::new(seed);
         let odd = seed % 2 == 0;
         let (twice, groups) = if odd { (60, 40) } else { (usize::MAX, usize::MAX) };
@@ -139,7 +139,7 @@ fn any_spelling_of_a_message_means_what_prost_reads() {
 #[test]
 fn one_flaw_gives_its_own_refusal() {
     let (descriptor, mut tally) = (feed_request(), Tally::default());
-    for_seeds(200_000..280_000, |seed| {
+    for_seeds(0..9_000, |seed| {
         let mut rng = Rng::new(seed);
         let flaw = [Flaw::Range, Flaw::Time, Flaw::Text][seed as usize % 3];
         let mut shape = Shape { rng: &mut rng, flaw, twice: usize::MAX, groups: usize::MAX };
@@ -154,7 +154,7 @@ fn one_flaw_gives_its_own_refusal() {
 #[test]
 fn figures_in_parts_are_held_or_refused_as_by_prost() {
     let (descriptor, mut tally) = (feed_request(), Tally::default());
-    for_seeds(200_000..280_000, |seed| {
+    for_seeds(0..9_000, |seed| {
         let mut rng = Rng::new(seed);
         let mut shape = Shape { rng: &mut rng, flaw: Flaw::Range, twice: 8, groups: usize::MAX };
         let bytes = random_bytes(&mut shape, &descriptor);
@@ -166,7 +166,7 @@ fn figures_in_parts_are_held_or_refused_as_by_prost() {
 #[test]
 fn broken_bytes_are_refused_where_prost_refuses_them() {
     let (descriptor, mut tally) = (feed_request(), Tally::default());
-    for_seeds(300_000..315_000, |seed| {
+    for_seeds(0..1_500, |seed| {
         let mut rng = Rng::new(seed);
         let flaw = [Flaw::None, Flaw::Range, Flaw::Time, Flaw::Text][seed as usize % 4];
         let mut shape = Shape { rng: &mut rng, flaw, twice: 80, groups: 80 };

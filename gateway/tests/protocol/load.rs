@@ -11,6 +11,8 @@ use crate::support::*;
 
 const FEEDS: [&str; 3] = ["f0", "f1", "f2"];
 const UPDATES: i64 = 4_000;
+/// A transaction, so that whoever sees those alone knows when all is told.
+const LAST: i64 = UPDATES + 1;
 
 /// Where a view's snapshot stood, feed by feed.
 type Started = [i64; 3];
@@ -62,7 +64,7 @@ impl Joined {
         let chosen: Vec<_> = rest.orders.iter().filter(|it| (self.passes)(&it.key())).cloned().collect();
         assert_same(&folded::<OrderState>(self.subscriber.view(self.orders)), &chosen, &what);
         if self.targets.is_empty() {
-            let after = |(feed, started): (&&str, i64)| all[**feed].range(started + 1..).count() as u64;
+            let after = |(feed, started): (&&str, i64)| all[*feed].range(started + 1..).count() as u64;
             let expected: u64 = FEEDS.iter().zip(self.started).map(after).sum();
             assert_eq!(self.subscriber.view(self.transactions).updates(), expected, "{what}: transactions");
         }
@@ -86,7 +88,7 @@ type All = BTreeMap<String, BTreeSet<i64>>;
 fn hear_all(mut subscriber: Subscriber, view: ViewId) -> All {
     let mut all: All = FEEDS.iter().map(|feed| (feed.to_string(), BTreeSet::new())).collect();
     let mut last_time = (0, 0);
-    while FEEDS.iter().any(|feed| subscriber.view(view).position(feed) < UPDATES) {
+    while FEEDS.iter().any(|feed| subscriber.view(view).position(feed) < LAST) {
         let Heard::View { frame, .. } = next(&mut subscriber) else { continue };
         let message = frame.message().expect("a message");
         let Some(UpdatePosition { sequence, position, executed_at }) = message.position else { continue };
@@ -116,7 +118,8 @@ fn check(seed: u64, ring_slots: usize) {
             }
         }
         for adapter in &mut adapters {
-            adapter.wait_bookmark(UPDATES, PATIENCE).expect("all is durable");
+            adapter.submit(LAST, deposit(&account("XA", "0"), "1")).expect("it is submitted");
+            adapter.wait_bookmark(LAST, PATIENCE).expect("all is durable");
         }
         adapters
     });
