@@ -2,7 +2,7 @@
 
 use prost::Message;
 
-use super::{Engine, Input};
+use super::{Engine, Input, executed_at};
 use crate::names::{FeedNo, NameKind};
 use crate::outcome::{Outcome, Reject};
 use crate::proto::{FeedConfiguration, FeedDetails};
@@ -11,7 +11,8 @@ impl Engine {
     /// A feed's FeedDetails; the first makes the feed.
     #[cold]
     pub(super) fn set_status(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Reject> {
-        let details = FeedDetails::decode(input.request.status.of(input.bytes)).map_err(|_| Reject::Data)?;
+        let mut details = FeedDetails::decode(input.request.status.of(input.bytes)).map_err(|_| Reject::Data)?;
+        details.timestamp.get_or_insert(executed_at(&input.stamp));
         let number = match self.state.feed_number(&details.feed_id) {
             Some(number) => number,
             None => FeedNo(self.state.number(NameKind::Feed, details.feed_id.as_bytes(), b"", out)),

@@ -47,9 +47,17 @@ struct Legs {
 
 impl Engine {
     pub(super) fn trade(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<(), Reject> {
-        check_order(input, out)?;
-        let sign = trade_sign(input.request.action.order.side).ok_or(Reject::Side)?;
-        let stated = stated_trade(input)?;
+        let sign = trade_sign(input.request.action.order.side).ok_or(Reject::Side);
+        let stated = stated_trade(input);
+        // All problems at once: one does not hide another.
+        let problems = [check_order(input, out).err(), sign.err(), stated.as_ref().err().copied()];
+        for problem in problems.into_iter().flatten() {
+            if !out.rejects.contains(&problem) {
+                out.rejects.push(problem);
+            }
+        }
+        let (sign, stated) = (sign?, stated?);
+        out.rejects.first().map_or(Ok(()), |problem| Err(*problem))?;
         let before = self.find_order(input, out);
         let step = self.next_step(input, &stated, &before);
         let executed = self.executed_after(input, &stated, step, &before)?;

@@ -15,15 +15,18 @@ const UNBOOKED_SUFFIX: &str = ":Unbooked";
 impl Engine {
     pub(super) fn transfer_cash(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<(), Reject> {
         let (bytes, transfer) = (input.bytes, &input.request.action.cash_transfer);
+        let settlement = SettlementStatus::try_from(transfer.settlement).map_err(|_| Reject::Settlement);
+        let is_given = transfer.span.is_given();
         require(
             &[
-                (transfer.span.is_given(), Reject::Details),
+                (is_given, Reject::Details),
                 (!input.request.action.transaction.account.account_id.is_empty(), Reject::Account),
-                (!transfer.currency.is_empty(), Reject::Currency),
+                (!is_given || !transfer.currency.is_empty(), Reject::Currency),
+                (settlement.is_ok(), Reject::Settlement),
             ],
             out,
         )?;
-        let settlement = SettlementStatus::try_from(transfer.settlement).map_err(|_| Reject::Settlement)?;
+        let settlement = settlement?;
         let account = self.transaction_account(input, out);
         let currency = self.state.currency(transfer.currency.of(bytes), out);
         let number = self.state.cash_number(account, currency);
@@ -44,12 +47,13 @@ impl Engine {
 
     pub(super) fn transfer_assets(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<(), Reject> {
         let (bytes, transfer) = (input.bytes, &input.request.action.asset_transfer);
+        let is_given = transfer.span.is_given();
         require(
             &[
-                (transfer.span.is_given(), Reject::Details),
+                (is_given, Reject::Details),
                 (!input.request.action.transaction.account.account_id.is_empty(), Reject::Account),
-                (!transfer.exchange.is_empty(), Reject::Exchange),
-                (!transfer.code.is_empty(), Reject::Symbol),
+                (!is_given || !transfer.exchange.is_empty(), Reject::Exchange),
+                (!is_given || !transfer.code.is_empty(), Reject::Symbol),
             ],
             out,
         )?;

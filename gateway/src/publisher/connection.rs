@@ -130,7 +130,8 @@ impl Connection {
             self.written = 0;
         }
         let held: usize = self.subscriptions.iter().map(Subscription::held_bytes).sum();
-        if !self.is_ending && self.queue.len() - self.written + held > self.queue_bytes_max {
+        let waiting = self.queue.len() - self.written + held + self.deferred.len();
+        if !self.is_ending && waiting > self.queue_bytes_max {
             self.fall_behind();
         }
         Flushed::Blocked

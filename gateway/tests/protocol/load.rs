@@ -104,7 +104,11 @@ fn hear_all(mut subscriber: Subscriber, view: ViewId) -> All {
 
 fn check(seed: u64, ring_slots: usize) {
     println!("seed {seed}, {ring_slots} slots");
-    let rig = Rig::start_with(|config| config.ring_slots = ring_slots);
+    let rig = Rig::start_with(|config| {
+        config.ring_slots = ring_slots;
+        // Those that joined do not read until the end.
+        config.outbound_bytes_max = 64 << 20;
+    });
     let addr = rig.addr();
     let mut adapters = FEEDS.map(|feed| Adapter::open(addr, feed).expect("the feed is open"));
     let mut early = rig.subscriber(Form::Binary);

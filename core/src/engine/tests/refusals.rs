@@ -53,10 +53,10 @@ fn transfers_need_an_account_and_what_is_moved() {
     );
     let mut action = table.action("cash A 1");
     action.cash_transfer = None;
-    refused(&mut table, &action, &[Reject::Details, Reject::Currency]);
+    refused(&mut table, &action, &[Reject::Details]);
     let mut action = table.action("stock A 1");
     action.asset_transfer = None;
-    refused(&mut table, &action, &[Reject::Details, Reject::Exchange, Reject::Symbol]);
+    refused(&mut table, &action, &[Reject::Details]);
 }
 
 #[test]
@@ -113,6 +113,18 @@ fn refused(table: &mut Table, action: &proto::ExternalAction, rejects: &[Reject]
     table.apply(action);
     assert_eq!((&table.outcome.rejects[..], table.events().as_str()), (rejects, ""));
     assert_eq!(table.engine.state.hash, hash, "a refusal changes nothing");
+}
+
+#[test]
+fn a_trade_is_told_all_its_problems_at_once() {
+    let mut table = Table::new();
+    let trade = proto::OrderTrade { trade_id: "T1".into(), r#type: 10, ..Default::default() };
+    let action = proto::ExternalAction {
+        r#type: proto::ExternalActionType::Trade as i32,
+        trade: Some(Box::new(trade)),
+        ..Default::default()
+    };
+    refused(&mut table, &action, &[Reject::Account, Reject::Order, Reject::Side, Reject::Data]);
 }
 
 #[test]
