@@ -299,3 +299,14 @@ fn a_connection_is_kept_for_the_next_request() {
         assert!(bytes.starts_with(b"HTTP/1.1 200"));
     }
 }
+
+#[test]
+fn a_head_that_never_ends_is_dropped() {
+    let rig = Rig::start();
+    let mut stream = TcpStream::connect(rig.addr()).expect("a connection");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    stream.write_all(b"GET /diagnostics/ping HTTP/1.1\r\nHost: hub\r\nX-Slow: ").expect("it is sent");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("the hub ends it");
+    assert!(!String::from_utf8_lossy(&answer).starts_with("HTTP/1.1 200"));
+}

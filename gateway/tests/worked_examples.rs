@@ -177,6 +177,61 @@ correct #1 T1 5 @ 3 states 5 15                           | A | 0 | -15 | 0 | 0 
     );
 }
 
+#[test]
+fn a_transaction_carries_what_its_update_said() {
+    let rig = Rig::start();
+    let (mut line, _) = FeedLine::open(&rig, "f", Form::Json);
+    let mut subscriber = rig.subscriber(Form::Json);
+    let view = subscriber.subscribe(SubscriptionType::Transactions, Vec::new()).expect("it is accepted");
+    let a = account("XS", "A");
+    let id = ordo_core::proto::Id { name: "Batch".into(), values: [("ID".to_owned(), "7".to_owned())].into() };
+    let said = ordo_core::proto::OrderUpdate {
+        values: [("Rate".to_owned(), number("1.250"))].into(),
+        properties: [("Desk".to_owned(), "North".to_owned())].into(),
+        i_ds: vec![id.clone()],
+        ..Default::default()
+    };
+    let mut order = limit_order(&a, "1", Side::Sell, "10", "5");
+    order.timestamp = Some(instant(77));
+    let mut fill = order_trade("T1", OrderTradeType::Trade, "4", "5.5");
+    fill.ex_destination = "LIT".into();
+    let mut action = trade(order.clone(), fill.clone());
+    action.update = Some(said.clone().into());
+    line.act(1, action.clone());
+    let told = next_events(&mut subscriber, view).remove(0).transaction.expect("a transaction");
+    let stock = told.asset_transfer.expect("the stock leg");
+    assert_eq!((stock.order_id.as_deref(), &*stock.ex_destination), (Some("1"), "LIT"));
+    let check_details = |found: Option<Box<ordo_core::proto::TransactionDetails>>, id: &str, what: &str| {
+        let found = found.unwrap_or_else(|| panic!("{what}: no details"));
+        assert_eq!((&*found.transaction_id, found.account.as_ref()), (id, Some(&a)), "{what}");
+        assert_eq!(
+            (&found.values, &found.properties, &found.i_ds),
+            (&said.values, &said.properties, &said.i_ds),
+            "{what}"
+        );
+        assert_eq!(found.timestamp, Some(instant(77)), "{what}: the order's");
+    };
+    check_details(told.details, "T1", "trade");
+    fill.r#type = OrderTradeType::Cancel as i32;
+    action.trade = Some(fill.into());
+    line.act(2, action);
+    let told = next_events(&mut subscriber, view).remove(0).transaction.expect("a transaction");
+    check_details(told.details, "T1/1", "cancel");
+
+    let mut transfer = details(&a, "");
+    transfer.values = said.values.clone();
+    transfer.properties = said.properties.clone();
+    transfer.i_ds = vec![id];
+    let mut money = cash_transfer("9.90");
+    money.external_account = Some("bank 1".into());
+    line.act(3, cash(transfer.clone(), money.clone()));
+    let told = next_events(&mut subscriber, view).remove(0).transaction.expect("a transaction");
+    assert_eq!(told.cash_transfer.map(|it| *it), Some(money), "as received");
+    let made = told.details.expect("details");
+    assert!(!made.transaction_id.is_empty(), "the hub makes an id");
+    assert_eq!((made.values, made.properties, made.i_ds), (transfer.values, transfer.properties, transfer.i_ds));
+}
+
 /// Plays a table in both forms.
 #[track_caller]
 fn check(table: &str) {

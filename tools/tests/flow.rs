@@ -55,7 +55,9 @@ fn watch(addr: SocketAddr, last: i64) -> (Told, Vec<CashPosition>, Vec<AssetPosi
     let mut heard = Told::default();
     // A Bookmark of the Transactions view comes at the latest a second after the last update.
     while subscriber.view(transactions).position("flow") < last {
-        let Some(Heard::View { view, frame, .. }) = subscriber.next(PATIENCE).expect("a good message") else { continue };
+        let Some(Heard::View { view, frame, .. }) = subscriber.next(PATIENCE).expect("a good message") else {
+            continue;
+        };
         if view != transactions {
             continue;
         }

@@ -10,10 +10,10 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use ordo_core::json::message;
+use ordo_core::proto::SubscriptionType;
 use ordo_core::proto::{Account, AssetPosition, AssetTransfer, CashPosition, CashTransfer, ExternalAction};
 use ordo_core::proto::{ExternalActionType, OrderState, OrderTrade, OrderTradeType, OrderType, Side};
 use ordo_core::proto::{TimestampWithTimeZone, TransactionDetails};
-use ordo_core::proto::SubscriptionType;
 use ordo_gateway::client::{Adapter, Form, Subscriber, rest};
 use ordo_gateway::replay::{Options, Replay};
 use tempfile::TempDir;

@@ -2,7 +2,8 @@
 //!
 //! A client folds every event of a view; decoding each into its type would cost ten times as much as the fold itself.
 //!
-//! Absent on purpose: groups and fixed-size numbers, which the schema has none of.
+//! Numbers of a fixed size are passed over: the schema has none, and a field that it does not know may be one. Absent on
+//! purpose: groups.
 
 use super::ClientError;
 
@@ -57,14 +58,20 @@ impl<'a> Fields<'a> {
         let number = u32::try_from(tag >> 3).ok()?;
         match tag & 7 {
             0 => Some((number, Value::Number(self.varint()?))),
+            1 => Some((number, Value::Bytes(self.take(8)?))),
             2 => {
                 let len = usize::try_from(self.varint()?).ok()?;
-                let (content, rest) = self.rest.split_at_checked(len)?;
-                self.rest = rest;
-                Some((number, Value::Bytes(content)))
+                Some((number, Value::Bytes(self.take(len)?)))
             }
+            5 => Some((number, Value::Bytes(self.take(4)?))),
             _ => None,
         }
+    }
+
+    fn take(&mut self, len: usize) -> Option<&'a [u8]> {
+        let (content, rest) = self.rest.split_at_checked(len)?;
+        self.rest = rest;
+        Some(content)
     }
 }
 

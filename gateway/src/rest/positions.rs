@@ -2,61 +2,81 @@
 
 use axum::extract::{Path, State};
 use axum::response::Response;
+use axum::routing::get;
+use axum::{Extension, Router};
+use ordo_core::json::MessageId;
 use ordo_core::json::message::{ASSET_POSITION, CASH_POSITION};
-use ordo_core::views::{Record, Views};
+use ordo_core::names::AccountNo;
+use ordo_core::views::{Record, Table, Views};
 
 use super::Shared;
 use super::answer::Wanted;
 use super::path::segment;
 
-pub(super) async fn balances(State(shared): State<Shared>, wanted: Wanted) -> Response {
-    let views = shared.views().await;
-    wanted.many(CASH_POSITION, views.balances().iter().map(bytes))
+/// Which positions a route is about.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind {
+    Cash,
+    Asset,
 }
 
-pub(super) async fn balances_of_owner(
+impl Kind {
+    fn message(self) -> MessageId {
+        match self {
+            Kind::Cash => CASH_POSITION,
+            Kind::Asset => ASSET_POSITION,
+        }
+    }
+
+    fn all(self, views: &Views) -> &Table<Record> {
+        match self {
+            Kind::Cash => views.balances(),
+            Kind::Asset => views.holdings(),
+        }
+    }
+
+    fn of(self, views: &Views, account: AccountNo) -> Vec<&Record> {
+        match self {
+            Kind::Cash => views.balances_of(account).collect(),
+            Kind::Asset => views.holdings_of(account).collect(),
+        }
+    }
+}
+
+/// `PATH`, `PATH/for/{owner}`, `PATH/for/{owner}/{account}`.
+pub(super) fn routes(path: &str, kind: Kind) -> Router<Shared> {
+    Router::new()
+        .route(path, get(all))
+        .route(&format!("{path}/for/{{owner}}"), get(of_owner))
+        .route(&format!("{path}/for/{{owner}}/{{account}}"), get(of_account))
+        .layer(Extension(kind))
+}
+
+async fn all(State(shared): State<Shared>, Extension(kind): Extension<Kind>, wanted: Wanted) -> Response {
+    let views = shared.views().await;
+    wanted.many(kind.message(), kind.all(&views).iter().map(bytes))
+}
+
+async fn of_owner(
     State(shared): State<Shared>,
+    Extension(kind): Extension<Kind>,
     Path(owner): Path<String>,
     wanted: Wanted,
 ) -> Response {
     let views = shared.views().await;
-    let of_account = |account| views.balances_of(account);
-    wanted.many(CASH_POSITION, views.accounts_of(segment(&owner)).flat_map(of_account).map(bytes))
+    let accounts = views.accounts_of(segment(&owner));
+    wanted.many(kind.message(), accounts.flat_map(|account| kind.of(&views, account)).map(bytes))
 }
 
-pub(super) async fn balances_of_account(
+async fn of_account(
     State(shared): State<Shared>,
+    Extension(kind): Extension<Kind>,
     Path((owner, account)): Path<(String, String)>,
     wanted: Wanted,
 ) -> Response {
     let views = shared.views().await;
     let account = views.account(segment(&owner), segment(&account));
-    wanted.many(CASH_POSITION, account.into_iter().flat_map(|account| views.balances_of(account)).map(bytes))
-}
-
-pub(super) async fn holdings(State(shared): State<Shared>, wanted: Wanted) -> Response {
-    let views = shared.views().await;
-    wanted.many(ASSET_POSITION, views.holdings().iter().map(bytes))
-}
-
-pub(super) async fn holdings_of_owner(
-    State(shared): State<Shared>,
-    Path(owner): Path<String>,
-    wanted: Wanted,
-) -> Response {
-    let views = shared.views().await;
-    let of_account = |account| views.holdings_of(account);
-    wanted.many(ASSET_POSITION, views.accounts_of(segment(&owner)).flat_map(of_account).map(bytes))
-}
-
-pub(super) async fn holdings_of_account(
-    State(shared): State<Shared>,
-    Path((owner, account)): Path<(String, String)>,
-    wanted: Wanted,
-) -> Response {
-    let views = shared.views().await;
-    let account = views.account(segment(&owner), segment(&account));
-    wanted.many(ASSET_POSITION, account.into_iter().flat_map(|account| views.holdings_of(account)).map(bytes))
+    wanted.many(kind.message(), account.into_iter().flat_map(|account| kind.of(&views, account)).map(bytes))
 }
 
 pub(super) fn bytes(record: &Record) -> &[u8] {
@@ -64,7 +84,7 @@ pub(super) fn bytes(record: &Record) -> &[u8] {
 }
 
 /// Whether any live record names the account.
-pub(super) fn is_named(views: &Views, account: ordo_core::names::AccountNo) -> bool {
+pub(super) fn is_named(views: &Views, account: AccountNo) -> bool {
     views.balances_of(account).next().is_some()
         || views.holdings_of(account).next().is_some()
         || views.orders_of(account).next().is_some()

@@ -337,3 +337,46 @@ fn a_feed_that_is_handed_over_ends_online() {
     assert_eq!(second.hear_all(2), ["Open", "Resume 0"]);
     assert!(rig.get("/feed/byid/f").text().contains("CONNECTIONSTATUS_ONLINE"));
 }
+
+#[test]
+fn a_parked_connection_may_neither_configure_nor_report() {
+    let rig = Rig::start();
+    let (mut first, _) = FeedLine::open(&rig, "f", Form::Binary);
+    let mut second = FeedLine::connect(&rig, "f", Form::Binary);
+    second.send(messages::open("f"), "");
+    assert_eq!(second.hear(), "Suspend");
+    second.send(messages::configure("f", 0, configuration("Depth", "1")), "c");
+    second.send(messages::status("f", 0, FeedDetails::default()), "s");
+    second.send(messages::bookmark("f"), "b");
+    assert_eq!(second.hear_all(3), ["Response c Feed", "Response s Feed", "Response b Feed"]);
+    first.send(messages::close("f"), "");
+    assert_eq!(second.hear(), "Open");
+    assert_eq!(second.hear_event().configuration, None);
+}
+
+#[test]
+fn every_feed_of_a_connection_that_drops_is_handed_over() {
+    let rig = Rig::start_with(|config| config.ring_slots = 64);
+    let names: Vec<String> = (0..20).map(|n| format!("f{n}")).collect();
+    let mut first = FeedLine::connect(&rig, "", Form::Binary);
+    let mut second = FeedLine::connect(&rig, "", Form::Binary);
+    for name in &names {
+        first.send(messages::open(name), "");
+        assert_eq!(first.hear_all(2), ["Open", "Resume 0"]);
+        second.send(messages::open(name), "");
+        assert_eq!(second.hear(), "Suspend");
+    }
+    for name in &names {
+        assert!(first.ask(messages::action(name, 3, one())).is_empty());
+    }
+    first.connection.cut();
+    for name in &names {
+        assert_eq!(second.hear(), "Open");
+        let resume = second.hear_event().position.expect("Resume says where");
+        assert_eq!((&resume.sequence, resume.position), (name, 3));
+    }
+    for name in &names {
+        assert!(second.ask(messages::action(name, 4, one())).is_empty());
+    }
+    assert_eq!(rig.get("/feed").text().matches("CONNECTIONSTATUS_ONLINE").count(), 20);
+}

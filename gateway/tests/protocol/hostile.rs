@@ -3,8 +3,10 @@
 use std::io::Write as _;
 
 use ordo_core::json::message;
-use ordo_core::proto::{ExternalAction, FeedConfiguration, FeedDetails, OrderState, OrderUpdateReason, Side, SubscriptionType};
 use ordo_core::proto::TimestampWithTimeZone;
+use ordo_core::proto::{
+    ExternalAction, FeedConfiguration, FeedDetails, OrderState, OrderUpdateReason, Side, SubscriptionType,
+};
 use ordo_gateway::client::{Adapter, Form, Subscriber, ViewId, messages};
 use prost::Message;
 
@@ -46,9 +48,11 @@ fn update_with(feed: &str, position: i64, order: &OrderState, more: &[u8]) -> Ve
 #[track_caller]
 fn is_shown_whole(rig: &Rig, subscribers: &mut [(Subscriber, ViewId)], what: &str) {
     let answer = rig.get("/order");
-    let orders: Vec<OrderState> =
-        answer.records(message::ORDER_STATE).unwrap_or_else(|error| panic!("{what}: GET /order: {error}: {}", answer.text()));
-    let binary = ordo_gateway::client::rest::request(rig.addr(), "GET", "/order", &[("Accept", "application/x-protobuf")], None);
+    let orders: Vec<OrderState> = answer
+        .records(message::ORDER_STATE)
+        .unwrap_or_else(|error| panic!("{what}: GET /order: {error}: {}", answer.text()));
+    let binary =
+        ordo_gateway::client::rest::request(rig.addr(), "GET", "/order", &[("Accept", "application/x-protobuf")], None);
     let binary = binary.expect("an answer").body;
     let count = ordo_core::json::Delimited::new(&binary).count();
     assert_eq!(orders.len(), count, "{what}: as many in JSON as in binary");
@@ -84,7 +88,10 @@ fn what_has_no_json_form_is_refused_and_breaks_no_answer() {
         ("an ID of wire type 7", bytes_field(32, &[0x0f, 0x05])),
         ("a fee code that is no UTF-8", bytes_field(39, &entry(b"k", b"\xc0\x80"))),
         ("a value that is no number", bytes_field(30, &[bytes_field(1, b"k"), bytes_field(2, &[0xff])].concat())),
-        ("a value of a scale that is none", bytes_field(30, &[bytes_field(1, b"k"), bytes_field(2, &[8, 0xff, 0xff, 3, 0x1a, 1, 1])].concat())),
+        (
+            "a value of a scale that is none",
+            bytes_field(30, &[bytes_field(1, b"k"), bytes_field(2, &[8, 0xff, 0xff, 3, 0x1a, 1, 1])].concat()),
+        ),
         ("nanoseconds of two seconds", bytes_field(41, &time(1, 2_000_000_000, 0))),
         ("an offset of forty hours", bytes_field(41, &time(1, 0, 4800))),
         ("an offset of -40 hours", bytes_field(25, &time(1, 0, 4799))),
@@ -98,13 +105,23 @@ fn what_has_no_json_form_is_refused_and_breaks_no_answer() {
         ("an order type of 2^31", number_field(21, 1 << 31)),
         ("a bool of 2", number_field(47, 2)),
         ("an unknown field", bytes_field(999, b"\xff\xff")),
+        (
+            "unknown numbers of a fixed size",
+            [vec![0xa1, 0x06, 1, 2, 3, 4, 5, 6, 7, 8], vec![0xad, 0x06, 1, 2, 3, 4]].concat(),
+        ),
         ("a group", vec![0xa3, 0x06, 0xa4, 0x06]),
         ("an empty timestamp", bytes_field(41, b"")),
         ("an account within an account", bytes_field(2, &bytes_field(3, b"B"))),
-        ("the same property twice", [bytes_field(31, &entry(b"k", b"1")), bytes_field(31, &entry(b"k", b"2"))].concat()),
+        (
+            "the same property twice",
+            [bytes_field(31, &entry(b"k", b"1")), bytes_field(31, &entry(b"k", b"2"))].concat(),
+        ),
         ("a property without a name", bytes_field(31, b"")),
         ("a value without a name", bytes_field(30, b"")),
-        ("a zero of a large scale", bytes_field(30, &[bytes_field(1, b"z"), bytes_field(2, &[8, 0xff, 0x7f])].concat())),
+        (
+            "a zero of a large scale",
+            bytes_field(30, &[bytes_field(1, b"z"), bytes_field(2, &[8, 0xff, 0x7f])].concat()),
+        ),
     ];
     let mut position = 0;
     for (at, (what, more)) in cases.iter().enumerate() {
@@ -154,7 +171,8 @@ fn the_largest_update_in_binary_is_recorded_or_refused() {
     let (mut line, _) = FeedLine::open(&rig, "f", Form::Binary);
     let max = rig.config().message_bytes_max;
     let mut order = limit_order(&account("XS", "A"), "1", Side::Buy, "10", "5");
-    let rest = messages::feed_message(messages::action("f", 1, update(order.clone(), OrderUpdateReason::New)), "q").encoded_len();
+    let rest = messages::feed_message(messages::action("f", 1, update(order.clone(), OrderUpdateReason::New)), "q")
+        .encoded_len();
     order.status = "x".repeat(max - rest - 40);
     let request = messages::feed_message(messages::action("f", 1, update(order.clone(), OrderUpdateReason::New)), "q");
     assert!((max - 64..=max).contains(&request.encoded_len()), "{} of {max}", request.encoded_len());
@@ -263,7 +281,8 @@ fn a_status_of_a_time_that_cannot_be_breaks_no_answer() {
         line.send(messages::status("f", 0, status), "s");
         println!("{}", line.hear());
         let answer = rig.get("/feed");
-        let feeds: Vec<FeedDetails> = answer.records(message::FEED_DETAILS).unwrap_or_else(|_| panic!("{}", answer.text()));
+        let feeds: Vec<FeedDetails> =
+            answer.records(message::FEED_DETAILS).unwrap_or_else(|_| panic!("{}", answer.text()));
         assert_eq!(feeds.len(), 1, "{}", answer.text());
         watcher.synchronise().expect("it is answered");
     }
@@ -313,7 +332,8 @@ fn connections_that_come_and_go_disturb_nobody() {
         let mut connection = rig.connect(if round % 2 == 0 { Form::Json } else { Form::Binary });
         for _ in 0..random.below(4) {
             let owner = random.below(1000).to_string();
-            let subscribe = messages::subscribe(SubscriptionType::Balances, vec![messages::target("Owner", &[&owner])], "r");
+            let subscribe =
+                messages::subscribe(SubscriptionType::Balances, vec![messages::target("Owner", &[&owner])], "r");
             connection.send(&subscribe).expect("it is sent");
         }
         match random.below(4) {
@@ -329,4 +349,83 @@ fn connections_that_come_and_go_disturb_nobody() {
     }
     watcher.synchronise().expect("it is answered");
     assert_eq!(watcher.view(view).events(), 300);
+}
+
+#[test]
+fn of_a_fund_that_is_named_twice_the_last_counts() {
+    let rig = Rig::start();
+    let (mut line, _) = FeedLine::open(&rig, "f", Form::Binary);
+    let fund = |digits: u8| {
+        let number = [number_field(1, 2), bytes_field(3, &[digits])].concat();
+        bytes_field(29, &[bytes_field(1, b"Brokerage"), bytes_field(2, &number)].concat())
+    };
+    let order = limit_order(&account("XS", "A"), "1", Side::Buy, "10", "5");
+    let twice = [fund(200), fund(95)].concat();
+    line.connection.send_binary(&update_with("f", 1, &order, &twice)).expect("it is sent");
+    assert_eq!(line.hear(), "Response h");
+    let balances: Vec<ordo_core::proto::CashPosition> = listed(rig.addr(), "/for/XS/A");
+    assert_eq!(figure(balances[0].unfilled_buys), dec("-50.95"));
+}
+
+/// Frames changed at random: whatever they come to, the hub goes on, shows whole records, and its record replays.
+#[test]
+fn frames_changed_at_random_stop_nothing() {
+    const SEED: u64 = 4711;
+    println!("seed {SEED}");
+    let mut rig = Rig::start();
+    let mut random = Random::of(SEED);
+    let mut subscribers = [Form::Json, Form::Binary].map(|form| {
+        let mut subscriber = rig.subscriber(form);
+        let view = subscriber.subscribe(SubscriptionType::Orders, Vec::new()).expect("it is accepted");
+        (subscriber, view)
+    });
+    for form in [Form::Binary, Form::Json] {
+        for round in 0..30 {
+            let (mut line, position) = reopened(&rig, "f");
+            line.connection.set_form(form);
+            for n in position + 1..=position + 100 {
+                let request = messages::feed_message(messages::action("f", 0, any_update(&mut random, n)), "m");
+                let mut bytes = match form {
+                    Form::Binary => request.encode_to_vec(),
+                    Form::Json => {
+                        let mut text = Vec::new();
+                        let style = ordo_core::json::Style::default();
+                        let message = message::REQUEST_MESSAGE;
+                        ordo_core::json::from_binary(message, &request.encode_to_vec(), style, &mut text)
+                            .expect("JSON");
+                        text
+                    }
+                };
+                for _ in 0..random.below(4) {
+                    let at = random.below(bytes.len() as u64) as usize;
+                    match (form, random.below(5)) {
+                        (Form::Binary, 0) => bytes[at] = random.below(256) as u8,
+                        (Form::Binary, 1) => bytes[at] ^= 1 << random.below(8),
+                        (Form::Json, 0 | 1) => bytes[at] = b' ' + random.below(95) as u8,
+                        (_, 2) => drop(bytes.remove(at)),
+                        (_, 3) => bytes.insert(at, bytes[at]),
+                        _ => bytes.truncate(at.max(1)),
+                    }
+                }
+                match (form, String::from_utf8(bytes)) {
+                    (Form::Json, Ok(text)) => line.connection.send_text(&text).expect("it is sent"),
+                    (Form::Json, Err(_)) => {}
+                    (Form::Binary, text) => {
+                        let bytes = text.map_or_else(std::string::FromUtf8Error::into_bytes, String::into_bytes);
+                        line.connection.send_binary(&bytes).expect("it is sent");
+                    }
+                }
+            }
+            line.connection.send(&messages::synchronise("after all")).expect("it is sent");
+            while line.hear() != "Response after all" {}
+            line.connection.cut();
+            if round % 10 == 0 {
+                is_shown_whole(&rig, &mut subscribers, &format!("{form:?}, round {round}"));
+            }
+        }
+    }
+    is_shown_whole(&rig, &mut subscribers, "at the end");
+    assert_eq!(rig.get("/diagnostics/health").text(), "Healthy");
+    let stopped = rig.stop();
+    assert_eq!(rig.replay(false).engine().state_hash(), stopped.state_hash);
 }

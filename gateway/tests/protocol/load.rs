@@ -36,10 +36,9 @@ impl Joined {
         let form = if number.is_multiple_of(3) { Form::Json } else { Form::Binary };
         let (targets, passes): (_, fn(&[String]) -> bool) = match number % 4 {
             0 => (vec![messages::target("Owner", &["XA"])], |key| key[0] == "XA"),
-            1 => (
-                vec![messages::target("Account", &["XA/3", "XB/0"])],
-                |key| key[..2] == ["XA", "3"] || key[..2] == ["XB", "0"],
-            ),
+            1 => (vec![messages::target("Account", &["XA/3", "XB/0"])], |key| {
+                key[..2] == ["XA", "3"] || key[..2] == ["XB", "0"]
+            }),
             _ => (Vec::new(), |_| true),
         };
         let mut subscriber = Subscriber::open(addr, form).expect("a connection");
