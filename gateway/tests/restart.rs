@@ -3,10 +3,11 @@
 mod support;
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use ordo_core::proto::{AssetPosition, CashPosition, ConnectionStatus, FeedDetails, OrderState, SubscriptionType};
-use ordo_gateway::client::{Adapter, Form};
+use ordo_gateway::client::{Adapter, Form, messages};
 use ordo_gateway::hub::{Config, Durability, Hub};
 use support::*;
 use tempfile::TempDir;
@@ -18,6 +19,13 @@ fn play(adapter: &mut Adapter, random: &mut Random, count: i64) {
         adapter.submit(n, any_update(random, n)).expect("it is submitted");
     }
     adapter.wait_bookmark(last + count, PATIENCE).expect("all is durable");
+}
+
+/// Waits until all is durable. Asks for it: what the hub resumed at is told by no Bookmark of its own.
+fn confirm(adapter: &mut Adapter) {
+    let ask = messages::bookmark(adapter.feed());
+    adapter.send(ask, "").expect("it is sent");
+    adapter.wait_bookmark(adapter.last_submitted(), PATIENCE).expect("all is durable");
 }
 
 /// All that REST shows, records by key.
@@ -137,7 +145,11 @@ fn copy(from: &Path, to: &Path) {
         if entry.file_type().expect("a type").is_dir() {
             copy(&entry.path(), &to.join(entry.file_name()));
         } else {
-            fs::copy(entry.path(), to.join(entry.file_name())).expect("it is copied");
+            match fs::copy(entry.path(), to.join(entry.file_name())) {
+                // A draft that has its name by now: nothing is in it yet.
+                Err(error) if error.kind() == ErrorKind::NotFound && !is_segment(&entry.path()) => {}
+                copied => drop(copied.expect("it is copied")),
+            }
         }
     }
 }
@@ -199,15 +211,13 @@ fn async_loses_at_a_power_cut_only_the_end_and_resending_brings_it_back() {
     for (n, action) in (1..).zip(&updates).skip(resumed as usize) {
         again.submit(n, action.clone()).expect("it is submitted");
     }
-    again.wait_bookmark(600, PATIENCE).expect("all is recorded");
+    confirm(&mut again);
     Shown::of(hub.addr()).assert_same(&shown, "after resending");
 }
 
 /// The journal's segments, oldest first.
 fn segments(data: &Path) -> Vec<PathBuf> {
-    let is_segment =
-        |path: &PathBuf| path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with("seg-"));
-    let mut files: Vec<PathBuf> = all_files(data).into_iter().filter(is_segment).collect();
+    let mut files: Vec<PathBuf> = all_files(data).into_iter().filter(|path| is_segment(path)).collect();
     files.sort();
     files
 }
@@ -319,6 +329,11 @@ fn all_files(folder: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { all_files(&path) } else { vec![path] }).collect()
 }
 
+fn is_segment(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name.starts_with("seg-") && path.extension().is_some_and(|kind| kind == "ordo")
+}
+
 fn is_snapshot(path: &Path) -> bool {
     path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with("snap-"))
 }
@@ -360,8 +375,13 @@ fn a_stop_under_load_records_what_it_took_and_says_goodbye() {
         let (started, has_started) = std::sync::mpsc::channel();
         let feeder = std::thread::spawn(move || {
             let mut random = Random::of(41);
+            let mut started = Some(started);
             for n in 1.. {
-                if n == 2_000 {
+                // Some is told, some is under way.
+                if n > 2_000
+                    && adapter.bookmark() > 0
+                    && let Some(started) = started.take()
+                {
                     started.send(()).expect("somebody waits");
                 }
                 // Until the hub has gone.
@@ -391,8 +411,7 @@ fn a_stop_under_load_records_what_it_took_and_says_goodbye() {
         let bookmark = adapter.bookmark();
         adapter.reconnect_to(rig.addr()).expect("it resumes");
         assert!(bookmark > 0 && adapter.resumed() >= bookmark.max(told), "{durability:?}: {bookmark} {told}");
-        let last = adapter.last_submitted();
-        adapter.wait_bookmark(last, PATIENCE).expect("the rest is sent again");
+        confirm(&mut adapter);
     }
 }
 

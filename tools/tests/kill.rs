@@ -14,7 +14,7 @@ use ordo_core::proto::SubscriptionType;
 use ordo_core::proto::{Account, AssetPosition, AssetTransfer, CashPosition, CashTransfer, ExternalAction};
 use ordo_core::proto::{ExternalActionType, OrderState, OrderTrade, OrderTradeType, OrderType, Side};
 use ordo_core::proto::{TimestampWithTimeZone, TransactionDetails};
-use ordo_gateway::client::{Adapter, Form, Subscriber, rest};
+use ordo_gateway::client::{Adapter, Form, Subscriber, messages, rest};
 use ordo_gateway::replay::{Options, Replay};
 use tempfile::TempDir;
 
@@ -235,6 +235,8 @@ fn play(folder: &Path, durability: &str, seed: u64, kills: u32, last: i64) -> (S
     for n in adapter.last_submitted() + 1..=last {
         adapter.submit(n, update(n)).expect("it is submitted");
     }
+    // Asked for: what the hub resumed at is told by no Bookmark of its own.
+    adapter.send(messages::bookmark("f"), "").expect("it is sent");
     adapter.wait_bookmark(last, PATIENCE).expect("all is durable");
     let shown = Shown::of(served.addr);
     served.kill();

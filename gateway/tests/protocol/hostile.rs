@@ -196,8 +196,7 @@ fn the_largest_configuration_is_recorded() {
     let max = rig.config().message_bytes_max;
     let mut request = messages::configure("", 0, FeedConfiguration::default());
     request.position = None;
-    let mut configuration = FeedConfiguration::default();
-    configuration.agent = "x".repeat(max - 30);
+    let configuration = FeedConfiguration { agent: "x".repeat(max - 30), ..FeedConfiguration::default() };
     request.configuration = Some(configuration.clone().into());
     let message = messages::feed_message(request, "c");
     assert!((max - 10..=max).contains(&message.encoded_len()), "{} of {max}", message.encoded_len());
