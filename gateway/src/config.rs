@@ -30,7 +30,8 @@ impl Durability {
 /// What a pinned thread does when there is nothing to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wait {
-    /// Gives its core to whoever else is ready: right where stages outnumber cores. Takes a whole core otherwise.
+    /// Gives its core to whoever else is ready, and naps after some milliseconds of nothing: right where stages
+    /// outnumber cores. Takes a whole core while there is traffic.
     Yield,
     /// Sleeps after a short while: an idle hub takes next to no processor, the first update after a pause waits up
     /// to 100 us.

@@ -18,6 +18,8 @@ const PARK: Duration = Duration::from_micros(50);
 /// While a group is on its way to the disk. A write's completion is a kernel worker's job, and a thread that only
 /// yields can keep that worker from its core for seconds.
 const ROUNDS_BEFORE_NAP: u32 = 20;
+/// Some milliseconds of nothing: an idle hub leaves most of its cores to others.
+const ROUNDS_IDLE: u32 = 10_000;
 const NAP: Duration = Duration::from_micros(5);
 /// Sleeps may end this much late: the default, 50 us, is longer than a nap.
 const TIMER_SLACK_NS: NonZeroU64 = NonZeroU64::new(1_000).expect("not zero");
@@ -47,6 +49,7 @@ pub(crate) fn drive<S: Drive + Send + 'static>(
             match wait {
                 Wait::Park if empty_rounds > ROUNDS_BEFORE_SLEEP => thread::sleep(PARK),
                 Wait::Yield if empty_rounds > ROUNDS_BEFORE_NAP && progress.is_writing() => thread::sleep(NAP),
+                Wait::Yield if empty_rounds > ROUNDS_IDLE => thread::sleep(NAP),
                 Wait::Park | Wait::Yield => thread::yield_now(),
             }
         }

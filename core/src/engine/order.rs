@@ -150,7 +150,9 @@ impl Engine {
     ) -> CurrencyNo {
         let given = order.currency.of(bytes);
         match before {
-            Some(row) if given.is_empty() || self.state.names.currency(row.currency).as_bytes() == given => row.currency,
+            Some(row) if given.is_empty() || self.state.names.currency(row.currency).as_bytes() == given => {
+                row.currency
+            }
             _ => self.state.currency(given, out),
         }
     }

@@ -18,7 +18,12 @@ impl<T> Slab<T> {
     /// A slab that allocates nothing before it holds more than `expected` records.
     pub(crate) fn with_capacity(expected: usize) -> Slab<T> {
         let spare = (0..expected.div_ceil(CHUNK)).map(|_| Vec::with_capacity(CHUNK)).collect();
-        Slab { chunks: Vec::with_capacity(expected.div_ceil(CHUNK)), spare, free: Vec::with_capacity(expected), numbers: 0 }
+        Slab {
+            chunks: Vec::with_capacity(expected.div_ceil(CHUNK)),
+            spare,
+            free: Vec::with_capacity(expected),
+            numbers: 0,
+        }
     }
 
     pub(crate) fn new() -> Slab<T> {

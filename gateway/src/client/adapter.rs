@@ -393,6 +393,9 @@ impl Adapter {
         self.resumed = position;
         self.last_submitted = self.last_submitted.max(position);
         self.configuration = event.configuration.map(|configuration| *configuration);
+        // The hub resumes at what is recorded durably: as good as a Bookmark, and no other follows for it.
+        self.bookmark = position;
+        self.unconfirmed.forget_until(position);
         self.unconfirmed.rewind_to(position);
         self.send_unsent()
     }

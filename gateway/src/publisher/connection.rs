@@ -137,7 +137,7 @@ impl Connection {
         Flushed::Blocked
     }
 
-    /// Too slow: what waits is given up, so that memory stays bounded, and the connection says why it ends.
+    /// Too slow: nothing more is queued but the word why the connection ends, behind what waits already.
     fn fall_behind(&mut self) {
         tracing::warn!(bytes = self.queue.len() - self.written, "subscriber too slow: closing with {CLOSE_SLOW}");
         self.subscriptions.clear();
