@@ -99,6 +99,24 @@ pub enum ConfigError {
 }
 
 impl Config {
+    /// The keys that [`Config::set`] takes, in the order of the fields.
+    pub const KEYS: [&str; 14] = [
+        "data",
+        "listen",
+        "dev",
+        "durability",
+        "wait",
+        "write_path",
+        "ring_slots",
+        "pin",
+        "segment_bytes",
+        "tail_dir",
+        "tail_bytes",
+        "message_bytes_max",
+        "outbound_bytes_max",
+        "orders_expected",
+    ];
+
     pub fn new(data: impl Into<PathBuf>) -> Config {
         Config {
             data: data.into(),
@@ -191,5 +209,31 @@ impl Config {
         let outbound = self.outbound_bytes_max;
         let least = "64 KiB or more";
         check(outbound >= 64 << 10, "outbound_bytes_max", outbound.to_string(), least)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_is_known_and_no_other() {
+        let mut config = Config::new("data");
+        for key in Config::KEYS {
+            let unknown = matches!(config.set(key, "?"), Err(ConfigError::Unknown(_)));
+            assert!(!unknown, "{key}");
+        }
+        assert_eq!(config.set("ring_slotz", "64"), Err(ConfigError::Unknown("ring_slotz".into())));
+    }
+
+    #[test]
+    fn values_out_of_range_say_what_is_expected() {
+        let mut config = Config::new("data");
+        for (key, value) in [("ring_slots", "1000"), ("segment_bytes", "1"), ("durability", "fast"), ("dev", "yes")] {
+            let Err(ConfigError::Value { key: said, expected, .. }) = config.set(key, value) else {
+                panic!("{key} = {value} was taken");
+            };
+            assert!(said == key && !expected.is_empty());
+        }
     }
 }
