@@ -90,11 +90,6 @@ impl Dec {
     }
 
     #[inline]
-    pub const fn is_positive(self) -> bool {
-        !self.is_negative() && !self.is_zero()
-    }
-
-    #[inline]
     #[must_use]
     pub const fn negated(self) -> Dec {
         // Never overflows: `new` and every operation keep i128::MIN out.
@@ -179,17 +174,6 @@ impl Dec {
         let step = if (dividend < 0) == (divisor < 0) { 1 } else { -1 };
         let rounded = if away { quotient.checked_add(step)? } else { quotient };
         (rounded != i128::MIN).then(|| Dec::raw(rounded, places))
-    }
-
-    /// The value at `places` decimals, rounded half-even; unchanged where it has no more than that.
-    #[must_use]
-    pub fn rounded(self, places: u8) -> Dec {
-        if self.scale <= places {
-            return self;
-        }
-        let divisor = POW10[usize::from(self.scale - places)];
-        let quotient = divide_half_even(I256::new(self.mantissa()), I256::new(divisor));
-        Dec::raw(quotient.as_i128(), places)
     }
 
     /// The same value without trailing zeros after the point.

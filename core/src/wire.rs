@@ -28,7 +28,7 @@ mod flat {
 
 pub use flat::*;
 pub use reader::Figures;
-pub use reverse::{ReverseWriter, varint_len, write_varint};
+pub use reverse::ReverseWriter;
 
 use thiserror::Error;
 

@@ -28,7 +28,7 @@ fn random_bytes(shape: &mut Shape<'_>, descriptor: &MessageDescriptor) -> Vec<u8
         let action = descriptor.get_field(21).expect("Action");
         let mut content = shape.message(action.kind().as_message().expect("a message"), 0);
         let mut tagged = vec![0xaa, 0x01];
-        ordo_core::wire::write_varint(&mut tagged, content.len() as u64);
+        prost::encoding::encode_varint(content.len() as u64, &mut tagged);
         tagged.append(&mut content);
         bytes.append(&mut tagged);
     }
@@ -259,7 +259,7 @@ fn hostile_shapes_are_refused_as_prost_refuses_them() {
 
 fn nested(tag: &[u8], content: &[u8]) -> Vec<u8> {
     let mut out = tag.to_vec();
-    ordo_core::wire::write_varint(&mut out, content.len() as u64);
+    prost::encoding::encode_varint(content.len() as u64, &mut out);
     out.extend_from_slice(content);
     out
 }

@@ -11,8 +11,9 @@ use ordo_core::encode;
 use ordo_core::names::Names;
 use ordo_core::outcome::{BalanceEvent, Booking, HoldingEvent, Outcome, TransactionEvent};
 use ordo_core::proto::{self, DESCRIPTOR_SET, TimestampWithTimeZone, UpdateEventType};
-use ordo_core::wire::{ReverseWriter, varint_len, write_varint};
+use ordo_core::wire::ReverseWriter;
 use prost::Message;
+use prost::encoding::{encode_varint, encoded_len_varint};
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, Value};
 
 #[test]
@@ -233,10 +234,10 @@ fn unknown_fields_and_any_order_of_fields_are_carried() {
     // Field 1999 of the order, in front of all others.
     let inner = [&b"\xfa\x7c\x03new"[..], &action.order.as_ref().unwrap().encode_to_vec()].concat();
     let mut outer = b"\x10\x6e\x52".to_vec();
-    write_varint(&mut outer, inner.len() as u64);
+    encode_varint(inner.len() as u64, &mut outer);
     outer.extend_from_slice(&inner);
     let mut bytes = b"\x08\x15\xaa\x01".to_vec();
-    write_varint(&mut bytes, outer.len() as u64);
+    encode_varint(outer.len() as u64, &mut bytes);
     bytes.extend_from_slice(&outer);
     assert!(hub.apply_bytes(&bytes));
     let record = hub.views.orders().iter().next().expect("one order");
@@ -252,10 +253,10 @@ fn varints_have_the_length_that_was_told() {
     for shift in 0..64 {
         for value in [(1u64 << shift) - 1, 1 << shift, u64::MAX >> shift] {
             let mut out = Vec::new();
-            write_varint(&mut out, value);
+            encode_varint(value, &mut out);
             let mut w = ReverseWriter::default();
             w.varint(value);
-            assert_eq!((out.len(), &out[..]), (varint_len(value), w.bytes()));
+            assert_eq!((out.len(), &out[..]), (encoded_len_varint(value), w.bytes()));
             assert_eq!(prost::encoding::decode_varint(&mut &out[..]), Ok(value));
         }
     }

@@ -139,8 +139,16 @@ impl Config {
     /// Sets one setting from its text.
     ///
     /// # Errors
-    /// An unknown key, or a value that the setting does not take.
+    /// An unknown key, or a value that the setting does not take; nothing is changed then.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), ConfigError> {
+        let mut changed = self.clone();
+        changed.put(key, value)?;
+        changed.validate()?;
+        *self = changed;
+        Ok(())
+    }
+
+    fn put(&mut self, key: &str, value: &str) -> Result<(), ConfigError> {
         let bad = |expected| ConfigError::Value { key: key.into(), value: value.into(), expected };
         let number = || value.replace('_', "").parse::<usize>().map_err(|_| bad("a whole number"));
         let flag = || value.parse::<bool>().map_err(|_| bad("true or false"));
@@ -181,7 +189,7 @@ impl Config {
             "orders_expected" => self.orders_expected = number()?,
             _ => return Err(ConfigError::Unknown(key.into())),
         }
-        self.validate()
+        Ok(())
     }
 
     /// # Errors

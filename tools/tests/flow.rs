@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::Duration;
 
@@ -44,14 +45,16 @@ fn sum(figures: impl Iterator<Item = Dec>) -> Dec {
     figures.fold(Dec::ZERO, |sum, figure| sum.plus(figure).expect("it fits"))
 }
 
-/// Folds the views until the feed is at a position; checks each transaction, and that all of them add up.
-fn watch(addr: SocketAddr, last: i64) -> (Told, Vec<CashPosition>, Vec<AssetPosition>, usize) {
+/// Folds the views until the feed is at a position; checks each transaction, and that all of them add up. Says when it
+/// is subscribed: transactions from before that come to nobody.
+fn watch(addr: SocketAddr, last: i64, subscribed: &Sender<()>) -> (Told, Vec<CashPosition>, Vec<AssetPosition>, usize) {
     let mut subscriber = Subscriber::open(addr, Form::Binary).expect("a connection");
     let mut subscribe = |view| subscriber.subscribe(view, Vec::new()).expect("it is accepted");
     let balances = subscribe(SubscriptionType::Balances);
     let holdings = subscribe(SubscriptionType::Holdings);
     let orders = subscribe(SubscriptionType::Orders);
     let transactions = subscribe(SubscriptionType::Transactions);
+    subscribed.send(()).expect("somebody waits for it");
     let mut heard = Told::default();
     // A Bookmark of the Transactions view comes at the latest a second after the last update.
     while subscriber.view(transactions).position("flow") < last {
@@ -101,7 +104,9 @@ fn the_recording_adds_up_live_replayed_and_after_a_restart() {
     let addr = hub.addr();
 
     let last = open().map(Result::unwrap).count() as i64;
-    let watcher = thread::spawn(move || watch(addr, last));
+    let (subscribed, is_subscribed) = channel();
+    let watcher = thread::spawn(move || watch(addr, last, &subscribed));
+    is_subscribed.recv_timeout(PATIENCE).expect("it subscribes");
     let mut adapter = Adapter::open(addr, "flow").expect("the feed is open");
     let mut flow = open();
     for (position, action) in (1..).zip(flow.by_ref()) {

@@ -43,12 +43,6 @@ impl ReverseWriter {
         &self.buffer[self.start..]
     }
 
-    /// What was written since the writer held `len_before` bytes.
-    #[inline]
-    pub fn since(&self, len_before: usize) -> &[u8] {
-        &self.buffer[self.start..self.buffer.len() - len_before]
-    }
-
     #[inline]
     pub fn put(&mut self, bytes: &[u8]) {
         if bytes.len() > self.start {
@@ -178,19 +172,6 @@ impl ReverseWriter {
         self.start = capacity - used;
         self.buffer = buffer;
     }
-}
-
-#[inline]
-pub const fn varint_len(value: u64) -> usize {
-    (70 - (value | 1).leading_zeros() as usize) / 7
-}
-
-/// Appends a varint front to back.
-#[inline]
-pub fn write_varint(out: &mut Vec<u8>, value: u64) {
-    let mut bytes = [0; 10];
-    let len = fill_varint(&mut bytes, value);
-    out.extend_from_slice(&bytes[..len]);
 }
 
 #[inline]

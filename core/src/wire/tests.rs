@@ -106,9 +106,6 @@ fn a_writer_grows_in_front_and_keeps_what_it_has() {
         twin.splice(0..0, piece);
         assert_eq!((w.bytes(), w.len()), (&twin[..], twin.len()));
     }
-    let before = w.len();
-    w.put(b"abc");
-    assert_eq!(w.since(before), b"abc");
     w.clear();
     assert!(w.is_empty() && w.bytes().is_empty());
 }
