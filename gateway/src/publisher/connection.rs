@@ -41,6 +41,8 @@ pub(super) struct Connection {
 pub(super) enum Flushed {
     All,
     Blocked,
+    /// Blocked, and more waits than may: the connection is to be given up.
+    Behind,
     /// The connection is over.
     Over,
 }
@@ -131,23 +133,18 @@ impl Connection {
         }
         let held: usize = self.subscriptions.iter().map(Subscription::held_bytes).sum();
         let waiting = self.queue.len() - self.written + held + self.deferred.len();
-        if !self.is_ending && waiting > self.queue_bytes_max {
-            self.fall_behind();
-        }
-        Flushed::Blocked
+        if !self.is_ending && waiting > self.queue_bytes_max { Flushed::Behind } else { Flushed::Blocked }
     }
 
     /// Too slow: nothing more is queued but the word why the connection ends, behind what waits already.
-    fn fall_behind(&mut self) {
+    pub(super) fn fall_behind(&mut self) {
         tracing::warn!(bytes = self.queue.len() - self.written, "subscriber too slow: closing with {CLOSE_SLOW}");
-        self.subscriptions.clear();
         self.deferred = Vec::new();
         self.end(CLOSE_SLOW, "slow subscriber");
     }
 
-    /// A close frame, then the end.
+    /// A close frame, then the end. Whoever ends a connection has taken it out of everything else.
     pub(super) fn end(&mut self, code: u16, reason: &str) {
-        self.subscriptions.clear();
         frames::put_close(&mut self.queue, code, reason);
         self.is_ending = true;
     }

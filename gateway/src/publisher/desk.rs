@@ -178,22 +178,17 @@ impl Desk {
     }
 
     fn reply(&mut self, task: u64, slot: &Slot, outcome: &Outcome) {
+        // What could not be read says no more than in which form it came; what the hub itself has to say, not even that.
+        let is_heard = slot.kind != RequestMessageType::Unknown || slot.reply == Reply::Failure;
         if let Some(connection) = self.connection(slot.conn)
-            && slot.kind != RequestMessageType::Unknown
+            && is_heard
         {
             connection.heard(slot.text);
         }
         let about = (slot.about, slot.position);
         match slot.reply {
             Reply::Nothing => {}
-            Reply::Response => self.respond(slot, outcome),
-            Reply::Failure => {
-                // What could not be read says no more than in which form it came.
-                if let Some(connection) = self.connection(slot.conn) {
-                    connection.heard(slot.text);
-                }
-                self.respond(slot, outcome);
-            }
+            Reply::Response | Reply::Failure => self.respond(slot, outcome),
             Reply::FeedOpened => {
                 self.respond(slot, outcome);
                 self.bookmarks.opened(slot.about, slot.conn, slot.position);
@@ -333,18 +328,24 @@ impl Desk {
             let Some(connection) = self.connection(conn) else { continue };
             connection.is_dirty = false;
             let was_blocked = connection.is_blocked;
-            let held_before = connection.subscriptions.iter().filter(|subscription| subscription.is_held()).count();
             let flushed = connection.flush();
             let is_blocked = connection.is_blocked;
-            let held_after = connection.subscriptions.iter().filter(|subscription| subscription.is_held()).count();
-            self.held -= held_before - held_after;
             self.blocked = self.blocked + usize::from(is_blocked) - usize::from(was_blocked);
-            if flushed == Flushed::Over {
-                self.forget(conn);
-                if let Some(connection) = self.connection(conn) {
-                    let _ = poll.registry().deregister(connection.stream());
+            match flushed {
+                Flushed::All | Flushed::Blocked => {}
+                Flushed::Behind => {
+                    self.forget(conn);
+                    if let Some(connection) = self.connection(conn) {
+                        connection.fall_behind();
+                    }
                 }
-                self.drop_connection(conn);
+                Flushed::Over => {
+                    self.forget(conn);
+                    if let Some(connection) = self.connection(conn) {
+                        let _ = poll.registry().deregister(connection.stream());
+                    }
+                    self.drop_connection(conn);
+                }
             }
         }
     }
