@@ -229,7 +229,7 @@ impl Engine {
         let feed = out.stamp.feed;
         if feed == FeedNo::OMS {
             let row = &mut self.state.feeds[FeedNo::OMS.index()];
-            let takes = changed || !out.rejects.is_empty();
+            let takes = changed || !(out.is_accepted() || out.stamp.origin.is_rest);
             out.stamp.position = if takes { row.position + 1 } else { 0 };
             row.position += i64::from(takes);
         } else {

@@ -12,6 +12,7 @@ pub mod json;
 pub mod names;
 pub mod outcome;
 pub mod proto;
+pub mod record;
 pub mod ring;
 pub mod timestamp;
 pub mod views;

@@ -189,7 +189,7 @@ fn entry_of(slot: &Slot) -> Entry<'_> {
     Entry {
         kind: Kind::Update,
         rules: RULES_VERSION,
-        flags: 0,
+        flags: slot.origin.flags(),
         feed: slot.feed.0,
         identity: slot.identity,
         position: slot.position_recorded(),

@@ -9,6 +9,7 @@ use std::path::Path;
 use ordo_core::engine::{Engine, Input};
 use ordo_core::names::FeedNo;
 use ordo_core::outcome::{Outcome, Stamp};
+use ordo_core::record::Origin;
 use ordo_core::views::Views;
 use ordo_core::wire::{DecodeError, FeedRequest, Span};
 use ordo_journal::{Kind, ReadError, Reader, Snapshots};
@@ -119,6 +120,7 @@ impl Replay {
                         time_ns: frame.time_ns,
                         feed: FeedNo(frame.feed),
                         position: frame.position,
+                        origin: Origin::from_flags(frame.flags),
                     };
                 }
                 Kind::Checkpoint => compare(&mut self.expected, frame.body)?,

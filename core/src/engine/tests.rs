@@ -72,7 +72,7 @@ impl Table {
     fn apply_bytes(&mut self, bytes: &[u8]) {
         let request = FeedRequest::decode(bytes).expect("written by prost");
         let sequence = self.engine.sequence() + 1;
-        let stamp = Stamp { sequence, time_ns: 1_000_000_000 + sequence, feed: FeedNo::OMS, position: 0 };
+        let stamp = Stamp { sequence, time_ns: 1_000_000_000 + sequence, feed: FeedNo::OMS, ..Stamp::default() };
         self.engine.apply(&Input { stamp, bytes, request: &request }, &mut self.outcome);
         self.views.fold(&self.outcome);
     }
