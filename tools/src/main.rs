@@ -3,10 +3,12 @@
 //! Exit codes: 0 done, 1 it failed, 2 wrong usage, 65 corrupt data, 74 an I/O error that poisons, 75 the folder is
 //! locked. What went wrong, and what to do about it, is one line on stderr.
 
+mod bench;
 mod demo;
 mod journal;
 mod listed;
 mod logging;
+mod place;
 mod replay;
 mod serve;
 mod signals;
@@ -30,6 +32,7 @@ enum Command {
     Demo(demo::Demo),
     Replay(replay::Replay),
     Journal(journal::Journal),
+    Bench(bench::Bench),
 }
 
 /// Why a command failed: what its one line on stderr says, and its exit code.
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Command::Demo(demo) => demo.run(),
         Command::Replay(replay) => replay.run(),
         Command::Journal(journal) => journal.run(),
+        Command::Bench(bench) => bench.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

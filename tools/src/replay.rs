@@ -105,7 +105,8 @@ fn print_records<L: Listed>(records: &Records<Record>, format: Format) -> Result
     listed::table(&records).print(format)
 }
 
-fn of_replay(error: ReplayError) -> Failure {
+/// A failed replay as a command's failure.
+pub(crate) fn of_replay(error: ReplayError) -> Failure {
     let advice = if error.exit_code() == 65 { "; run 'ordo journal verify'" } else { "" };
     Failure::with_code(error.exit_code(), format!("{error}{advice}"))
 }

@@ -149,19 +149,31 @@ fn object<'a>(members: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     format!("{{{}}}\n", members.join(","))
 }
 
+/// Prints a line that is ready.
+pub(crate) fn print_line(line: &str) -> Result<(), Failure> {
+    unless_pipe_broke(print(line))
+}
+
 fn print(text: &str) -> std::io::Result<()> {
     std::io::stdout().write_all(text.as_bytes())
 }
 
-/// `ordo ... | head` has read what it wanted: that is no failure.
-fn unless_pipe_broke(printed: std::io::Result<()>) -> Result<(), Failure> {
+/// Whether who reads stdout has gone: nothing more need be printed.
+pub(crate) fn is_pipe_broken(printed: std::io::Result<()>) -> Result<bool, Failure> {
     match printed {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        printed => printed.map_err(|error| Failure::new(format!("stdout: {error}"))),
+        Ok(()) => Ok(false),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(true),
+        Err(error) => Err(Failure::new(format!("stdout: {error}"))),
     }
 }
 
-fn quoted(text: &str) -> String {
+/// `ordo ... | head` has read what it wanted: that is no failure.
+fn unless_pipe_broke(printed: std::io::Result<()>) -> Result<(), Failure> {
+    is_pipe_broken(printed).map(drop)
+}
+
+/// A text of JSON.
+pub(crate) fn quoted(text: &str) -> String {
     let mut quoted = String::from('"');
     for character in text.chars() {
         match character {
