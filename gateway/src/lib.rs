@@ -15,6 +15,7 @@ mod engine_stage;
 mod filter;
 pub mod hub;
 mod intake;
+pub mod investigation;
 mod journaler;
 mod progress;
 mod publisher;

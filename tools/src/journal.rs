@@ -34,6 +34,6 @@ impl Journal {
 }
 
 /// A record's time as text.
-fn time(nanos: u64) -> String {
+pub(crate) fn time(nanos: u64) -> String {
     TimestampWithTimeZone::from_unix_nanos(nanos).to_iso().unwrap_or_default()
 }

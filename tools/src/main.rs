@@ -5,6 +5,7 @@
 
 mod bench;
 mod demo;
+mod explain;
 mod journal;
 mod listed;
 mod logging;
@@ -31,6 +32,7 @@ enum Command {
     Serve(serve::Serve),
     Demo(demo::Demo),
     Replay(replay::Replay),
+    Explain(explain::Explain),
     Journal(journal::Journal),
     Bench(bench::Bench),
 }
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Demo(demo) => demo.run(),
         Command::Replay(replay) => replay.run(),
+        Command::Explain(explain) => explain.run(),
         Command::Journal(journal) => journal.run(),
         Command::Bench(bench) => bench.run(),
     };

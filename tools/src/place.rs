@@ -2,9 +2,11 @@
 
 use std::str::FromStr;
 
+use ordo_core::engine::Engine;
 use ordo_core::names::Names;
 use ordo_core::outcome::Stamp;
 use ordo_core::proto::TimestampWithTimeZone;
+use ordo_gateway::replay::{Replay, ReplayError};
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,23 +37,41 @@ impl FromStr for Place {
 }
 
 impl Place {
-    /// Whether an update lies behind this place: later, or of a higher number or position of the sequence named.
-    pub(crate) fn is_before(&self, stamp: &Stamp, names: &Names) -> bool {
-        match self {
-            Place::Number(number) => stamp.sequence > *number,
-            Place::Time(time) => stamp.time_ns > *time,
-            Place::Position(sequence, position) => *names.feed(stamp.feed) == **sequence && stamp.position > *position,
-        }
-    }
-
-    /// Whether an update lies at this place or behind it.
+    /// Whether an update, applied or not, lies at this place or behind it.
     pub(crate) fn is_reached(&self, stamp: &Stamp, names: &Names) -> bool {
         match self {
             Place::Number(number) => stamp.sequence >= *number,
             Place::Time(time) => stamp.time_ns >= *time,
-            Place::Position(sequence, position) => *names.feed(stamp.feed) == **sequence && stamp.position >= *position,
+            Place::Position(sequence, position) => {
+                *names.feed(stamp.feed) == **sequence && stamp.position >= *position
+            }
         }
     }
+
+    /// Whether all up to this place has been applied: the next update lies behind it. Of a position, whether its
+    /// sequence has come so far.
+    pub(crate) fn is_behind(&self, engine: &Engine, next: &Stamp) -> bool {
+        match self {
+            Place::Number(number) => next.sequence > *number,
+            Place::Time(time) => next.time_ns > *time,
+            Place::Position(sequence, position) => {
+                let mut feeds = engine.names().feeds.iter().zip(engine.feeds());
+                feeds.any(|(name, feed)| **name == **sequence && feed.position >= *position)
+            }
+        }
+    }
+}
+
+/// Applies what is left up to a place, or all; `each` sees the number of every update.
+pub(crate) fn fold(replay: &mut Replay, until: Option<&Place>, mut each: impl FnMut(u64)) -> Result<(), ReplayError> {
+    while let Some(next) = replay.peek()? {
+        if until.is_some_and(|until| until.is_behind(replay.engine(), &next)) {
+            break;
+        }
+        replay.next()?;
+        each(next.sequence);
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -28,6 +28,10 @@ pub(crate) enum Format {
 }
 
 impl Output {
+    pub(crate) fn of(json: bool, csv: bool) -> Output {
+        Output { json, csv }
+    }
+
     pub(crate) fn format(self) -> Format {
         match self {
             Output { json: true, .. } => Format::JsonLines,

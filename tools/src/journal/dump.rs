@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use ordo_core::json::{self, Style, message};
-use ordo_core::proto::{ExternalActionType, FeedRequestType, OperationType};
 use ordo_core::wire::FeedRequest;
+use ordo_gateway::investigation::words;
 use ordo_gateway::replay::{Applied, Options, Replay};
 
 use super::time;
@@ -91,13 +91,13 @@ impl Dump {
     /// The next update that is asked for.
     fn next(&self, replay: &mut Replay) -> Result<Option<Line>, Failure> {
         loop {
-            let Some(Applied { input, outcome }) = replay.next().map_err(of_replay)? else { return Ok(None) };
-            let line = Line::of(input.bytes, input.request, outcome);
-            let stamp = outcome.stamp;
-            let names = replay.engine().names();
-            if self.to.as_ref().is_some_and(|to| to.is_before(&stamp, names)) {
+            let Some(next) = replay.peek().map_err(of_replay)? else { return Ok(None) };
+            if self.to.as_ref().is_some_and(|to| to.is_behind(replay.engine(), &next)) {
                 return Ok(None);
             }
+            let Some(Applied { input, outcome, names }) = replay.next().map_err(of_replay)? else { return Ok(None) };
+            let line = Line::of(input.bytes, input.request, outcome);
+            let stamp = outcome.stamp;
             let sequence = names.feed(stamp.feed).to_owned();
             if self.from.as_ref().is_none_or(|from| from.is_reached(&stamp, names)) && self.wants(&line, &sequence) {
                 return Ok(Some(Line { sequence, ..line }));
@@ -117,9 +117,7 @@ impl Dump {
 
 impl Line {
     fn of(bytes: &[u8], request: &FeedRequest, outcome: &ordo_core::outcome::Outcome) -> Line {
-        let action = &request.action;
-        let account = if action.order.span.is_given() { action.order.account } else { action.transaction.account };
-        let (owner, account) = (account.owner_id.text(bytes), account.account_id.text(bytes));
+        let words = words(bytes, request);
         let mut update = Vec::new();
         if let Err(error) =
             json::from_binary(message::FEED_REQUEST, request.span.of(bytes), Style::default(), &mut update)
@@ -131,9 +129,9 @@ impl Line {
             sequence: String::new(),
             position: outcome.stamp.position,
             time: time(outcome.stamp.time_ns),
-            kind: kind(bytes, request),
-            account: if account.is_empty() { String::new() } else { format!("{owner}/{account}") },
-            order: action.order.order_id.text(bytes).to_owned(),
+            kind: words.kind,
+            account: words.account,
+            order: words.order_id,
             errors: outcome.codes().map(str::to_owned).collect(),
             update: String::from_utf8(update).unwrap_or_default(),
         }
@@ -162,24 +160,5 @@ impl Line {
         format!(
             "{{\"Number\":{number},\"Position\":\"{position}\",{texts},\"Errors\":[{errors}],\"Update\":{update}}}\n"
         )
-    }
-}
-
-/// What an update is, in the words of the schema; an operation with its own behind it.
-fn kind(bytes: &[u8], request: &FeedRequest) -> String {
-    let kind = FeedRequestType::try_from(request.r#type).unwrap_or(FeedRequestType::Unknown);
-    let short = |name: &str| name.split_once('_').map_or(name, |(_, short)| short).to_owned();
-    match kind {
-        FeedRequestType::Action => match ExternalActionType::try_from(request.action.r#type) {
-            Ok(action) => short(action.as_str_name()),
-            Err(_) => format!("Action {}", request.action.r#type),
-        },
-        FeedRequestType::Operation => {
-            let operation = <ordo_core::proto::FeedRequest as prost::Message>::decode(request.span.of(bytes));
-            let operation = operation.ok().and_then(|request| request.operation).map(|operation| operation.r#type);
-            let name = operation.and_then(|number| OperationType::try_from(number).ok());
-            name.map_or_else(|| "Operation".into(), |name| format!("Operation {}", short(name.as_str_name())))
-        }
-        other => short(other.as_str_name()),
     }
 }
