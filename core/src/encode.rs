@@ -6,7 +6,9 @@
 use crate::dec::Dec;
 use crate::engine::Input;
 use crate::names::Names;
-use crate::outcome::{BalanceEvent, Booking, HoldingEvent, OrderEvent, Outcome, TransactionEvent};
+use crate::outcome::{
+    BalanceEvent, Booking, HoldingEvent, MetadataEvent, MetadataKind, OrderEvent, Outcome, TransactionEvent,
+};
 use crate::proto::{ClientTransactionType, SettlementStatus, TimestampWithTimeZone, UpdateAction, UpdateEventType};
 use crate::wire::{ReverseWriter, field};
 
@@ -120,6 +122,27 @@ pub fn replace_action_event(w: &mut ReverseWriter, state: &[u8]) {
     update_event(w, UpdateEventType::Action, UpdateAction::Update, |w| {
         w.delimited(f::ORDER, state);
         w.int(f::TYPE, crate::proto::ExternalActionType::Replace as i64);
+    });
+}
+
+/// The operation of a transform, as the Updates view shows it. Writes nothing if the update was none.
+pub fn operation_event(w: &mut ReverseWriter, outcome: &Outcome) {
+    if let Some(operation) = outcome.operation {
+        record_event(w, UpdateEventType::Operation, outcome.bytes_of(operation));
+    }
+}
+
+/// A definition that was made, changed or dropped, as the Metadata view shows it.
+pub fn metadata_event(w: &mut ReverseWriter, outcome: &Outcome, event: &MetadataEvent) {
+    let operation = outcome.bytes_of(event.operation);
+    update_event(w, UpdateEventType::Operation, action_of(event.removed), |w| w.put(operation));
+}
+
+/// A definition at rest, as the Metadata view shows it in a snapshot: the operation that would make it.
+pub fn definition_event(w: &mut ReverseWriter, kind: MetadataKind, details: &[u8]) {
+    update_event(w, UpdateEventType::Operation, UpdateAction::Update, |w| {
+        w.delimited(kind.field(), details);
+        w.int(field::operation::TYPE, kind.define() as i64);
     });
 }
 

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded, unbounded};
-use ordo_core::engine::Engine;
+use ordo_core::engine::{Engine, IMAGE_VERSION};
 use ordo_core::outcome::Outcome;
 use ordo_core::ring::{InRing, OutRing};
 use ordo_core::views::Views;
@@ -32,8 +32,6 @@ use crate::threads::{Alone, Pair, drive, pipeline_cores};
 use crate::views_stage::ViewsStage;
 use crate::{snapshots, threads};
 
-/// Version of the engine's image inside a snapshot, as its header says it.
-const IMAGE_VERSION: u32 = 1;
 /// Checkpoints on their way from the engine to the journal.
 const CHECKPOINTS_WAITING_MAX: usize = 4;
 /// What the hub adds to a message that it records in its own words: the name of a feed, and its place.
@@ -322,7 +320,7 @@ fn write_snapshot(data: &std::path::Path, engine: &Engine) -> std::io::Result<()
         return Ok(());
     }
     let info = SnapshotInfo {
-        body_version: IMAGE_VERSION,
+        body_version: u32::from(IMAGE_VERSION),
         sequence: header.sequence,
         time_ns: header.time_ns,
         state_hash: header.state_hash.to_le_bytes(),
