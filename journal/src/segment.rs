@@ -166,6 +166,10 @@ fn fill(
     piece[..size_of::<SegmentHeader>()].copy_from_slice(header.as_bytes());
     piece[BLOCK_BYTES as usize..][..size_of::<SegmentHeader>()].copy_from_slice(header.as_bytes());
     let file = disk.create(draft)?;
+    // All of the room or none, and at once: what is asked for every 250 ms on a full disk must cost next to nothing, and
+    // the answer must come while the segment in use is still new. The zeros are written all the same: a block that was
+    // only reserved costs the file system a commit of its own when a group comes to it.
+    file.reserve(identity.segment_bytes)?;
     let mut done = 0;
     while done < identity.segment_bytes {
         if !pace(done) {

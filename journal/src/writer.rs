@@ -219,9 +219,24 @@ impl Journal {
         self.in_flight.is_some() || self.group.is_some() || !self.sealed.is_empty() || self.pace.rest_since_ns.is_some()
     }
 
-    /// Whether the next segment cannot be made for now; `append` refuses when this one is full.
+    /// Whether the segment after the one in use could not be made: refuse what comes in, and append what was taken.
+    ///
+    /// The next segment's room is asked for in whole when the one before it is taken into use, and at the start; it is
+    /// true from the first refusal on, so nearly all of a segment is still to be had then (`bytes_left`). It is asked for
+    /// again every 250 ms, in a thread or in `poll_sync`; false again once a next segment is there. Any other error
+    /// in making it counts the same. It is never true while the next segment is there. One relaxed load.
+    #[inline]
     pub fn is_short_of_storage(&self) -> bool {
         self.spares.has_failed()
+    }
+
+    /// Bytes that can be written whatever becomes of the disk's room: the rest of the segment in use, and the next segment
+    /// if it is there. A frame takes 64 bytes and its body, up to the next multiple of 8; a group takes up to 8 KiB
+    /// more; at a change of segment up to the largest frame is left unused. Two relaxed loads.
+    #[inline]
+    pub fn bytes_left(&self) -> u64 {
+        let spare = if self.spares.is_ready() { self.limits.segment_bytes - DATA_START } else { 0 };
+        self.limits.segment_bytes.saturating_sub(self.offset) + spare
     }
 
     /// Whether a write failed: the journal is to be opened anew.
