@@ -364,7 +364,7 @@ impl DiskFile for Handle {
     }
 
     fn map(&self) -> io::Result<ReadMap> {
-        Ok(ReadMap::Copied(self.disk.state().files[self.id].bytes.clone()))
+        Ok(self.disk.state().files[self.id].bytes.clone().into())
     }
 
     fn raw(&self) -> Option<RawFd> {
