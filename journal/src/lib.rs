@@ -11,14 +11,18 @@
 //! Invariants of absence: no clock, no random numbers but a journal's id and its salts, no socket, no async, no other
 //! crate of the workspace; nothing here decides what a frame means.
 
+mod archive;
+mod begin;
 mod disk;
 mod error;
 mod frame;
+mod listing;
 mod mmap;
 mod options;
 mod reader;
 mod recovery;
 mod scan;
+mod seek;
 mod segment;
 mod sigbus;
 mod snapshot;
@@ -31,9 +35,11 @@ mod verify;
 mod write_path;
 mod writer;
 
+pub use archive::{Archived, Archiver, Fate};
 pub use disk::{Access, Disk, DiskFile, Fault, MemDisk, RealDisk};
 pub use error::{AppendError, BadPlace, OpenError, Poisoned, ReadError};
 pub use frame::{BLOCK_BYTES, Check, Entry, FRAME_VERSION, Field, Frame, HEADER_BYTES, Kind};
+pub use listing::{SegmentInfo, segments, segments_on};
 pub use mmap::ReadMap;
 pub use options::{Options, SyncMode, WritePathKind};
 pub use reader::Reader;

@@ -53,6 +53,7 @@ struct Counts {
     durable_writes: u64,
     syncs: u64,
     reads: u64,
+    read_bytes: u64,
     changes: u64,
 }
 
@@ -91,6 +92,11 @@ impl MemDisk {
     /// Operations that changed anything since `fail`.
     pub fn changes(&self) -> u64 {
         self.state().counts.changes
+    }
+
+    /// Bytes that were read since `fail`.
+    pub fn read_bytes(&self) -> u64 {
+        self.state().counts.read_bytes
     }
 
     /// Bytes all files together may have; `None` is no limit.
@@ -328,6 +334,7 @@ impl DiskFile for Handle {
         let from = (offset as usize).min(bytes.len());
         let len = into.len().min(bytes.len() - from);
         into[..len].copy_from_slice(&bytes[from..from + len]);
+        state.counts.read_bytes += len as u64;
         Ok(len)
     }
 

@@ -2,7 +2,7 @@ use std::io;
 
 use super::*;
 use crate::testing::{Random, Rig, append, body, expected, update};
-use crate::{Disk as _, Fault, Kind, WritePathKind};
+use crate::{Fault, Kind, WritePathKind};
 
 #[test]
 fn what_is_appended_is_read_back_over_many_segments() {
