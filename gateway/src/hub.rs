@@ -84,6 +84,7 @@ impl From<OpenError> for HubError {
             OpenError::Corrupt(_)
             | OpenError::UnknownType { .. }
             | OpenError::Segment { .. }
+            | OpenError::Archived { .. }
             | OpenError::Behind { .. } => HubError::Corrupt(error.to_string()),
             OpenError::Io { .. } | OpenError::Options(_) => HubError::Journal(error),
         }
