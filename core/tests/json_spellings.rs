@@ -3,6 +3,8 @@
 //!
 //! `ORDO_SEED` and `ORDO_CASES` choose other messages.
 
+#[path = "wire/broken.rs"]
+mod broken;
 mod plain;
 #[path = "wire/rng.rs"]
 mod rng;
@@ -25,7 +27,8 @@ fn to_json(id: MessageId, bytes: &[u8], is_compact: bool) -> String {
 }
 
 /// Seeds go round all messages: `case` gets each with its descriptor, a random tree of it, and more of the randomness.
-fn for_cases(cases: u64, mut case: impl FnMut(MessageId, &MessageDescriptor, Tree, &mut Rng)) {
+/// Answers how many there were.
+fn for_cases(cases: u64, mut case: impl FnMut(MessageId, &MessageDescriptor, Tree, &mut Rng)) -> u64 {
     let (seed, cases) = plain::seed_and_cases(1, cases);
     let pool = plain::pool();
     let kinds: Vec<(MessageId, MessageDescriptor)> = message::ALL
@@ -41,6 +44,7 @@ fn for_cases(cases: u64, mut case: impl FnMut(MessageId, &MessageDescriptor, Tre
         case(*id, descriptor, tree, &mut rng);
         std::mem::forget(running);
     }
+    cases
 }
 
 #[test]
@@ -74,7 +78,7 @@ fn a_message_is_written_in_its_one_form() {
 #[test]
 fn one_fault_is_told_by_its_path_and_only_an_unknown_name_can_be_forgiven() {
     let (mut struck, mut forgiven) = (0, 0);
-    for_cases(30_000, |id, descriptor, tree, rng| {
+    let cases = for_cases(30_000, |id, descriptor, tree, rng| {
         let (text, fault) = spelling::faulty(descriptor, &tree, rng);
         let Some(fault) = fault else { return };
         struck += 1;
@@ -89,7 +93,35 @@ fn one_fault_is_told_by_its_path_and_only_an_unknown_name_can_be_forgiven() {
         }
     });
     println!("{struck} struck, {forgiven} forgiven");
-    assert!(struck > 0 && forgiven > 0);
+    assert!(cases < 1_000 || (struck > 0 && forgiven > 0));
+}
+
+/// Somebody broke the text: whatever is still read is a message, the same for a lenient reader, and is written again in
+/// the one form that its bytes have.
+#[test]
+fn a_broken_text_is_refused_or_is_a_message() {
+    let (mut read_still, mut refused) = (0u64, 0u64);
+    let cases = for_cases(30_000, |id, descriptor, tree, rng| {
+        let text = spelling::any(descriptor, &tree, rng);
+        let broken = broken::broken(rng, text.as_bytes());
+        let read_by = |is_lenient| {
+            let mut out = Vec::new();
+            json::to_binary(id, &broken, Read { is_lenient }, &mut out).map(|()| out)
+        };
+        let (strict, lenient) = (read_by(false), read_by(true));
+        let Ok(bytes) = strict else {
+            refused += 1;
+            return;
+        };
+        read_still += 1;
+        assert_eq!(lenient.as_ref(), Ok(&bytes));
+        let reading = read(descriptor, &bytes);
+        assert!(!reading.faults.has_bad_time && !reading.faults.is_out_of_range);
+        let tree = reading.result.expect("what is read is a message");
+        assert_eq!(to_json(id, &bytes, true), spelling::canonical(descriptor, &tree, true));
+    });
+    println!("{read_still} read still, {refused} refused");
+    assert!(cases < 1_000 || (read_still > 0 && refused > 0));
 }
 
 /// Names of an enum: each is read back as its own number, in full and short, in any case; numbers that have no name
