@@ -87,6 +87,21 @@ pub struct Config {
     /// Orders, and trades, that fit before a table grows. Default 65,536; more costs 400 bytes each at the start, fewer
     /// an allocation now and then on the record thread.
     pub orders_expected: usize,
+    /// Updates from one snapshot to the next. Default 250,000. Fewer: past states and starts come sooner; more: less is
+    /// written, and folded twice.
+    pub snapshot_every_updates: u64,
+    /// Seconds after which a hub that records less than that makes a snapshot all the same. Default 600.
+    pub snapshot_every_s: u64,
+    /// Snapshots that are kept, spread over the whole record. Default 64, at least 2. More: past states come sooner.
+    pub snapshots_max: usize,
+    /// Bytes that they may take together. Default 8 GiB; the newest two are kept whatever they take.
+    pub snapshots_bytes_max: u64,
+    /// Looks at the past at once, each on a thread of its own; the next is answered 429. Default 4. More: the present
+    /// gets less of the cores.
+    pub history_requests_max: usize,
+    /// Past states kept in memory for who asks again: so many answers, and half as many engines, each about as large as
+    /// the live state. Let go after a minute. Default 4; 0: none.
+    pub history_states_max: usize,
 }
 
 /// A setting that cannot be.
@@ -100,7 +115,7 @@ pub enum ConfigError {
 
 impl Config {
     /// The keys that [`Config::set`] takes, in the order of the fields.
-    pub const KEYS: [&str; 14] = [
+    pub const KEYS: [&str; 20] = [
         "data",
         "listen",
         "dev",
@@ -115,6 +130,12 @@ impl Config {
         "message_bytes_max",
         "outbound_bytes_max",
         "orders_expected",
+        "snapshot_every_updates",
+        "snapshot_every_s",
+        "snapshots_max",
+        "snapshots_bytes_max",
+        "history_requests_max",
+        "history_states_max",
     ];
 
     pub fn new(data: impl Into<PathBuf>) -> Config {
@@ -133,6 +154,12 @@ impl Config {
             message_bytes_max: 1 << 20,
             outbound_bytes_max: 8 << 20,
             orders_expected: 1 << 16,
+            snapshot_every_updates: 250_000,
+            snapshot_every_s: 600,
+            snapshots_max: 64,
+            snapshots_bytes_max: 8 << 30,
+            history_requests_max: 4,
+            history_states_max: 4,
         }
     }
 
@@ -187,6 +214,12 @@ impl Config {
             "message_bytes_max" => self.message_bytes_max = number()?,
             "outbound_bytes_max" => self.outbound_bytes_max = number()?,
             "orders_expected" => self.orders_expected = number()?,
+            "snapshot_every_updates" => self.snapshot_every_updates = number()? as u64,
+            "snapshot_every_s" => self.snapshot_every_s = number()? as u64,
+            "snapshots_max" => self.snapshots_max = number()?,
+            "snapshots_bytes_max" => self.snapshots_bytes_max = number()? as u64,
+            "history_requests_max" => self.history_requests_max = number()?,
+            "history_states_max" => self.history_states_max = number()?,
             _ => return Err(ConfigError::Unknown(key.into())),
         }
         Ok(())
@@ -212,6 +245,12 @@ impl Config {
             segment.to_string(),
             "a multiple of 4096 from 64 KiB to 4 GiB",
         )?;
+        let every = self.snapshot_every_updates;
+        check(every >= 1_000, "snapshot_every_updates", every.to_string(), "1000 or more")?;
+        let every_s = self.snapshot_every_s;
+        check(every_s >= 1, "snapshot_every_s", every_s.to_string(), "1 or more")?;
+        let requests = self.history_requests_max;
+        check((1..=1024).contains(&requests), "history_requests_max", requests.to_string(), "1 to 1024")?;
         let message = self.message_bytes_max;
         check((1 << 10..=16 << 20).contains(&message), "message_bytes_max", message.to_string(), "1 KiB to 16 MiB")?;
         let outbound = self.outbound_bytes_max;

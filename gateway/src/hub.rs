@@ -1,8 +1,6 @@
 //! A hub: recovered from its folder, wired, started, stopped.
 
-use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -12,7 +10,7 @@ use ordo_core::engine::Engine;
 use ordo_core::outcome::Outcome;
 use ordo_core::ring::{InRing, OutRing};
 use ordo_core::views::Views;
-use ordo_journal::{Journal, OpenError, Opened, SnapshotInfo, Snapshots, SyncMode, WritePathKind};
+use ordo_journal::{Journal, OpenError, Opened, SyncMode, WritePathKind};
 use parking_lot::RwLock;
 use thiserror::Error;
 
@@ -20,20 +18,20 @@ pub use crate::config::{Config, ConfigError, Durability, Wait, WritePath};
 pub use crate::progress::Fault;
 
 use crate::engine_stage::EngineStage;
+use crate::history::keeper::{Keeper, Schedule};
+use crate::history::{History, Limits, Retention, SavedStates};
 use crate::intake::intake;
 use crate::journaler::Journaler;
 use crate::progress::Progress;
 use crate::publisher::Publisher;
 use crate::receiver::Receiver;
-use crate::replay::{Options, Replay, ReplayError, SNAPSHOTS_KEPT};
+use crate::replay::{Replay, ReplayError};
 use crate::rest::{self, Shared};
 use crate::slot::Slot;
 use crate::threads::{Alone, Pair, drive, pipeline_cores};
 use crate::views_stage::ViewsStage;
 use crate::{snapshots, threads};
 
-/// Version of the engine's image inside a snapshot, as its header says it.
-const IMAGE_VERSION: u32 = 1;
 /// Checkpoints on their way from the engine to the journal.
 const CHECKPOINTS_WAITING_MAX: usize = 4;
 /// What the hub adds to a message that it records in its own words: the name of a feed, and its place.
@@ -110,8 +108,10 @@ pub struct Stopped {
 /// A running hub. Dropped without `stop`, it stops all the same.
 pub struct Hub {
     addr: SocketAddr,
-    data: PathBuf,
     progress: Arc<Progress>,
+    saved: SavedStates,
+    keep: Retention,
+    history: Arc<History>,
     threads: Option<Threads>,
     runtime: Option<tokio::runtime::Runtime>,
 }
@@ -121,6 +121,7 @@ struct Threads {
     record: JoinHandle<Pair<Journaler, EngineStage>>,
     views: JoinHandle<Alone<ViewsStage>>,
     snapshots: JoinHandle<()>,
+    keeper: JoinHandle<()>,
 }
 
 /// What was found in the folder.
@@ -128,7 +129,6 @@ struct Recovered {
     journal: Journal,
     last_time_ns: u64,
     engine: Engine,
-    views: Views,
 }
 
 impl Hub {
@@ -139,16 +139,29 @@ impl Hub {
     pub fn start(config: Config) -> Result<Hub, HubError> {
         config.validate()?;
         std::fs::create_dir_all(&config.data).map_err(HubError::io("data folder"))?;
-        let recovered = recover(&config)?;
+        let saved = SavedStates::of(&config.data);
+        let recovered = recover(&config, &saved)?;
         let listener = std::net::TcpListener::bind(config.listen)
             .map_err(|error| HubError::Listen { addr: config.listen, error })?;
         let addr = listener.local_addr().map_err(HubError::io("listener"))?;
         let progress = Arc::new(Progress::default());
         let views = Arc::new(RwLock::new(Views::default()));
+        let limits = Limits {
+            requests: config.history_requests_max,
+            states: config.history_states_max,
+            orders_expected: config.orders_expected,
+        };
+        let history = Arc::new(History::new(config.data.clone(), saved.clone(), progress.clone(), limits));
         let (connections, threads) =
-            start_pipeline(&config, recovered, &progress, &views).map_err(HubError::io("pipeline"))?;
-        let shared =
-            Shared { connections, progress: progress.clone(), views, durability: config.durability, dev: config.dev };
+            start_pipeline(&config, recovered, (&progress, &views, &history)).map_err(HubError::io("pipeline"))?;
+        let shared = Shared {
+            connections,
+            progress: progress.clone(),
+            views,
+            history: history.clone(),
+            durability: config.durability,
+            dev: config.dev,
+        };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("rest")
@@ -158,7 +171,8 @@ impl Hub {
         listener.set_nonblocking(true).map_err(HubError::io("listener"))?;
         runtime.spawn(rest::serve(listener, shared));
         tracing::info!(%addr, durability = config.durability.name(), "hub serves");
-        Ok(Hub { addr, data: config.data, progress, threads: Some(threads), runtime: Some(runtime) })
+        let keep = retention(&config);
+        Ok(Hub { addr, progress, saved, keep, history, threads: Some(threads), runtime: Some(runtime) })
     }
 
     /// Where it listens.
@@ -199,15 +213,18 @@ impl Hub {
         drop((receiver, publisher));
         drop(join(threads.views)?);
         join(threads.snapshots)?;
+        join(threads.keeper)?;
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_timeout(REST_LINGER);
         }
+        self.history.join();
         if let Some(fault) = self.progress.fault() {
             return Err(fault.clone().into());
         }
         journaler.close().map_err(|error| Fault::Poisoned(error.to_string()))?;
         let engine = engine.into_engine();
-        write_snapshot(&self.data, &engine).map_err(HubError::io("snapshot"))?;
+        let written = self.saved.save(&engine).and_then(|()| self.saved.thin(self.keep));
+        written.map_err(HubError::io("snapshot"))?;
         Ok(Stopped { sequence: engine.sequence(), state_hash: engine.state_hash(), events_hash: engine.events_hash() })
     }
 }
@@ -227,8 +244,8 @@ fn join<T>(handle: JoinHandle<T>) -> Result<T, HubError> {
 }
 
 /// Opens the journal (which repairs a torn end), then folds it.
-fn recover(config: &Config) -> Result<Recovered, HubError> {
-    let (newest, _) = Snapshots::new(&config.data, SNAPSHOTS_KEPT).newest_good().map_err(HubError::io("snapshots"))?;
+fn recover(config: &Config, saved: &SavedStates) -> Result<Recovered, HubError> {
+    let newest = saved.newest(u64::MAX).map_err(HubError::io("snapshots"))?;
     let options = ordo_journal::Options {
         segment_bytes: config.segment_bytes,
         write_path: write_path(config.write_path),
@@ -240,19 +257,18 @@ fn recover(config: &Config) -> Result<Recovered, HubError> {
             Durability::SyncEach => SyncMode::SyncEach,
             Durability::Async => SyncMode::Async,
         },
-        known_durable: newest.map_or(0, |snapshot| snapshot.info.sequence),
+        known_durable: newest.as_ref().map_or(0, Engine::sequence),
         ..ordo_journal::Options::new(&config.data)
     };
     let Opened { journal, recovered } = Journal::open(options)?;
     if let Some(cut) = recovered.cut {
         tracing::warn!(?cut, "a torn end was cut off: it was never acknowledged");
     }
-    let options = Options { orders_expected: config.orders_expected, ..Options::default() };
-    let mut replay = Replay::open(&config.data, options)?;
+    let engine = newest.unwrap_or_else(|| Engine::new(config.orders_expected));
+    let mut replay = Replay::from(&config.data, engine, u64::MAX)?;
     let updates = replay.run()?;
     tracing::info!(updates, last = recovered.last_sequence, from_tail = recovered.from_tail, "state recovered");
-    let (engine, views) = replay.into_parts();
-    Ok(Recovered { journal, last_time_ns: recovered.last_time_ns, engine, views })
+    Ok(Recovered { journal, last_time_ns: recovered.last_time_ns, engine: replay.into_engine() })
 }
 
 fn write_path(configured: WritePath) -> WritePathKind {
@@ -269,12 +285,13 @@ fn write_path(configured: WritePath) -> WritePathKind {
 fn start_pipeline(
     config: &Config,
     recovered: Recovered,
-    progress: &Arc<Progress>,
-    views: &Arc<RwLock<Views>>,
+    (progress, views, history): (&Arc<Progress>, &Arc<RwLock<Views>>, &Arc<History>),
 ) -> std::io::Result<(Sender<crate::intake::NewConnection>, Threads)> {
     let slots = config.ring_slots;
-    let Recovered { journal, last_time_ns, engine, views: folded } = recovered;
-    *views.write() = folded;
+    let Recovered { journal, last_time_ns, engine } = recovered;
+    *views.write() = Views::of(&engine);
+    progress.told_sequence.store_release(engine.sequence());
+    progress.durable_sequence.store_release(journal.durable());
     let tasks = InRing::new(slots, Slot::with_room);
     let outcomes = OutRing::new(slots, Outcome::with_room);
     let (connections, new_connections) = intake();
@@ -305,6 +322,18 @@ fn start_pipeline(
     let views_stage = ViewsStage::new((tasks.views, outcomes.views), views.clone(), taken, progress.clone());
     let [first, second] = if config.pin { pipeline_cores() } else { [None, None] };
     let (wait, encoder_views) = (config.wait, views.clone());
+    let keeper = Keeper {
+        dir: config.data.clone(),
+        saved: history.saved().clone(),
+        history: history.clone(),
+        progress: progress.clone(),
+        schedule: Schedule {
+            every_updates: config.snapshot_every_updates,
+            every: Duration::from_secs(config.snapshot_every_s),
+            keep: retention(config),
+        },
+        orders_expected: config.orders_expected,
+    };
     let threads = Threads {
         edge: drive("edge", first, wait, progress.clone(), Pair(receiver, publisher))?,
         record: drive("record", second, wait, progress.clone(), Pair(journaler, engine_stage))?,
@@ -312,23 +341,11 @@ fn start_pipeline(
         snapshots: thread::Builder::new()
             .name("snapshots".into())
             .spawn(move || snapshots::run(&snapshot_jobs, &encoder_views))?,
+        keeper: thread::Builder::new().name("keeper".into()).spawn(move || keeper.run())?,
     };
     Ok((connections, threads))
 }
 
-fn write_snapshot(data: &std::path::Path, engine: &Engine) -> std::io::Result<()> {
-    let header = engine.image_header();
-    if header.sequence == 0 {
-        return Ok(());
-    }
-    let info = SnapshotInfo {
-        body_version: IMAGE_VERSION,
-        sequence: header.sequence,
-        time_ns: header.time_ns,
-        state_hash: header.state_hash.to_le_bytes(),
-        body_bytes: 0,
-    };
-    let mut writer = Snapshots::new(data, SNAPSHOTS_KEPT).write(info)?;
-    writer.write_all(&engine.image())?;
-    writer.finish().map(drop)
+fn retention(config: &Config) -> Retention {
+    Retention { count: config.snapshots_max, bytes: config.snapshots_bytes_max }
 }
