@@ -9,6 +9,7 @@ pub mod dec;
 pub mod encode;
 pub mod engine;
 pub mod json;
+pub mod metadata;
 pub mod names;
 pub mod outcome;
 pub mod proto;

@@ -40,6 +40,26 @@ pub enum Reject {
     Side = 15,
     TotalQuantity = 16,
     Settlement = 17,
+    Owner = 18,
+    /// An owner with open orders or positions does not go unless the caller insists.
+    OwnerInUse = 19,
+    AccountNotFound = 20,
+    ExchangeNotFound = 21,
+    /// Of a request status or an order status.
+    Status = 22,
+    Identity = 23,
+    IdentitySource = 24,
+    /// The id was given to another transaction of the account.
+    TransactionDuplicate = 25,
+    /// Two orders would have the same key.
+    OrderDuplicate = 26,
+    /// Known, and not to be had here.
+    Operation = 27,
+    /// A transfer of nothing said.
+    Value = 28,
+    Pool = 29,
+    /// A settlement of nothing said.
+    Settle = 30,
 }
 
 impl Reject {
@@ -58,6 +78,19 @@ impl Reject {
             Reject::Side => "Side",
             Reject::TotalQuantity => "TotalQuantity",
             Reject::Settlement => "Settlement",
+            Reject::Owner => "Owner",
+            Reject::OwnerInUse => "Owner.InUse",
+            Reject::AccountNotFound => "Account.NotFound",
+            Reject::ExchangeNotFound => "Exchange.NotFound",
+            Reject::Status => "Status",
+            Reject::Identity => "Identity",
+            Reject::IdentitySource => "IdentitySource",
+            Reject::TransactionDuplicate => "TransactionID.Duplicate",
+            Reject::OrderDuplicate => "Order.Duplicate",
+            Reject::Operation => "Operation",
+            Reject::Value => "Value",
+            Reject::Pool => "Pool",
+            Reject::Settle => "Settle",
         }
     }
 }

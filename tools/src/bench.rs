@@ -74,7 +74,7 @@ impl Bench {
             write(path, &json)?;
         }
         if self.json {
-            return table::print_line(&json);
+            return table::print(&json);
         }
         let mut table = Table::new(&["Figure", "Value"], &["Value"]);
         report.figures.iter().for_each(|(name, value)| table.push(vec![name.clone(), shown(*value)]));

@@ -4,6 +4,7 @@
 //! locked. What went wrong, and what to do about it, is one line on stderr.
 
 mod bench;
+mod config;
 mod demo;
 mod explain;
 mod journal;
@@ -12,6 +13,7 @@ mod logging;
 mod place;
 mod replay;
 mod serve;
+mod settings;
 mod signals;
 mod table;
 
@@ -31,6 +33,7 @@ struct Cli {
 enum Command {
     Serve(serve::Serve),
     Demo(demo::Demo),
+    Config(config::Config),
     Replay(replay::Replay),
     Explain(explain::Explain),
     Journal(journal::Journal),
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve(serve) => serve.run(),
         Command::Demo(demo) => demo.run(),
+        Command::Config(config) => config.run(),
         Command::Replay(replay) => replay.run(),
         Command::Explain(explain) => explain.run(),
         Command::Journal(journal) => journal.run(),

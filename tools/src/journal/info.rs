@@ -105,7 +105,7 @@ fn feeds(dir: &Path) -> Result<Vec<Fact>, Failure> {
 
 fn print(facts: &[Fact], format: Format) -> Result<(), Failure> {
     if format == Format::JsonLines {
-        return table::print_line(&object(facts));
+        return table::print(&object(facts));
     }
     let mut table = Table::new(&["About", "Name", "Value"], &[]);
     facts.iter().for_each(|(about, name, value)| table.push(vec![(*about).into(), name.clone(), value.clone()]));
