@@ -42,9 +42,7 @@ impl Place {
         match self {
             Place::Number(number) => stamp.sequence >= *number,
             Place::Time(time) => stamp.time_ns >= *time,
-            Place::Position(sequence, position) => {
-                *names.feed(stamp.feed) == **sequence && stamp.position >= *position
-            }
+            Place::Position(sequence, position) => *names.feed(stamp.feed) == **sequence && stamp.position >= *position,
         }
     }
 

@@ -16,7 +16,11 @@ pub(super) fn balance(bytes: &[u8]) -> Fields {
         ("UnfilledBuys", position.unfilled_buys),
         ("Margin", position.margin),
     ];
-    figures.map(|(name, figure)| (name.to_owned(), digits(figure))).into_iter().chain(values(&position.values)).collect()
+    figures
+        .map(|(name, figure)| (name.to_owned(), digits(figure)))
+        .into_iter()
+        .chain(values(&position.values))
+        .collect()
 }
 
 pub(super) fn holding(bytes: &[u8]) -> Fields {

@@ -143,7 +143,8 @@ impl<U> Said<U> {
         let place = |text: String| text.parse().map_err(|text| ChangeError::Place { at, text });
         let body = |update: U| {
             let mut bytes = Vec::new();
-            let read = json::to_binary(message::FEED_REQUEST, text(update).as_bytes(), json::Read::default(), &mut bytes);
+            let read =
+                json::to_binary(message::FEED_REQUEST, text(update).as_bytes(), json::Read::default(), &mut bytes);
             read.map_err(|error| ChangeError::Update { at, why: error.to_string() })?;
             Ok::<_, ChangeError>(bytes)
         };
@@ -210,7 +211,9 @@ struct Altered {
 impl Altered {
     fn new(changes: &[Change]) -> Altered {
         let keyed = changes.iter().map(|change| match change {
-            Change::LeaveOut(place) | Change::Replace(place, _) => ((place.clone(), 0), (place.clone(), change.clone())),
+            Change::LeaveOut(place) | Change::Replace(place, _) => {
+                ((place.clone(), 0), (place.clone(), change.clone()))
+            }
             Change::InsertAfter(place, _) => ((place.clone(), 1), (place.clone(), change.clone())),
         });
         Altered {

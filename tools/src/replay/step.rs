@@ -10,10 +10,10 @@ use ordo_gateway::investigation::words;
 use ordo_gateway::replay::Applied;
 
 use super::{of_replay, open};
+use crate::Failure;
 use crate::journal::time;
 use crate::place::Place;
 use crate::table::is_pipe_broken;
-use crate::Failure;
 
 pub(super) fn run(dir: &Path, until: Option<&Place>) -> Result<(), Failure> {
     let mut replay = open(dir, false)?;
