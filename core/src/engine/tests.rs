@@ -19,6 +19,7 @@ mod examples;
 mod oddities;
 mod refusals;
 mod rest;
+mod retention;
 
 use std::collections::BTreeMap;
 
