@@ -321,8 +321,6 @@ impl Engine {
         self.state.set_order(number, OrderRow { state, ..row });
         !same
     }
-            self.state.keep_lineage(before.home, before.lineage);
-            self.state.remove_order(number);
 }
 
 impl OrderDraft {

@@ -312,7 +312,7 @@ impl Engine {
         number
     }
 
-    fn write_trade(&mut self, number: u32, row: TradeRow) {
+    pub(super) fn write_trade(&mut self, number: u32, row: TradeRow) {
         let hash = self.state.hash_of_trade(&row);
         self.state.rehash(row.hash, hash);
         *self.state.trades.get_mut(number) = TradeRow { hash, ..row };
