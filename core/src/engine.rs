@@ -18,6 +18,7 @@ mod feeds;
 mod funds;
 mod image;
 mod index;
+mod lineage;
 mod metadata;
 mod operation;
 mod order;

@@ -88,6 +88,7 @@ impl Engine {
             w.u128(*lineage);
         });
         write_slab(&mut w, &state.gone, write_gone);
+        write_roots(&mut w, state);
         write_rest(&mut w, state);
         let digest = xxh3_128(&w.0);
         w.u128(digest);
@@ -130,6 +131,7 @@ impl Engine {
             state.put_lineage(key, lineage);
         }
         state.gone = read_slab(&mut r, read_gone)?;
+        read_roots(&mut r, state)?;
         read_rest(&mut r, state)?;
         if r.at != r.bytes.len() {
             return Err(ImageError::Malformed(r.at));
@@ -237,6 +239,27 @@ fn rebuild(state: &mut State) {
         state.trades.get_mut(number).hash = hash;
         state.rehash(0, hash);
     }
+}
+
+fn write_roots(w: &mut Writer, state: &State) {
+    w.count(state.roots.len());
+    for (account, roots) in &state.roots {
+        w.u32(account.0);
+        w.count(roots.len());
+        roots.iter().for_each(|root| w.u128(*root));
+    }
+}
+
+fn read_roots(r: &mut Reader<'_>, state: &mut State) -> Result<(), ImageError> {
+    for _ in 0..r.u32()? {
+        let account = AccountNo(r.u32()?);
+        let roots = (0..r.u32()?).map(|_| r.u128()).collect::<Result<Vec<u128>, _>>()?;
+        if account.index() >= state.names.accounts.len() || roots.is_empty() {
+            return Err(ImageError::Malformed(r.at));
+        }
+        state.set_roots(account, roots);
+    }
+    Ok(())
 }
 
 /// Settings, ids that were applied, definitions.

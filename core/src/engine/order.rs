@@ -23,6 +23,8 @@ pub(super) struct Before {
     /// The order under the account it moves away from, if any.
     pub(super) there: Option<u32>,
     pub(super) key: u128,
+    /// What its trades would hang on if nothing else were known.
+    pub(super) home: u128,
     /// What its trades hang on.
     pub(super) lineage: u128,
     pub(super) account: AccountNo,
@@ -101,7 +103,8 @@ impl Engine {
             if moves { self.state.order_numbers.get(from_key) } else { None }
         };
         let order = there.or(here);
-        Before { order, here, there, key, lineage: self.state.lineage(order, key), account }
+        let home = self.state.home(account, id, key);
+        Before { order, here, there, key, home, lineage: self.state.lineage(order, home), account }
     }
 
     fn account(&mut self, account: &Account, bytes: &[u8], out: &mut Outcome) -> AccountNo {
@@ -225,7 +228,7 @@ impl Engine {
     }
 
     /// What of the estimated funds is still to be paid: never less than nothing, fund by fund.
-    fn outstanding_fees(&self, order: &OrderState, bytes: &[u8], derived: bool) -> Result<Dec, OutOfRange> {
+    pub(super) fn outstanding_fees(&self, order: &OrderState, bytes: &[u8], derived: bool) -> Result<Dec, OutOfRange> {
         order.additional_funds(bytes).try_fold(Dec::ZERO, |sum, (name, estimated)| {
             let paid = if derived {
                 self.funds.get(name)
@@ -377,7 +380,12 @@ pub(super) fn check_order(input: &Input<'_>, out: &mut Outcome) -> Result<(), Re
 }
 
 /// What an open order holds back: cash for a buy, stock for a sale; neither is negative.
-fn reservation(order: &OrderState, bytes: &[u8], executed: Dec, fees: Dec) -> Result<(Dec, Dec), OutOfRange> {
+pub(super) fn reservation(
+    order: &OrderState,
+    bytes: &[u8],
+    executed: Dec,
+    fees: Dec,
+) -> Result<(Dec, Dec), OutOfRange> {
     let remaining = order.quantity.unwrap_or_default().minus(executed)?.max_zero();
     match trade_sign(order.side) {
         Some(Sign::Buy) => {

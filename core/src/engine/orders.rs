@@ -39,8 +39,9 @@ impl State {
 
     /// Removes an order, and keeps what it leaves; what it was.
     pub(super) fn remove_order(&mut self, number: u32) -> OrderRow {
+        let home = self.home_of(self.orders.get(number));
         let row = self.take_order(number);
-        self.leave(&row);
+        self.leave(&row, home);
         row
     }
 

@@ -71,18 +71,18 @@ impl State {
         }
     }
 
-    /// Keeps what an order leaves: its trades, and what other key they are found under.
-    pub(super) fn leave(&mut self, row: &OrderRow) {
-        let has_moved = row.key != row.lineage;
+    /// Keeps what an order leaves: its trades, and what other home they are found under.
+    pub(super) fn leave(&mut self, row: &OrderRow, home: u128) {
+        let has_moved = home != row.lineage;
         if has_moved {
-            self.put_lineage(row.key, row.lineage);
+            self.put_lineage(home, row.lineage);
         }
         if has_moved || row.last_trade != NO_TRADE {
             self.leave_chain(row.lineage, row.last_trade, if has_moved { self.now_ns } else { 0 });
         }
     }
 
-    /// Remembers the lineage that a key stands for.
+    /// Remembers the lineage that a home stands for.
     pub(super) fn put_lineage(&mut self, key: u128, lineage: u128) {
         let old = self.lineages.insert(key, lineage);
         if let Some(old) = old {

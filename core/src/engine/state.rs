@@ -43,7 +43,7 @@ pub(super) struct State {
     pub(super) order_numbers: Index,
     pub(super) trades: Slab<TradeRow>,
     pub(super) trade_numbers: Index,
-    /// Lineage by key of orders that moved and then were removed: a late bust still finds their trades.
+    /// Lineage by home of orders that moved and then were removed: a late bust still finds their trades.
     pub(super) lineages: BTreeMap<u128, u128>,
     /// The same by lineage, then key.
     pub(super) lineage_keys: BTreeSet<(u128, u128)>,
@@ -51,6 +51,8 @@ pub(super) struct State {
     pub(super) gone: Slab<Gone>,
     pub(super) gone_numbers: Index,
     pub(super) gone_since: BTreeSet<(u64, u32)>,
+    /// What new orders of an account begin under and what old ones began under, where its name does not say it.
+    pub(super) roots: BTreeMap<AccountNo, Vec<u128>>,
     pub(super) bytes: ByteStore,
     /// By feed number; `oms` is 0.
     pub(super) feeds: Vec<FeedRow>,
@@ -84,6 +86,7 @@ impl State {
             gone: Slab::new(),
             gone_numbers: Index::with_capacity(0),
             gone_since: BTreeSet::new(),
+            roots: BTreeMap::new(),
             bytes: ByteStore::new(),
             feeds: vec![FeedRow::default()],
             metadata: Metadata::default(),
@@ -174,15 +177,6 @@ impl State {
         let number = self.holdings.insert(row);
         self.holding_numbers.insert(key, number);
         number
-    }
-
-    /// What the trades of an order hang on, whether it is there or not.
-    #[inline]
-    pub(super) fn lineage(&self, order: Option<u32>, key: u128) -> u128 {
-        match order {
-            Some(number) => self.orders.get(number).lineage,
-            None => self.lineages.get(&key).copied().unwrap_or(key),
-        }
     }
 
     pub(super) fn hash_of_cash(&self, row: &CashRow) -> u128 {

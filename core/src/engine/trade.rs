@@ -58,8 +58,8 @@ impl Engine {
         }
         let (sign, stated) = (sign?, stated?);
         out.rejects.first().map_or(Ok(()), |problem| Err(*problem))?;
-        let before = self.find_order(input, out);
-        let step = self.next_step(input, &stated, &before);
+        let mut before = self.find_order(input, out);
+        let step = self.next_step(input, &stated, &mut before);
         let executed = self.executed_after(input, &stated, step, &before)?;
         let mut order = self.draft_order(input, before, executed, out)?;
         match step {
@@ -72,14 +72,12 @@ impl Engine {
         Ok(true)
     }
 
-    fn next_step(&mut self, input: &Input<'_>, stated: &Stated, before: &Before) -> Step {
+    fn next_step(&mut self, input: &Input<'_>, stated: &Stated, before: &mut Before) -> Step {
         let id = input.request.action.trade.trade_id.of(input.bytes);
         let key = (!id.is_empty()).then(|| trade_key(before.lineage, id));
-        let known = key.and_then(|key| self.state.trade_numbers.get(key)).or_else(|| {
-            // An order that moved to where another stood took its place: the trades of that one are still known.
-            let took_place = key.is_some() && before.lineage != before.key;
-            if took_place { self.state.trade_numbers.get(trade_key(before.key, id)) } else { None }
-        });
+        let known = key
+            .and_then(|key| self.state.trade_numbers.get(key))
+            .or_else(|| if id.is_empty() { None } else { self.trade_elsewhere(input, stated, before) });
         match (stated.kind, known) {
             (OrderTradeType::Trade, None) => Step::Book { key },
             (OrderTradeType::Trade, Some(_)) => {
@@ -93,6 +91,28 @@ impl Engine {
                 if before.order.is_some() { Step::Guess { key } } else { Step::Nothing }
             }
         }
+    }
+
+    /// A known trade that does not hang on the order as it is now.
+    fn trade_elsewhere(&self, input: &Input<'_>, stated: &Stated, before: &mut Before) -> Option<u32> {
+        let action = &input.request.action;
+        let id = action.trade.trade_id.of(input.bytes);
+        // An order that moved to where another stood took its place: the trades of that one are still known.
+        if before.lineage != before.home
+            && let Some(number) = self.state.trade_numbers.get(trade_key(before.home, id))
+        {
+            return Some(number);
+        }
+        // An order that is there is asked for its own trades alone: one that is new to it is new.
+        if self.state.roots.is_empty() || (stated.kind == OrderTradeType::Trade && before.order.is_some()) {
+            return None;
+        }
+        let order_id = action.order.order_id.of(input.bytes);
+        let (number, lineage) = self.state.trade_of_former(before.account, order_id, id)?;
+        if before.order.is_none() {
+            before.lineage = lineage;
+        }
+        Some(number)
     }
 
     /// Executed figures for those that the adapter left out: what they were, and what this trade adds.
@@ -292,7 +312,7 @@ impl Engine {
         number
     }
 
-    fn write_trade(&mut self, number: u32, row: TradeRow) {
+    pub(super) fn write_trade(&mut self, number: u32, row: TradeRow) {
         let hash = self.state.hash_of_trade(&row);
         self.state.rehash(row.hash, hash);
         *self.state.trades.get_mut(number) = TradeRow { hash, ..row };
