@@ -123,6 +123,16 @@ impl MemDisk {
         }
     }
 
+    /// Turns one bit of a file over, durably.
+    pub fn flip(&self, path: &Path, bit: u64) {
+        let mut state = self.state();
+        let id = state.names[path];
+        let file = &mut state.files[id];
+        for bytes in [&mut file.bytes, &mut file.synced] {
+            bytes[(bit / 8) as usize] ^= 1 << (bit % 8);
+        }
+    }
+
     /// A disk of its own with the same files, all durable, no faults and no locks.
     pub fn copy(&self) -> Self {
         self.after_power_loss(true, |_, _| true)

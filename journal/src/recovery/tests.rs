@@ -6,6 +6,7 @@ use crate::testing::{DIR, Random, Rig, append, body, expected, update};
 use crate::{MemDisk, SyncMode};
 
 mod damage;
+mod flips;
 mod power;
 
 /// A journal of `n` frames in groups of a few, without a last Mark: as a power loss leaves it.
