@@ -42,6 +42,7 @@ fn stamp(position: u64) -> Stamp {
         time_ns: 1_777_689_383_817_000_000 + position,
         feed: FeedNo(1),
         position: position as i64,
+        ..Stamp::default()
     }
 }
 
@@ -55,7 +56,7 @@ fn engine_with_feed() -> Engine {
     }
     .encode_to_vec();
     let request = FeedRequest::decode(&status).expect("a status decodes");
-    let stamp = Stamp { sequence: 1, time_ns: 1, feed: FeedNo::OMS, position: 0 };
+    let stamp = Stamp { sequence: 1, time_ns: 1, feed: FeedNo::OMS, ..Stamp::default() };
     engine.apply(&Input { stamp, bytes: &status, request: &request }, &mut Outcome::default());
     engine
 }

@@ -8,6 +8,7 @@
 //! An update is drafted with every sum checked, and only then written: a refused one changes nothing. Refusals are
 //! results like any other.
 
+mod applied;
 mod byte_store;
 mod cost;
 mod describe;
@@ -16,14 +17,19 @@ mod feeds;
 mod funds;
 mod image;
 mod index;
+mod metadata;
+mod operation;
 mod order;
+mod orders;
 mod rows;
+mod settings;
 mod slab;
 mod state;
 mod trade;
 mod transfer;
+mod transform;
 
-pub use image::{ImageError, ImageHeader};
+pub use image::{IMAGE_VERSION, ImageError, ImageHeader};
 pub use state::FeedRow;
 
 use draft::Draft;
@@ -40,6 +46,8 @@ use crate::wire::{FeedRequest, ReverseWriter, Span, field};
 /// The rules by which updates are applied. A build that would decide otherwise has another number, and replays each
 /// frame by the rules it was recorded under.
 pub const RULES_VERSION: u16 = 1;
+
+const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
 /// A recorded update as the engine gets it: its stamp, its bytes, and what the decoder made of them.
 #[derive(Debug, Clone, Copy)]
@@ -110,11 +118,7 @@ impl Engine {
     /// # Panics
     /// If the update is not later than the last one: the record is broken, and going on would hide it.
     pub fn apply(&mut self, input: &Input<'_>, out: &mut Outcome) {
-        assert!(input.stamp.sequence > self.sequence, "invariant: sequences increase");
-        assert!(input.stamp.time_ns > self.time_ns, "invariant: time increases");
-        out.clear();
-        out.stamp = input.stamp;
-        self.draft.clear();
+        self.begin(input.stamp, out);
         let changed = match self.step(input, out) {
             Ok(changed) => changed,
             Err(reject) => {
@@ -128,6 +132,22 @@ impl Engine {
         if !out.is_silent() {
             self.public_time_ns = input.stamp.time_ns;
         }
+    }
+
+    #[inline]
+    fn begin(&mut self, stamp: Stamp, out: &mut Outcome) {
+        assert!(stamp.sequence > self.sequence, "invariant: sequences increase");
+        assert!(stamp.time_ns > self.time_ns, "invariant: time increases");
+        out.clear();
+        out.stamp = stamp;
+        self.draft.clear();
+    }
+
+    /// Ends what takes no position and is told to nobody.
+    fn end_silent(&mut self, stamp: Stamp, out: &mut Outcome) {
+        out.stamp.position = 0;
+        self.sequence = stamp.sequence;
+        self.time_ns = stamp.time_ns;
     }
 
     /// The state's hash: the same for a live hub, a replay of its record, and a snapshot with the rest replayed.
@@ -187,6 +207,11 @@ impl Engine {
     fn step(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Reject> {
         match FeedRequestType::try_from(input.request.r#type) {
             Ok(FeedRequestType::Action) => self.act(input, out)?,
+            Ok(FeedRequestType::Operation) => {
+                if !self.operate(input, out)? {
+                    return Ok(false);
+                }
+            }
             Ok(FeedRequestType::Status) => return self.set_status(input, out),
             Ok(FeedRequestType::Configure) => {
                 self.configure(input, out)?;
@@ -220,8 +245,8 @@ impl Engine {
         }
         self.oddities.refused += 1;
         out.orders.clear();
-        out.action = None;
-        out.transaction = None;
+        out.metadata.clear();
+        (out.action, out.operation, out.transaction) = (None, None, None);
     }
 
     /// `oms` counts here what was public; other feeds brought their own numbers.
@@ -229,7 +254,7 @@ impl Engine {
         let feed = out.stamp.feed;
         if feed == FeedNo::OMS {
             let row = &mut self.state.feeds[FeedNo::OMS.index()];
-            let takes = changed || !out.rejects.is_empty();
+            let takes = changed || !(out.is_accepted() || out.stamp.origin.is_rest);
             out.stamp.position = if takes { row.position + 1 } else { 0 };
             row.position += i64::from(takes);
         } else {

@@ -6,6 +6,7 @@
 
 use crate::dec::Dec;
 use crate::names::{AccountNo, CurrencyNo, FeedNo, InstrumentNo, NameKind};
+use crate::record::Origin;
 use crate::wire::Span;
 
 /// Where an update stands in the record.
@@ -19,6 +20,7 @@ pub struct Stamp {
     pub feed: FeedNo,
     /// Its public position there; the engine gives it for `oms`, 0 if it took none.
     pub position: i64,
+    pub origin: Origin,
 }
 
 /// A business refusal: a result like any other, recorded and replayed. The edge turns it into its code.
@@ -38,6 +40,26 @@ pub enum Reject {
     Side = 15,
     TotalQuantity = 16,
     Settlement = 17,
+    Owner = 18,
+    /// An owner with open orders or positions does not go unless the caller insists.
+    OwnerInUse = 19,
+    AccountNotFound = 20,
+    ExchangeNotFound = 21,
+    /// Of a request status or an order status.
+    Status = 22,
+    Identity = 23,
+    IdentitySource = 24,
+    /// The id was given to another transaction of the account.
+    TransactionDuplicate = 25,
+    /// Two orders would have the same key.
+    OrderDuplicate = 26,
+    /// Known, and not to be had here.
+    Operation = 27,
+    /// A transfer of nothing said.
+    Value = 28,
+    Pool = 29,
+    /// A settlement of nothing said.
+    Settle = 30,
 }
 
 impl Reject {
@@ -56,6 +78,19 @@ impl Reject {
             Reject::Side => "Side",
             Reject::TotalQuantity => "TotalQuantity",
             Reject::Settlement => "Settlement",
+            Reject::Owner => "Owner",
+            Reject::OwnerInUse => "Owner.InUse",
+            Reject::AccountNotFound => "Account.NotFound",
+            Reject::ExchangeNotFound => "Exchange.NotFound",
+            Reject::Status => "Status",
+            Reject::Identity => "Identity",
+            Reject::IdentitySource => "IdentitySource",
+            Reject::TransactionDuplicate => "TransactionID.Duplicate",
+            Reject::OrderDuplicate => "Order.Duplicate",
+            Reject::Operation => "Operation",
+            Reject::Value => "Value",
+            Reject::Pool => "Pool",
+            Reject::Settle => "Settle",
         }
     }
 }
@@ -161,18 +196,51 @@ pub struct ActionEvent {
     pub state: Span,
 }
 
+/// What a metadata record defines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum MetadataKind {
+    Owner = 1,
+    Account = 2,
+    Exchange = 3,
+    RequestStatus = 4,
+    /// Permissions of an identity.
+    Identity = 5,
+    IdentitySource = 6,
+}
+
+/// A definition that was made, changed or dropped.
+#[derive(Debug, Clone, Copy)]
+pub struct MetadataEvent {
+    pub kind: MetadataKind,
+    /// Owner, exchange, status or source; of an account its owner, of an identity its source. In the outcome's bytes.
+    pub first: Span,
+    /// The account, or the identity; empty for the other kinds.
+    pub second: Span,
+    pub removed: bool,
+    /// The details' message as defined; as it was last, where removed.
+    pub details: Span,
+    /// The whole Operation as the Metadata view shows it: a Define, or an Undefine where removed.
+    pub operation: Span,
+}
+
 /// See the module. Buffers keep their room from one update to the next: nothing is allocated once warm.
 #[derive(Debug, Default)]
 pub struct Outcome {
     pub stamp: Stamp,
     /// Empty: applied. All problems at once.
     pub rejects: Vec<Reject>,
+    /// Refusals that carry values or an index: whole codes.
+    pub refusals: Vec<String>,
     pub names: Vec<NewName>,
     pub orders: Vec<OrderEvent>,
     pub balances: Vec<BalanceEvent>,
     pub holdings: Vec<HoldingEvent>,
     pub transaction: Option<TransactionEvent>,
     pub action: Option<ActionEvent>,
+    /// A transform, for the Updates view: the Operation as completed, in the bytes.
+    pub operation: Option<Span>,
+    pub metadata: Vec<MetadataEvent>,
     /// A feed whose status changed: its FeedDetails, in the bytes.
     pub status: Option<(FeedNo, Span)>,
     /// A FeedConfiguration to be given back on Resume, in the bytes.
@@ -202,14 +270,28 @@ impl Outcome {
         self.stamp = Stamp::default();
         self.transaction = None;
         self.action = None;
+        self.operation = None;
         self.status = None;
         self.configuration = Span::default();
         self.rejects.clear();
+        self.refusals.clear();
+        self.metadata.clear();
         self.names.clear();
         clear_keeping(&mut self.orders, EVENTS_KEPT);
         clear_keeping(&mut self.balances, EVENTS_KEPT);
         clear_keeping(&mut self.holdings, EVENTS_KEPT);
         clear_keeping(&mut self.bytes, BYTES_KEPT);
+    }
+
+    /// Whether the update was applied.
+    #[inline]
+    pub fn is_accepted(&self) -> bool {
+        self.rejects.is_empty() && self.refusals.is_empty()
+    }
+
+    /// The error codes of a refused update, all problems at once.
+    pub fn codes(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.rejects.iter().map(|reject| reject.code()).chain(self.refusals.iter().map(String::as_str))
     }
 
     /// An update that made no public change: no position, no event.

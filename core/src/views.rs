@@ -3,15 +3,19 @@
 //! A fold of outcomes behind the publisher's gate, on a thread of its own: readers never touch the engine, and what
 //! they see is never ahead of what may be told. The same fold, run over a replay, gives any past state.
 
+mod live;
+mod metadata;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use live::Live;
 pub use table::Table;
 
 use crate::encode;
 use crate::engine::Engine;
+use crate::metadata::Metadata;
 use crate::names::{AccountNo, FeedNo, InstrumentNo, NameKind, Names, order_key};
 use crate::outcome::Outcome;
 use crate::wire::ReverseWriter;
@@ -39,6 +43,8 @@ pub struct Views {
     balances_of: BTreeSet<(AccountNo, u32)>,
     holdings_of: BTreeSet<(AccountNo, u32)>,
     orders_of: BTreeSet<(AccountNo, u32)>,
+    metadata: Metadata,
+    live: Live,
     /// FeedDetails by feed number; empty until the feed had a status.
     feeds: Vec<Arc<[u8]>>,
     positions: Vec<i64>,
@@ -73,6 +79,10 @@ impl Views {
                 index_account(&mut self.account_numbers, first, second, name.number);
             }
         }
+        self.live.learn(&self.names);
+        for event in &outcome.metadata {
+            self.set_metadata(outcome, event);
+        }
         for event in &outcome.orders {
             let record = Record {
                 account: event.account,
@@ -91,7 +101,7 @@ impl Views {
                 completed: false,
                 bytes: self.scratch.bytes().into(),
             });
-            set(&mut self.balances, &mut self.balances_of, event.number, record);
+            set(&mut self.balances, &mut self.balances_of, &mut self.live, event.number, record);
         }
         for event in &outcome.holdings {
             self.scratch.clear();
@@ -102,7 +112,7 @@ impl Views {
                 completed: false,
                 bytes: self.scratch.bytes().into(),
             });
-            set(&mut self.holdings, &mut self.holdings_of, event.number, record);
+            set(&mut self.holdings, &mut self.holdings_of, &mut self.live, event.number, record);
         }
         if let Some((feed, details)) = outcome.status {
             self.set_feed(feed, outcome.bytes_of(details).into());
@@ -190,7 +200,7 @@ impl Views {
         } else {
             self.order_keys.remove(&key);
         }
-        set(&mut self.orders, &mut self.orders_of, number, record);
+        set(&mut self.orders, &mut self.orders_of, &mut self.live, number, record);
     }
 
     fn set_feed(&mut self, feed: FeedNo, details: Arc<[u8]>) {
@@ -217,7 +227,14 @@ fn index_account(
     index.entry(owner.into()).or_default().insert(account.into(), AccountNo(number));
 }
 
-fn set(table: &mut Table<Record>, by_account: &mut BTreeSet<(AccountNo, u32)>, number: u32, record: Option<Record>) {
+fn set(
+    table: &mut Table<Record>,
+    by_account: &mut BTreeSet<(AccountNo, u32)>,
+    live: &mut Live,
+    number: u32,
+    record: Option<Record>,
+) {
+    live.change(table.get(number), record.as_ref());
     let account = record.as_ref().map(|record| record.account);
     let old = table.set(number, record).map(|old| old.account);
     if old == account {

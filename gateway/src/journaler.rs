@@ -148,9 +148,11 @@ impl Journaler {
 
     /// Moves the gate up to the first task that waits for the disk.
     fn release(&mut self) {
+        let on_disk = self.journal.durable();
+        self.progress.durable_sequence.store_release(on_disk);
         let durable = match self.durability {
             Durability::Async => self.journal.written(),
-            Durability::Sync | Durability::SyncEach => self.journal.durable(),
+            Durability::Sync | Durability::SyncEach => on_disk,
         };
         while self.waiting.front().is_some_and(|(sequence, _)| *sequence <= durable) {
             self.waiting.pop_front();
@@ -215,7 +217,7 @@ fn entry_of(slot: &Slot) -> Entry<'_> {
     Entry {
         kind: Kind::Update,
         rules: RULES_VERSION,
-        flags: 0,
+        flags: slot.origin.flags(),
         feed: slot.feed.0,
         identity: slot.identity,
         position: slot.position_recorded(),

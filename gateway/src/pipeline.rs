@@ -13,6 +13,8 @@ use parking_lot::RwLock;
 
 use crate::config::{Config, StageName};
 use crate::engine_stage::EngineStage;
+use crate::history::History;
+use crate::history::keeper::{Keeper, Schedule};
 use crate::intake::{NewConnection, intake};
 use crate::journaler::Journaler;
 use crate::progress::{Fault, Progress};
@@ -31,7 +33,6 @@ pub(crate) struct Recovered {
     pub(crate) journal: Journal,
     pub(crate) last_time_ns: u64,
     pub(crate) engine: Engine,
-    pub(crate) views: Views,
 }
 
 /// A stage, whichever: a thread has a list of them.
@@ -80,6 +81,7 @@ impl Stage for AnyStage {
 pub(crate) struct Pipeline {
     threads: Vec<JoinHandle<Vec<AnyStage>>>,
     snapshots: JoinHandle<()>,
+    keeper: JoinHandle<()>,
 }
 
 /// What the threads leave behind: the record, and the state it came to.
@@ -92,8 +94,7 @@ impl Pipeline {
     pub(crate) fn start(
         config: &Config,
         recovered: Recovered,
-        progress: &Arc<Progress>,
-        views: &Arc<RwLock<Views>>,
+        (progress, views, history): (&Arc<Progress>, &Arc<RwLock<Views>>, &Arc<History>),
     ) -> std::io::Result<(Sender<NewConnection>, Pipeline)> {
         let encoder_views = views.clone();
         let (jobs, snapshot_jobs) = unbounded();
@@ -106,7 +107,16 @@ impl Pipeline {
         let snapshots = thread::Builder::new()
             .name("snapshots".into())
             .spawn(move || snapshots::run(&snapshot_jobs, &encoder_views))?;
-        Ok((connections, Pipeline { threads, snapshots }))
+        let keeper = Keeper {
+            dir: config.data.clone(),
+            saved: history.saved().clone(),
+            history: history.clone(),
+            progress: progress.clone(),
+            schedule: Schedule::of(config),
+            orders_expected: config.orders_expected,
+        };
+        let keeper = thread::Builder::new().name("keeper".into()).spawn(move || keeper.run())?;
+        Ok((connections, Pipeline { threads, snapshots, keeper }))
     }
 
     /// Waits for all threads: they have been told to stop, or stop at a fault.
@@ -123,6 +133,7 @@ impl Pipeline {
             }
         }
         join(self.snapshots)?;
+        join(self.keeper)?;
         let missing = || Fault::Failed("a layout without a journal or an engine".into());
         Ok(Finished { journaler: journaler.ok_or_else(missing)?, engine: engine.ok_or_else(missing)? })
     }
@@ -144,8 +155,10 @@ fn stages(
     jobs: Sender<snapshots::Job>,
 ) -> std::io::Result<(Sender<NewConnection>, Stages)> {
     let slots = config.ring_slots;
-    let Recovered { journal, last_time_ns, engine, views: folded } = recovered;
-    *views.write() = folded;
+    let Recovered { journal, last_time_ns, engine } = recovered;
+    *views.write() = Views::of(&engine);
+    progress.told_sequence.store_release(engine.sequence());
+    progress.durable_sequence.store_release(journal.durable());
     let tasks = InRing::new(slots, Slot::with_room);
     let outcomes = OutRing::new(slots, Outcome::with_room);
     let (connections, new_connections) = intake();

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ordo_core::names::FeedNo;
 use ordo_core::outcome::Stamp;
 use ordo_core::proto::{RequestMessageType, SubscriptionDetails};
+use ordo_core::record::Origin;
 use ordo_core::wire::{FeedRequest, Span};
 
 /// A connection, counted from the start of the hub and never given again.
@@ -63,6 +64,7 @@ pub(crate) struct Slot {
     /// The feed that a reply to an adapter is about.
     pub(crate) about: FeedNo,
     pub(crate) identity: u32,
+    pub(crate) origin: Origin,
     /// The message, in binary.
     pub(crate) bytes: Vec<u8>,
     /// The FeedRequest in it: what is recorded.
@@ -90,6 +92,7 @@ impl Slot {
             position: 0,
             about: FeedNo::OMS,
             identity: 0,
+            origin: Origin::default(),
             bytes: Vec::with_capacity(BYTES_KEPT),
             body: Span::default(),
             request_id: Span::default(),
@@ -112,6 +115,7 @@ impl Slot {
         self.position = 0;
         self.about = FeedNo::OMS;
         self.identity = 0;
+        self.origin = Origin::default();
         self.bytes.clear();
         if self.bytes.capacity() > BYTES_KEPT {
             self.bytes.shrink_to(BYTES_KEPT);
@@ -149,6 +153,7 @@ impl Slot {
             time_ns: self.time_ns.load(Ordering::Relaxed),
             feed: self.feed,
             position: self.position_recorded(),
+            origin: self.origin,
         }
     }
 }

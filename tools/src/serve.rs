@@ -20,7 +20,7 @@ Settings: `ordo config` lists them all, with what each means and costs. The same
 --config, and in the environment as ORDO_KEY (ORDO_DURABILITY=async). What the command line says counts most, then
 the environment, then the file.
 Stops on SIGINT or SIGTERM: takes no more, records and answers what it took, exits 0.
-Exits 65 if the data is damaged, 74 if the disk fails, 75 if another hub has the folder.")]
+Exits 65 if the data is damaged, 74 if the disk fails, 75 if another hub has the folder or one of its files was cut short.")]
 pub(crate) struct Serve {
     /// Folder of the journal and the snapshots; made if it is not there [default: ./data]
     #[arg(long, value_name = "DIR")]
@@ -42,6 +42,7 @@ impl Serve {
     pub(crate) fn run(self) -> Result<(), Failure> {
         logging::start("info");
         let asked = StopAsked::install()?;
+        ordo_journal::exit_on_bus_error().map_err(|error| Failure::new(format!("signals: {error}")))?;
         let hub = Hub::start(self.config()?).map_err(of_hub)?;
         say_ready(hub.addr());
         while !asked.is_asked() {

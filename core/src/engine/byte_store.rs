@@ -91,6 +91,9 @@ impl ByteStore {
 }
 
 impl Handle {
+    /// Of nothing, until the bytes are put somewhere.
+    pub(crate) const NONE: Handle = Handle(u32::MAX);
+
     #[inline]
     fn parts(self) -> (u32, u32) {
         (self.0 >> CLASS_SHIFT, self.0 & ((1 << CLASS_SHIFT) - 1))

@@ -1,13 +1,16 @@
 //! The whole state as one outcome: what those who follow need after an image was loaded in place of a replay.
 
+use super::metadata::tell_definition;
 use super::{Engine, cash_event, holding_event};
 use crate::names::FeedNo;
-use crate::outcome::{OrderEvent, Outcome};
+use crate::outcome::{MetadataKind, OrderEvent, Outcome};
 
 impl Engine {
     /// Puts every visible record into `out` as an event. Names are not repeated: take them from [`Engine::names`].
     pub fn describe(&self, out: &mut Outcome) {
         out.clear();
+        let kinds = MetadataKind::ALL.into_iter();
+        kinds.flat_map(|kind| self.state.metadata.all(kind)).for_each(|record| tell_definition(record, out));
         let mut scratch = crate::wire::ReverseWriter::default();
         for (number, row) in self.state.orders.iter() {
             let Some(row) = row else { continue };

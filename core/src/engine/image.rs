@@ -5,19 +5,26 @@
 //! go on with the numbers they know. What can be derived (indexes, hashes, reservations' sums) is rebuilt and checked
 //! against the hash in the header; a digest of all that stands before it ends the image.
 
+mod bytes;
+
+use bytes::{Reader, Writer};
 use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::applied::AppliedEntry;
 use super::rows::{CashFigures, CashRow, HoldingRow, OrderRow, TradeRow};
 use super::slab::Slab;
 use super::state::{FeedRow, State, position_key};
 use super::{Engine, Oddities, RULES_VERSION};
-use crate::dec::Dec;
+use crate::metadata::{Details, MetadataRecord};
 use crate::names::{AccountNo, CurrencyNo, FeedNo, InstrumentNo, NameKind, name_hash};
+use crate::outcome::MetadataKind;
 use crate::proto::{FeedDetails, TimestampWithTimeZone};
+use crate::record::Settings;
 use crate::wire::OrderTrade;
 
-const IMAGE_VERSION: u16 = 1;
+/// The form of images: what an older build wrote is not read.
+pub const IMAGE_VERSION: u16 = 2;
 
 /// What an image says of itself before its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +86,7 @@ impl Engine {
             w.u128(*key);
             w.u128(*lineage);
         });
+        write_rest(&mut w, state);
         let digest = xxh3_128(&w.0);
         w.u128(digest);
         w.0
@@ -119,6 +127,7 @@ impl Engine {
             let (key, lineage) = (r.u128()?, r.u128()?);
             state.keep_lineage(key, lineage);
         }
+        read_rest(&mut r, state)?;
         if r.at != r.bytes.len() {
             return Err(ImageError::Malformed(r.at));
         }
@@ -192,6 +201,7 @@ fn rebuild(state: &mut State) {
         state.orders.get_mut(number).hash = hash;
         state.rehash(0, hash);
     }
+    state.schedule_all();
     let trades: Vec<(u32, TradeRow)> = state.trades.iter().filter_map(|(no, row)| Some((no, *row?))).collect();
     for (number, row) in trades {
         let hash = state.hash_of_trade(&row);
@@ -199,6 +209,42 @@ fn rebuild(state: &mut State) {
         state.trades.get_mut(number).hash = hash;
         state.rehash(0, hash);
     }
+}
+
+/// Settings, ids that were applied, definitions.
+fn write_rest(w: &mut Writer, state: &State) {
+    w.text(&prost::Message::encode_to_vec(&state.settings));
+    w.count(state.applied.len());
+    state.applied.iter().for_each(|entry| {
+        w.u128(entry.key);
+        w.u64(entry.content);
+        w.u64(entry.time_ns);
+    });
+    for kind in MetadataKind::ALL {
+        w.count(state.metadata.all(kind).count());
+        state.metadata.all(kind).for_each(|record| w.text(&record.bytes));
+    }
+}
+
+fn read_rest(r: &mut Reader<'_>, state: &mut State) -> Result<(), ImageError> {
+    let settings: Settings = prost::Message::decode(r.bytes()?).map_err(|_| ImageError::Malformed(r.at))?;
+    state.put_settings(settings);
+    let mut latest_ns = 0;
+    for _ in 0..r.u32()? {
+        let entry = AppliedEntry { key: r.u128()?, content: r.u64()?, time_ns: r.u64()? };
+        if entry.time_ns < latest_ns {
+            return Err(ImageError::Malformed(r.at));
+        }
+        latest_ns = entry.time_ns;
+        state.note_applied(entry);
+    }
+    for kind in MetadataKind::ALL {
+        for _ in 0..r.u32()? {
+            let details = Details::decode(kind, r.bytes()?).map_err(|_| ImageError::Malformed(r.at))?;
+            state.set_metadata(MetadataRecord::new(details));
+        }
+    }
+    Ok(())
 }
 
 fn write_names(w: &mut Writer, state: &State) {
@@ -332,6 +378,8 @@ fn write_order(w: &mut Writer, row: &OrderRow, state: &State) {
     w.u64(row.created.seconds);
     w.u32(row.created.nanoseconds);
     w.u32(row.created.tz_offset as u32);
+    w.u64(row.completed_ns);
+    w.u64(row.remove_ns);
     w.text(state.bytes.get(row.state));
 }
 
@@ -351,6 +399,8 @@ fn read_order(r: &mut Reader<'_>, state: &mut State) -> Result<OrderRow, ImageEr
         reserved_cash: r.dec()?,
         reserved_stock: r.dec()?,
         created: TimestampWithTimeZone { seconds: r.u64()?, nanoseconds: r.u32()?, tz_offset: r.u32()? as i32 },
+        completed_ns: r.u64()?,
+        remove_ns: r.u64()?,
         state: state.bytes.insert(r.bytes()?),
         hash: 0,
     })
@@ -376,115 +426,4 @@ fn read_trade(r: &mut Reader<'_>, state: &mut State) -> Result<TradeRow, ImageEr
         None
     };
     Ok(TradeRow { key, cash, holding, is_sale, is_cancelled, revisions, price, quantity, funds, fund_entries, hash: 0 })
-}
-
-struct Writer(Vec<u8>);
-
-impl Writer {
-    fn put(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(bytes);
-    }
-
-    fn u32(&mut self, value: u32) {
-        self.put(&value.to_le_bytes());
-    }
-
-    fn u64(&mut self, value: u64) {
-        self.put(&value.to_le_bytes());
-    }
-
-    fn u128(&mut self, value: u128) {
-        self.put(&value.to_le_bytes());
-    }
-
-    fn count(&mut self, count: usize) {
-        self.u32(u32::try_from(count).expect("invariant: record numbers are u32"));
-    }
-
-    fn option(&mut self, is_some: bool) {
-        self.put(&[u8::from(is_some)]);
-    }
-
-    fn dec(&mut self, value: Dec) {
-        self.put(&value.mantissa().to_le_bytes());
-        self.put(&[value.scale()]);
-    }
-
-    fn text(&mut self, bytes: &[u8]) {
-        self.count(bytes.len());
-        self.put(bytes);
-    }
-
-    fn texts(&mut self, first: &str, second: &str) {
-        self.text(first.as_bytes());
-        self.text(second.as_bytes());
-    }
-}
-
-struct Reader<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Reader<'a> {
-    fn take(&mut self, len: usize) -> Result<&'a [u8], ImageError> {
-        let taken = self.bytes.get(self.at..).and_then(|rest| rest.get(..len)).ok_or(ImageError::Malformed(self.at))?;
-        self.at += len;
-        Ok(taken)
-    }
-
-    /// Leaves the digest at the end out of what is read, once it is known to be right.
-    fn take_digest(&mut self) -> Result<(), ImageError> {
-        let (content, digest) = self.bytes.split_last_chunk().ok_or(ImageError::Malformed(self.at))?;
-        if self.at > content.len() || u128::from_le_bytes(*digest) != xxh3_128(content) {
-            return Err(ImageError::Malformed(self.bytes.len()));
-        }
-        self.bytes = content;
-        Ok(())
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], ImageError> {
-        Ok(self.take(N)?.try_into().expect("take gives the length asked for"))
-    }
-
-    fn u16(&mut self) -> Result<u16, ImageError> {
-        self.array().map(u16::from_le_bytes)
-    }
-
-    fn u32(&mut self) -> Result<u32, ImageError> {
-        self.array().map(u32::from_le_bytes)
-    }
-
-    fn u64(&mut self) -> Result<u64, ImageError> {
-        self.array().map(u64::from_le_bytes)
-    }
-
-    fn u128(&mut self) -> Result<u128, ImageError> {
-        self.array().map(u128::from_le_bytes)
-    }
-
-    fn flag(&mut self) -> Result<bool, ImageError> {
-        match self.array()? {
-            [0] => Ok(false),
-            [1] => Ok(true),
-            [_] => Err(ImageError::Malformed(self.at - 1)),
-        }
-    }
-
-    fn dec(&mut self) -> Result<Dec, ImageError> {
-        let at = self.at;
-        let mantissa = self.array().map(i128::from_le_bytes)?;
-        let [scale] = self.array()?;
-        Dec::new(mantissa, u32::from(scale)).map_err(|_| ImageError::Malformed(at))
-    }
-
-    fn bytes(&mut self) -> Result<&'a [u8], ImageError> {
-        let len = self.u32()? as usize;
-        self.take(len)
-    }
-
-    fn text(&mut self) -> Result<&'a str, ImageError> {
-        let at = self.at;
-        std::str::from_utf8(self.bytes()?).map_err(|_| ImageError::Malformed(at))
-    }
 }

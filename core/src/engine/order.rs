@@ -50,6 +50,9 @@ pub(super) struct OrderDraft {
     reserved_cash: Dec,
     reserved_stock: Dec,
     completed: bool,
+    /// As in its row.
+    completed_ns: u64,
+    remove_ns: u64,
     removed: bool,
     created: crate::proto::TimestampWithTimeZone,
     has_executed_funds: bool,
@@ -119,6 +122,8 @@ impl Engine {
             reserved_cash: Dec::ZERO,
             reserved_stock: Dec::ZERO,
             completed: order.is_completed,
+            completed_ns: completed_ns(order, row.as_ref(), input.stamp.time_ns),
+            remove_ns: remove_ns(order),
             removed: order.remove_after.is_some_and(|at| at.seconds == 0),
             created,
             has_executed_funds: filled || (executed.derive && !self.funds.is_empty()),
@@ -153,8 +158,18 @@ impl Engine {
             Some(row) if given.is_empty() || self.state.names.currency(row.currency).as_bytes() == given => {
                 row.currency
             }
+            None if given.is_empty() => self.default_currency(order, bytes, out),
             _ => self.state.currency(given, out),
         }
+    }
+
+    /// That of the account, where it is defined and says one.
+    #[cold]
+    fn default_currency(&mut self, order: &OrderState, bytes: &[u8], out: &mut Outcome) -> CurrencyNo {
+        let (owner, account) = (order.account.owner_id.text(bytes), order.account.account_id.text(bytes));
+        let details = self.state.metadata.account(owner, account);
+        let code = details.and_then(|details| details.default_currency.clone()).unwrap_or_default();
+        self.state.currency(code.as_bytes(), out)
     }
 
     #[inline]
@@ -249,13 +264,13 @@ impl Engine {
                 completed: old.completed,
                 state,
             });
-            self.drop_order(there);
+            self.state.remove_order(there);
         }
         let (account, instrument, state) = (before.account, draft.instrument, draft.state);
         out.action = Some(ActionEvent { account, instrument, state });
         let (number, changed) = match before.here {
             Some(number) => (number, self.replace_order(number, draft, input, out)),
-            None => (self.insert_order(draft, out.bytes_of(draft.state)), true),
+            None => (self.state.insert_order(draft.row(Handle::NONE), out.bytes_of(draft.state)), true),
         };
         if changed || draft.removed {
             out.orders.push(OrderEvent {
@@ -270,7 +285,7 @@ impl Engine {
         }
         if draft.removed {
             self.state.keep_lineage(before.key, before.lineage);
-            self.drop_order(number);
+            self.state.remove_order(number);
         }
     }
 
@@ -281,28 +296,8 @@ impl Engine {
         let same = same_figures(&old, &row) && same_order(self.state.bytes.get(old.state), new_bytes, input.request);
         // Nobody is told of a state that says the same, so what was told stays, byte for byte.
         let state = if same { old.state } else { self.state.bytes.replace(old.state, new_bytes) };
-        let row = OrderRow { state, ..row };
-        let hash = self.state.hash_of_order(&row);
-        self.state.rehash(old.hash, hash);
-        *self.state.orders.get_mut(number) = OrderRow { hash, ..row };
+        self.state.set_order(number, OrderRow { state, ..row });
         !same
-    }
-
-    fn insert_order(&mut self, draft: &OrderDraft, bytes: &[u8]) -> u32 {
-        let state = &mut self.state;
-        let row = draft.row(state.bytes.insert(bytes));
-        let hash = state.hash_of_order(&row);
-        state.rehash(0, hash);
-        let number = state.orders.insert(OrderRow { hash, ..row });
-        state.order_numbers.insert(row.key, number);
-        number
-    }
-
-    fn drop_order(&mut self, number: u32) {
-        let row = self.state.orders.remove(number);
-        self.state.order_numbers.remove(row.key);
-        self.state.bytes.remove(row.state);
-        self.state.rehash(row.hash, 0);
     }
 }
 
@@ -323,10 +318,26 @@ impl OrderDraft {
             reserved_cash: self.reserved_cash,
             reserved_stock: self.reserved_stock,
             created: self.created,
+            completed_ns: self.completed_ns,
+            remove_ns: self.remove_ns,
             state,
             hash: 0,
         }
     }
+}
+
+/// When an order was completed: it keeps its time as long as it stays so.
+fn completed_ns(order: &OrderState, before: Option<&OrderRow>, now_ns: u64) -> u64 {
+    match before {
+        _ if !order.is_completed => 0,
+        Some(row) if row.completed_ns != 0 => row.completed_ns,
+        _ => now_ns,
+    }
+}
+
+/// The instant of RemoveAfter; 0 for none, and for one that no clock reaches.
+fn remove_ns(order: &OrderState) -> u64 {
+    order.remove_after.and_then(|at| at.unix_nanos().ok()).unwrap_or(0)
 }
 
 /// Keys and signs; all problems at once.

@@ -77,6 +77,10 @@ pub(crate) struct OrderRow {
     pub(crate) reserved_cash: Dec,
     pub(crate) reserved_stock: Dec,
     pub(crate) created: TimestampWithTimeZone,
+    /// When it was completed; 0 while it is open.
+    pub(crate) completed_ns: u64,
+    /// Its RemoveAfter; 0 if it says nothing.
+    pub(crate) remove_ns: u64,
     pub(crate) state: Handle,
     pub(crate) hash: u128,
 }
@@ -166,11 +170,12 @@ pub(crate) fn holding_hash(account: u128, instrument: u128, currency: &str, row:
     }
 }
 
-pub(crate) fn order_hash(key: u128, lineage: u128, state: &[u8]) -> u128 {
+pub(crate) fn order_hash(key: u128, lineage: u128, completed_ns: u64, state: &[u8]) -> u128 {
     Fields::new()
         .put(b"O")
         .put(&key.to_le_bytes())
         .put(&lineage.to_le_bytes())
+        .put(&completed_ns.to_le_bytes())
         .put(&xxh3_128(state).to_le_bytes())
         .hash()
 }

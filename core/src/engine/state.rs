@@ -1,9 +1,10 @@
 //! `State`: everything the engine remembers. A fold of the record and nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::applied::Applied;
 use super::byte_store::ByteStore;
 use super::index::Index;
 use super::rows::{
@@ -12,9 +13,11 @@ use super::rows::{
 };
 use super::slab::Slab;
 use crate::dec::Dec;
+use crate::metadata::Metadata;
 use crate::names::{AccountNo, CurrencyNo, FeedNo, InstrumentNo, NameKind, Names, name_hash};
 use crate::outcome::{NewName, Outcome};
 use crate::proto::FeedDetails;
+use crate::record::Settings;
 
 /// A feed, or `oms`.
 #[derive(Debug, Clone, Default)]
@@ -45,6 +48,12 @@ pub(super) struct State {
     pub(super) bytes: ByteStore,
     /// By feed number; `oms` is 0.
     pub(super) feeds: Vec<FeedRow>,
+    pub(super) metadata: Metadata,
+    pub(super) settings: Settings,
+    /// Ids of transforms, transactions and settlements that were applied.
+    pub(super) applied: Applied,
+    /// When orders are to be removed, and their numbers. Follows from the orders and the settings.
+    pub(super) due: BTreeSet<(u64, u32)>,
     /// Sum of the hashes of all records: kept up to date, never computed over.
     pub(super) hash: u128,
 }
@@ -65,6 +74,10 @@ impl State {
             lineages: BTreeMap::new(),
             bytes: ByteStore::new(),
             feeds: vec![FeedRow::default()],
+            metadata: Metadata::default(),
+            settings: Settings::initial(),
+            applied: Applied::default(),
+            due: BTreeSet::new(),
             hash: 0,
         }
     }
@@ -178,7 +191,7 @@ impl State {
     }
 
     pub(super) fn hash_of_order(&self, row: &OrderRow) -> u128 {
-        order_hash(row.key, row.lineage, self.bytes.get(row.state))
+        order_hash(row.key, row.lineage, row.completed_ns, self.bytes.get(row.state))
     }
 
     pub(super) fn hash_of_trade(&self, row: &TradeRow) -> u128 {

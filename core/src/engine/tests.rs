@@ -13,6 +13,7 @@
 //! AUD and the instrument BHP on XASX unless said.
 
 mod command;
+mod definitions;
 mod examples;
 mod oddities;
 mod refusals;
@@ -23,6 +24,7 @@ use prost::Message;
 
 use super::*;
 use crate::proto::{self, BigNumber};
+use crate::record::Origin;
 use crate::views::Views;
 
 struct Table {
@@ -70,11 +72,36 @@ impl Table {
     }
 
     fn apply_bytes(&mut self, bytes: &[u8]) {
+        self.apply_at(self.next_stamp(), bytes);
+    }
+
+    fn apply_at(&mut self, stamp: Stamp, bytes: &[u8]) {
         let request = FeedRequest::decode(bytes).expect("written by prost");
-        let sequence = self.engine.sequence() + 1;
-        let stamp = Stamp { sequence, time_ns: 1_000_000_000 + sequence, feed: FeedNo::OMS, position: 0 };
         self.engine.apply(&Input { stamp, bytes, request: &request }, &mut self.outcome);
         self.views.fold(&self.outcome);
+    }
+
+    /// Applies what came through REST; its position, 0 if it took none.
+    fn rest(&mut self, request: &proto::FeedRequest) -> i64 {
+        self.apply_at(Stamp { origin: Origin::REST, ..self.next_stamp() }, &request.encode_to_vec());
+        self.outcome.stamp.position
+    }
+
+    fn next_stamp(&self) -> Stamp {
+        let sequence = self.engine.sequence() + 1;
+        Stamp { sequence, time_ns: self.engine.time_ns().max(1_000_000_000) + 1, feed: FeedNo::OMS, ..Stamp::default() }
+    }
+
+    /// The codes of a refusal; none if the last update was accepted.
+    fn codes(&self) -> Vec<&str> {
+        self.outcome.codes().collect()
+    }
+
+    /// An engine made of an image now is the same one.
+    fn assert_image_is_whole(&self) {
+        let loaded = Engine::from_image(&self.engine.image()).expect("just made");
+        assert_eq!(loaded.state_hash(), self.engine.state_hash());
+        assert!(loaded.image() == self.engine.image(), "one image, byte for byte");
     }
 
     /// What is the case, in the words of the expectation.

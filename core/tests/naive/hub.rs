@@ -87,7 +87,8 @@ impl Hub {
     pub(crate) fn apply_bytes(&mut self, bytes: &[u8]) -> bool {
         self.sequence += 1;
         let request = FeedRequest::decode(bytes).expect("written by prost");
-        let stamp = Stamp { sequence: self.sequence, time_ns: time_of(self.sequence), feed: FeedNo::OMS, position: 0 };
+        let stamp =
+            Stamp { sequence: self.sequence, time_ns: time_of(self.sequence), feed: FeedNo::OMS, ..Stamp::default() };
         self.engine.apply(&Input { stamp, bytes, request: &request }, &mut self.outcome);
         self.views.fold(&self.outcome);
         self.outcome.rejects.is_empty()

@@ -66,7 +66,7 @@ macro_rules! word {
 }
 
 /// All settings, in the order of [`Config`]'s fields.
-pub static SETTINGS: [Setting; 24] = [
+pub static SETTINGS: [Setting; 26] = [
     Setting {
         key: "data",
         meaning: "folder of the journal and the snapshots; made if it is not there",
@@ -225,35 +225,51 @@ pub static SETTINGS: [Setting; 24] = [
     },
     Setting {
         key: "snapshot_every_updates",
-        meaning: "a snapshot of the state is written after so many updates; 0: only when the hub stops",
+        meaning: "updates from one snapshot of the state to the next",
         unit: "updates",
-        up: "a start after a crash, and a question about the past, replay more",
-        down: "the disk and a core are busy with snapshots more often",
-        takes: number!(snapshot_every_updates, Any, 0, 1_000_000_000_000),
+        up: "a start after a crash, and a question about the past, fold more",
+        down: "more is written, and folded twice",
+        takes: number!(snapshot_every_updates, Any, 1_000, 1_000_000_000_000),
     },
     Setting {
-        key: "snapshot_every_seconds",
-        meaning: "a snapshot of the state is written after so long, if anything has changed; 0: never for that reason",
+        key: "snapshot_every_s",
+        meaning: "a hub that records less than that makes a snapshot all the same after so long",
         unit: "s",
         up: "as snapshot_every_updates",
         down: "as snapshot_every_updates",
-        takes: number!(snapshot_every_seconds, Any, 0, 31_536_000),
+        takes: number!(snapshot_every_s, Any, 1, 31_536_000),
     },
     Setting {
-        key: "snapshots_kept",
-        meaning: "snapshots that are kept; older ones are taken away",
+        key: "snapshots_max",
+        meaning: "snapshots that are kept, spread over the whole record",
         unit: "snapshots",
         up: "disk: each takes as much as the state",
-        down: "with 1, a damaged one means a replay from the beginning; questions about the past take longer",
-        takes: number!(snapshots_kept, Any, 1, 1_000),
+        down: "questions about the past fold more",
+        takes: number!(snapshots_max, Any, 2, 10_000),
+    },
+    Setting {
+        key: "snapshots_bytes_max",
+        meaning: "bytes that snapshots may take together; the newest two are kept whatever they take",
+        unit: "bytes",
+        up: "disk",
+        down: "as snapshots_max",
+        takes: number!(snapshots_bytes_max, Any, 0, 1_000_000_000_000_000),
     },
     Setting {
         key: "history_requests_max",
-        meaning: "questions about the past that are worked on at a time; further ones wait",
+        meaning: "looks at the past at once, each on a thread of its own; the next is answered 429",
         unit: "requests",
-        up: "each takes a core and the memory of a state while it runs",
-        down: "they wait for each other",
-        takes: number!(history_requests_max, Any, 1, 64),
+        up: "the present gets less of the cores; each takes the memory of a state while it runs",
+        down: "who looks at the past is sent away more often",
+        takes: number!(history_requests_max, Any, 1, 1_024),
+    },
+    Setting {
+        key: "history_states_max",
+        meaning: "past states kept in memory for a minute, for who asks again; half as many engines",
+        unit: "states",
+        up: "memory: each takes as much as the state",
+        down: "the same question is folded again; 0: always",
+        takes: number!(history_states_max, Any, 0, 1_024),
     },
     Setting {
         key: "request_timeout_ms",

@@ -246,12 +246,12 @@ impl Desk {
 
     /// The one Response to a request: if it has a RequestID, or failed.
     fn respond(&mut self, slot: &Slot, outcome: &Outcome) {
-        let failed = !slot.errors.is_empty() || (slot.recorded && !outcome.rejects.is_empty());
+        let failed = !slot.errors.is_empty() || (slot.recorded && !outcome.is_accepted());
         if slot.request_id().is_empty() && !failed {
             return;
         }
-        let rejects = if slot.recorded { &outcome.rejects[..] } else { &[] };
-        let errors = slot.errors.iter().map(String::as_str).chain(rejects.iter().map(|reject| reject.code()));
+        let codes = slot.recorded.then(|| outcome.codes()).into_iter().flatten();
+        let errors = slot.errors.iter().map(String::as_str).chain(codes);
         self.respond_with(slot, errors);
     }
 

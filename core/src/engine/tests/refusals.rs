@@ -132,6 +132,9 @@ fn every_reject_has_a_code_of_its_own() {
     use Reject as R;
     let all = [R::Details, R::Data, R::OperationUnknown, R::NumberOutOfRange, R::Account, R::Order, R::Exchange];
     let all = all.into_iter().chain([R::Symbol, R::Currency, R::Side, R::TotalQuantity, R::Settlement]);
+    let all = all.chain([R::Owner, R::OwnerInUse, R::AccountNotFound, R::ExchangeNotFound, R::Status, R::Identity]);
+    let all = all.chain([R::IdentitySource, R::TransactionDuplicate, R::OrderDuplicate, R::Operation, R::Value]);
+    let all = all.chain([R::Pool, R::Settle]);
     let mut codes: Vec<&str> = all.map(Reject::code).collect();
     let count = codes.len();
     codes.sort_unstable();

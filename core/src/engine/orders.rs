@@ -1,0 +1,86 @@
+//! The table of orders: every write of an order's row goes through here, so that key, hash and removal time agree.
+//!
+//! Hot path: engine thread. An order without a time of removal costs nothing here; one with it costs an entry in an
+//! ordered set.
+
+use super::rows::OrderRow;
+use super::state::State;
+use super::{Engine, NANOS_PER_SECOND};
+
+impl State {
+    /// Adds an order with its state; `state` and `hash` of the row are filled in.
+    pub(super) fn insert_order(&mut self, row: OrderRow, bytes: &[u8]) -> u32 {
+        let row = OrderRow { state: self.bytes.insert(bytes), ..row };
+        let hash = self.hash_of_order(&row);
+        self.rehash(0, hash);
+        let number = self.orders.insert(OrderRow { hash, ..row });
+        self.order_numbers.insert(row.key, number);
+        self.schedule(number, 0, self.due_ns(&row));
+        number
+    }
+
+    /// Puts a row in place of an order's; its bytes are already where the row says. `hash` is filled in. The key may
+    /// change: an account that is renamed.
+    pub(super) fn set_order(&mut self, number: u32, row: OrderRow) {
+        let old = *self.orders.get(number);
+        let hash = self.hash_of_order(&row);
+        self.rehash(old.hash, hash);
+        *self.orders.get_mut(number) = OrderRow { hash, ..row };
+        if old.key != row.key {
+            self.order_numbers.remove(old.key);
+            self.order_numbers.insert(row.key, number);
+        }
+        self.schedule(number, self.due_ns(&old), self.due_ns(&row));
+    }
+
+    /// Takes an order out, with its bytes; what it was.
+    pub(super) fn remove_order(&mut self, number: u32) -> OrderRow {
+        let row = self.orders.remove(number);
+        self.order_numbers.remove(row.key);
+        self.bytes.remove(row.state);
+        self.rehash(row.hash, 0);
+        self.schedule(number, self.due_ns(&row), 0);
+        row
+    }
+
+    /// When an order is to be removed; 0: never.
+    #[inline]
+    fn due_ns(&self, row: &OrderRow) -> u64 {
+        let retention_s = self.settings.completed_order_retention_s;
+        if row.remove_ns != 0 || row.completed_ns == 0 || retention_s == 0 {
+            return row.remove_ns;
+        }
+        row.completed_ns.saturating_add(retention_s.saturating_mul(NANOS_PER_SECOND))
+    }
+
+    #[inline]
+    fn schedule(&mut self, number: u32, old_ns: u64, new_ns: u64) {
+        if old_ns == new_ns {
+            return;
+        }
+        if old_ns != 0 {
+            self.due.remove(&(old_ns, number));
+        }
+        if new_ns != 0 {
+            self.due.insert((new_ns, number));
+        }
+    }
+
+    /// All times of removal anew: after an image, or a change of what decides them.
+    pub(super) fn schedule_all(&mut self) {
+        let rows = self.orders.iter().filter_map(|(number, row)| Some((self.due_ns(row?), number)));
+        self.due = rows.filter(|(due_ns, _)| *due_ns != 0).collect();
+    }
+
+    /// The numbers of the orders that are to be removed at or before an instant, earliest first.
+    pub(super) fn orders_due(&self, by_ns: u64) -> Vec<u32> {
+        self.due.range(..=(by_ns, u32::MAX)).map(|(_, number)| *number).collect()
+    }
+}
+
+impl Engine {
+    /// When the next order is to be removed. O(log n).
+    pub fn next_removal_ns(&self) -> Option<u64> {
+        self.state.due.first().map(|(due_ns, _)| *due_ns)
+    }
+}

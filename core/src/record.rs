@@ -1,0 +1,76 @@
+//! What the hub itself puts into its record, beyond the messages of the API: batches, settings, and the flags that
+//! say where an update comes from.
+//!
+//! Recorded bytes: a tag here is never given another meaning.
+
+use crate::proto::{BigNumber, FeedRequest};
+
+/// Where an update comes from, where that decides what becomes of it. Kept in the flags of its frame.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// Through REST: an update that changes nothing, or is refused, takes no position and shows in no history. A feed
+    /// is believed, and its updates keep the positions they came with.
+    pub is_rest: bool,
+    /// The caller insists (`force=true`): an owner goes with all that is attached.
+    pub is_forced: bool,
+}
+
+/// Bit of a frame's flags: its body is a [`Batch`].
+pub const BATCH: u32 = 4;
+const REST: u32 = 1;
+const FORCED: u32 = 2;
+
+impl Origin {
+    pub const REST: Origin = Origin { is_rest: true, is_forced: false };
+
+    pub const fn flags(self) -> u32 {
+        (if self.is_rest { REST } else { 0 }) | (if self.is_forced { FORCED } else { 0 })
+    }
+
+    pub const fn from_flags(flags: u32) -> Origin {
+        Origin { is_rest: flags & REST != 0, is_forced: flags & FORCED != 0 }
+    }
+}
+
+/// Updates of which all are applied or none, recorded as one frame. Each is an update of its own: it takes a position,
+/// and a time one nanosecond after the one before.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Batch {
+    #[prost(message, repeated, tag = "1")]
+    pub members: Vec<BatchMember>,
+    /// Names a settlement: one that was applied with the same content is not applied again. Empty for other batches.
+    #[prost(string, tag = "2")]
+    pub settlement_id: String,
+}
+
+/// One update of a batch, and what must hold just before it.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct BatchMember {
+    #[prost(message, optional, boxed, tag = "1")]
+    pub update: Option<Box<FeedRequest>>,
+    /// The booked balance that the transfer's account must have; absent: any.
+    #[prost(message, optional, tag = "2")]
+    pub expected_balance: Option<BigNumber>,
+}
+
+/// Settings that the engine's results depend on. In force from their place in the record on.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Settings {
+    /// Seconds that a trade of an order that is gone is kept for a late correction.
+    #[prost(uint64, tag = "1")]
+    pub trade_retention_s: u64,
+    /// Seconds from its completion to the removal of an order that says nothing of its own; 0: never.
+    #[prost(uint64, tag = "2")]
+    pub completed_order_retention_s: u64,
+    /// Seconds that ids of transactions, transforms and settlements are compared.
+    #[prost(uint64, tag = "3")]
+    pub idempotency_retention_s: u64,
+}
+
+impl Settings {
+    /// In force until a record says otherwise.
+    pub fn initial() -> Settings {
+        const DAY: u64 = 86_400;
+        Settings { trade_retention_s: 10 * DAY, completed_order_retention_s: 0, idempotency_retention_s: 30 * DAY }
+    }
+}
