@@ -83,8 +83,8 @@ fn apply(engine: &mut Engine, slot: &Slot, outcome: &mut Outcome) {
     } else {
         outcome.clear();
     }
-    // Both end with a Resume, which holds it.
-    if matches!(slot.reply, Reply::FeedOpened | Reply::FeedGap) {
+    // They end with a Resume, which holds it.
+    if matches!(slot.reply, Reply::FeedOpened | Reply::FeedGap | Reply::FeedResumed) {
         outcome.configuration = outcome.keep(engine.configuration(slot.about));
     }
 }

@@ -60,6 +60,10 @@ pub(crate) struct Progress {
     pub(crate) durable_sequence: Counter,
     /// A group is on its way to the disk, whose completion needs a core: who has nothing to do leaves his.
     writing: AtomicBool,
+    /// The journal cannot make its next segment: nothing more is admitted.
+    storage_full: AtomicBool,
+    /// The hub can take no more from feeds for now: who supplies one is told so.
+    holding_feeds: AtomicBool,
     stopping: AtomicBool,
     /// Tasks there will ever have been, once the receiver has filled its last slot.
     end: OnceLock<u64>,
@@ -73,6 +77,24 @@ impl Progress {
 
     pub(crate) fn set_writing(&self, writing: bool) {
         self.writing.store(writing, Ordering::Relaxed);
+    }
+
+    /// Whether updates are refused with `Storage.Full`, whoever brings them. Reads go on.
+    pub(crate) fn is_storage_full(&self) -> bool {
+        self.storage_full.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_storage_full(&self, full: bool) {
+        self.storage_full.store(full, Ordering::Relaxed);
+    }
+
+    /// Relaxed: a Resume in the ring is published after it is unset, so who has seen the one sees the other.
+    pub(crate) fn is_holding_feeds(&self) -> bool {
+        self.holding_feeds.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_holding_feeds(&self, holding: bool) {
+        self.holding_feeds.store(holding, Ordering::Relaxed);
     }
 
     pub(crate) fn is_stopping(&self) -> bool {

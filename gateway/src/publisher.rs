@@ -138,6 +138,9 @@ impl Stage for Publisher {
 
     fn poll(&mut self, budget: usize) -> usize {
         let told = self.tell_batch(budget);
+        if self.progress.is_holding_feeds() {
+            self.desk.suspend_feeds();
+        }
         let is_idle = told < budget;
         self.desk.bookmarks_due(is_idle);
         let moved = self.desk.advance_snapshots(self.told);

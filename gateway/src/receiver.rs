@@ -10,6 +10,7 @@
 
 mod admission;
 mod feeds;
+mod pressure;
 mod session;
 
 use std::collections::VecDeque;
@@ -30,6 +31,7 @@ use prost::Message;
 
 use self::admission::{FollowUp, admit, status_body};
 use self::feeds::Feeds;
+use self::pressure::{Change, Load, Pressure};
 use self::session::{Heard, Session, Silence};
 use crate::intake::NewConnection;
 use crate::progress::{Fault, Progress};
@@ -63,6 +65,9 @@ pub(crate) struct Receiver {
     feeds: Feeds,
     /// Hub-made updates and control frames that wait for a free slot, in order.
     owed: VecDeque<Owed>,
+    /// Statuses that wait for room on the disk, in order.
+    unrecorded: VecDeque<Owed>,
+    pressure: Pressure,
     transcoded: Vec<u8>,
     timers_at: Instant,
     message_bytes_max: usize,
@@ -86,6 +91,11 @@ enum Owed {
     Plain {
         conn: ConnNo,
         reply: Reply,
+    },
+    /// A supplier that was told to wait goes on.
+    Resume {
+        conn: ConnNo,
+        feed: FeedNo,
     },
 }
 
@@ -113,6 +123,8 @@ impl Receiver {
             ready: VecDeque::with_capacity(256),
             feeds: Feeds::of(engine),
             owed: left_online(engine).collect(),
+            unrecorded: VecDeque::new(),
+            pressure: Pressure::default(),
             transcoded: Vec::with_capacity(4096),
             timers_at: Instant::now(),
             message_bytes_max,
@@ -123,8 +135,13 @@ impl Receiver {
     /// Whether the ring takes what one more message can make.
     #[inline]
     fn has_room(&self) -> bool {
-        let done = self.progress.told.load_acquire().min(self.progress.viewed.load_acquire());
-        self.filled - done + SLOTS_AHEAD <= self.ring_slots
+        self.filled - self.done() + SLOTS_AHEAD <= self.ring_slots
+    }
+
+    /// Slots that all stages have let go of.
+    #[inline]
+    fn done(&self) -> u64 {
+        self.progress.told.load_acquire().min(self.progress.viewed.load_acquire())
     }
 
     /// Fills the next slot; only called where `has_room`.
@@ -170,6 +187,7 @@ impl Receiver {
             }
         }
         let now = Instant::now();
+        self.feel_pressure(now);
         if now.duration_since(self.timers_at) >= TIMERS_EVERY {
             self.timers_at = now;
             self.run_timers(now);
@@ -189,6 +207,30 @@ impl Receiver {
         // What was read behind the upgrade request raises no event.
         self.ready.push_back(conn);
         Ok(())
+    }
+
+    /// Suppliers are told to wait by the publisher, past the ring, which may be full; to go on, by a task.
+    fn feel_pressure(&mut self, now: Instant) {
+        let load = Load {
+            slots: self.ring_slots,
+            filled: self.filled,
+            done: self.done(),
+            has_room: self.has_room(),
+            storage_full: self.feeds.is_storage_full,
+        };
+        match self.pressure.look(now, load) {
+            None => {}
+            Some(Change::Suspend) => {
+                tracing::warn!(storage_full = load.storage_full, "feeds are told to wait");
+                self.progress.set_holding_feeds(true);
+            }
+            Some(Change::Resume) => {
+                tracing::info!("feeds are told to go on");
+                self.progress.set_holding_feeds(false);
+                self.owed.append(&mut self.unrecorded);
+                self.owed.extend(self.feeds.supplied().map(|(feed, conn)| Owed::Resume { conn, feed }));
+            }
+        }
     }
 
     fn run_timers(&mut self, now: Instant) {
@@ -220,6 +262,7 @@ impl Receiver {
                 Heard::Binary(bytes) => self.on_binary(conn, &bytes, false),
                 Heard::Text(text) => self.on_text(conn, text.as_str()),
                 Heard::Control => {}
+                Heard::Pong => self.on_pong(conn),
                 Heard::Later => {
                     is_drained = true;
                     break;
@@ -244,6 +287,15 @@ impl Receiver {
             self.ready.push_back(conn);
         }
         messages
+    }
+
+    /// What was told before the ping has been heard, a Resume among it.
+    fn on_pong(&mut self, conn: ConnNo) {
+        let Some(at) = self.place(conn) else { return };
+        let Some(Some(session)) = self.sessions.get(at) else { return };
+        for feed in &session.feeds {
+            self.feeds.heard_resume(*feed, conn);
+        }
     }
 
     /// JSON becomes binary; what cannot is answered with where it went wrong.
@@ -414,11 +466,24 @@ impl Receiver {
                     slot.begin(Reply::Frame, conn);
                     slot.bytes.extend_from_slice(&bytes);
                 }),
+                status @ Owed::Status { .. } if self.feeds.is_storage_full => self.unrecorded.push_back(status),
                 Owed::Status { feed, status, conn, reply } => self.record_status(feed, status, conn, reply),
+                Owed::Resume { conn, feed } => self.resume(conn, feed),
             }
             paid += 1;
         }
         paid
+    }
+
+    fn resume(&mut self, conn: ConnNo, feed: FeedNo) {
+        let position = self.feeds.get(feed).last;
+        self.fill(|slot| {
+            slot.begin(Reply::FeedResumed, conn);
+            slot.about = feed;
+            slot.position = position;
+        });
+        // Its answer says that the Resume has been heard.
+        self.owed.push_back(Owed::Plain { conn, reply: Reply::Ping });
     }
 
     fn record_status(&mut self, feed: FeedNo, status: ConnectionStatus, conn: ConnNo, reply: Reply) {
@@ -451,6 +516,7 @@ impl Stage for Receiver {
     }
 
     fn poll(&mut self, budget: usize) -> usize {
+        self.feeds.is_storage_full = self.progress.is_storage_full();
         let mut done = self.pay();
         if self.progress.is_stopping() {
             if !self.is_closing {

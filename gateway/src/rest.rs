@@ -174,6 +174,8 @@ async fn ping() -> &'static str {
 async fn health(State(shared): State<Shared>) -> Response {
     let durability = [("X-OMS-Durability", shared.durability.name())];
     match shared.progress.fault() {
+        // Reads go on, and so does everything once there is room.
+        None if shared.progress.is_storage_full() => (durability, "Degraded").into_response(),
         None => (durability, "Healthy").into_response(),
         Some(_) => (StatusCode::SERVICE_UNAVAILABLE, durability, "Unhealthy").into_response(),
     }

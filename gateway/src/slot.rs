@@ -31,6 +31,8 @@ pub(crate) enum Reply {
     FeedParked,
     /// FeedEvent Resume: what was sent leaves a gap that the feed does not allow.
     FeedGap,
+    /// FeedEvent Resume to a supplier that was told to wait: the hub takes more again.
+    FeedResumed,
     FeedBookmark,
     FeedClosed,
     Subscribed,

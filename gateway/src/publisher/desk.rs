@@ -205,6 +205,11 @@ impl Desk {
                 let configuration = outcome.bytes_of(outcome.configuration);
                 self.feed_event(slot.conn, FeedEventType::Resume, about, configuration);
             }
+            Reply::FeedResumed if self.bookmarks.resumed(slot.about) => {
+                let configuration = outcome.bytes_of(outcome.configuration);
+                self.feed_event(slot.conn, FeedEventType::Resume, about, configuration);
+            }
+            Reply::FeedResumed => {}
             Reply::FeedBookmark => {
                 self.respond(slot, outcome);
                 self.bookmarks.told(slot.about);
@@ -306,6 +311,14 @@ impl Desk {
         while self.connections.front().is_some_and(Option::is_none) {
             self.connections.pop_front();
             self.first += 1;
+        }
+    }
+
+    /// Tells every supplier that has not been told so to wait. Not by a task: the ring may be full of what the disk
+    /// holds up.
+    pub(super) fn suspend_feeds(&mut self) {
+        while let Some((conn, feed, position)) = self.bookmarks.next_to_suspend() {
+            self.feed_event(conn, FeedEventType::Suspend, (feed, position), &[]);
         }
     }
 

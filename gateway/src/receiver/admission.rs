@@ -9,7 +9,7 @@ use ordo_core::proto::{
 use ordo_core::wire::{RequestMessage, Span};
 use prost::Message;
 
-use super::feeds::{Admission, Feeds, Opening};
+use super::feeds::{Admission, Feeds, Opening, STORAGE_FULL};
 use super::session::Session;
 use crate::slot::{Reply, Slot};
 
@@ -26,7 +26,12 @@ pub(super) fn admit(slot: &mut Slot, session: &mut Session, feeds: &mut Feeds) -
     let conn = session.conn;
     let kind = FeedRequestType::try_from(slot.request.r#type).unwrap_or(FeedRequestType::Unknown);
     if kind == FeedRequestType::Open {
-        open(slot, session, feeds);
+        // It would be recorded: the adapter asks again.
+        if feeds.is_storage_full {
+            slot.refuse(STORAGE_FULL)
+        } else {
+            open(slot, session, feeds)
+        }
         return FollowUp::Nothing;
     }
     let supplied = supplied_feed(slot, session, feeds);
@@ -46,6 +51,9 @@ pub(super) fn admit(slot: &mut Slot, session: &mut Session, feeds: &mut Feeds) -
         FeedRequestType::Bookmark => {
             slot.reply = Reply::FeedBookmark;
             slot.position = feeds.get(feed).last;
+        }
+        FeedRequestType::Close | FeedRequestType::Status | FeedRequestType::Configure if feeds.is_storage_full => {
+            slot.refuse(STORAGE_FULL);
         }
         FeedRequestType::Close => {
             session.feeds.retain(|open| *open != feed);

@@ -49,6 +49,8 @@ pub(super) enum Heard {
     Text(tungstenite::Utf8Bytes),
     /// A control frame; the codec has answered it.
     Control,
+    /// The answer to a ping: the peer has heard all that was sent to it before.
+    Pong,
     /// Nothing more for now.
     Later,
     /// The peer broke the protocol: the code to close with.
@@ -97,6 +99,7 @@ impl Session {
         match self.socket.read() {
             Ok(Message::Binary(bytes)) => Heard::Binary(bytes),
             Ok(Message::Text(text)) => Heard::Text(text),
+            Ok(Message::Pong(_)) => Heard::Pong,
             Ok(_) => Heard::Control,
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Heard::Later,
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::Interrupted => Heard::Control,
