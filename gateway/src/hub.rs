@@ -1,24 +1,23 @@
 //! A hub: recovered from its folder, wired, started, stopped.
 
-use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ordo_core::engine::{Engine, IMAGE_VERSION};
+use ordo_core::engine::Engine;
 use ordo_core::views::Views;
-use ordo_journal::{Journal, OpenError, Opened, SnapshotInfo, Snapshots, SyncMode, WritePathKind};
+use ordo_journal::{Journal, OpenError, Opened, SyncMode, WritePathKind};
 use parking_lot::RwLock;
 use thiserror::Error;
 
 pub use crate::config::{Config, ConfigError, Durability, Layout, Wait, WritePath};
 pub use crate::progress::Fault;
 
+use crate::history::{History, Keeper, Limits, Retention, SavedStates};
 use crate::pipeline::{Finished, Pipeline, Recovered};
 use crate::progress::Progress;
-use crate::replay::{Options, Replay, ReplayError};
+use crate::replay::{Replay, ReplayError};
 use crate::rest::{self, Shared};
 
 /// What the hub adds to a message that it records in its own words: the name of a feed, and its place.
@@ -96,9 +95,10 @@ pub struct Stopped {
 /// A running hub. Dropped without `stop`, it stops all the same.
 pub struct Hub {
     addr: SocketAddr,
-    data: PathBuf,
-    snapshots_kept: usize,
     progress: Arc<Progress>,
+    history: Arc<History>,
+    keep: Retention,
+    keeper: Option<thread::JoinHandle<()>>,
     pipeline: Option<Pipeline>,
     runtime: Option<tokio::runtime::Runtime>,
 }
@@ -111,7 +111,8 @@ impl Hub {
     pub fn start(config: Config) -> Result<Hub, HubError> {
         config.validate()?;
         std::fs::create_dir_all(&config.data).map_err(HubError::io("data folder"))?;
-        let recovered = recover(&config)?;
+        let saved = SavedStates::of(&config.data);
+        let recovered = recover(&config, &saved)?;
         let listener = std::net::TcpListener::bind(config.listen)
             .map_err(|error| HubError::Listen { addr: config.listen, error })?;
         let addr = listener.local_addr().map_err(HubError::io("listener"))?;
@@ -119,8 +120,16 @@ impl Hub {
         let views = Arc::new(RwLock::new(Views::default()));
         let (connections, pipeline) =
             Pipeline::start(&config, recovered, &progress, &views).map_err(HubError::io("pipeline"))?;
-        let shared =
-            Shared { connections, progress: progress.clone(), views, durability: config.durability, dev: config.dev };
+        let history = Arc::new(History::new(config.data.clone(), saved, progress.clone(), Limits::of(&config)));
+        let keeper = Keeper::start(&config, history.clone()).map_err(HubError::io("keeper"))?;
+        let shared = Shared {
+            connections,
+            progress: progress.clone(),
+            views,
+            history: history.clone(),
+            durability: config.durability,
+            dev: config.dev,
+        };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("rest")
@@ -130,8 +139,9 @@ impl Hub {
         listener.set_nonblocking(true).map_err(HubError::io("listener"))?;
         runtime.spawn(rest::serve(listener, shared));
         tracing::info!(%addr, durability = config.durability.name(), "hub serves");
-        let Config { data, snapshots_kept, .. } = config;
-        Ok(Hub { addr, data, snapshots_kept, progress, pipeline: Some(pipeline), runtime: Some(runtime) })
+        let keep = Retention::of(&config);
+        let (keeper, pipeline, runtime) = (Some(keeper), Some(pipeline), Some(runtime));
+        Ok(Hub { addr, progress, history, keep, keeper, pipeline, runtime })
     }
 
     /// Where it listens.
@@ -166,16 +176,22 @@ impl Hub {
         let Some(pipeline) = self.pipeline.take() else {
             return Err(HubError::Fault(Fault::Failed("the hub has stopped before".into())));
         };
-        let Finished { journaler, engine } = pipeline.join()?;
+        let finished = pipeline.join();
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_timeout(REST_LINGER);
         }
+        self.history.join();
+        if self.keeper.take().is_some_and(|keeper| keeper.join().is_err()) {
+            tracing::error!("the keeper of snapshots has panicked");
+        }
+        let Finished { journaler, engine } = finished?;
         if let Some(fault) = self.progress.fault() {
             return Err(fault.clone().into());
         }
         journaler.close().map_err(|error| Fault::Poisoned(error.to_string()))?;
         // A start without it replays more, and loses nothing: no reason to call this stop a failure.
-        if let Err(error) = write_snapshot(&self.data, self.snapshots_kept, &engine) {
+        let saved = self.history.saved();
+        if let Err(error) = saved.save(&engine).and_then(|()| saved.thin(self.keep)) {
             tracing::warn!(%error, "no snapshot of where the hub stopped");
         }
         Ok(Stopped { sequence: engine.sequence(), state_hash: engine.state_hash(), events_hash: engine.events_hash() })
@@ -193,9 +209,8 @@ impl Drop for Hub {
 }
 
 /// Opens the journal (which repairs a torn end), then folds it.
-fn recover(config: &Config) -> Result<Recovered, HubError> {
-    let (newest, _) =
-        Snapshots::new(&config.data, config.snapshots_kept).newest_good().map_err(HubError::io("snapshots"))?;
+fn recover(config: &Config, saved: &SavedStates) -> Result<Recovered, HubError> {
+    let newest = saved.newest(u64::MAX).map_err(HubError::io("snapshots"))?;
     let options = ordo_journal::Options {
         segment_bytes: config.segment_bytes,
         write_path: write_path(config.write_path),
@@ -207,7 +222,7 @@ fn recover(config: &Config) -> Result<Recovered, HubError> {
             Durability::SyncEach => SyncMode::SyncEach,
             Durability::Async => SyncMode::Async,
         },
-        known_durable: newest.map_or(0, |snapshot| snapshot.info.sequence),
+        known_durable: newest.as_ref().map_or(0, Engine::sequence),
         ..ordo_journal::Options::new(&config.data)
     };
     let Opened { journal, recovered } = match &config.disk {
@@ -217,12 +232,11 @@ fn recover(config: &Config) -> Result<Recovered, HubError> {
     if let Some(cut) = recovered.cut {
         tracing::warn!(?cut, "a torn end was cut off: it was never acknowledged");
     }
-    let options = Options { orders_expected: config.orders_expected, ..Options::default() };
-    let mut replay = Replay::open(&config.data, options)?;
+    let engine = newest.unwrap_or_else(|| Engine::new(config.orders_expected));
+    let mut replay = Replay::from(&config.data, engine, u64::MAX)?;
     let updates = replay.run()?;
     tracing::info!(updates, last = recovered.last_sequence, from_tail = recovered.from_tail, "state recovered");
-    let (engine, views) = replay.into_parts();
-    Ok(Recovered { journal, last_time_ns: recovered.last_time_ns, engine, views })
+    Ok(Recovered { journal, last_time_ns: recovered.last_time_ns, engine: replay.into_engine() })
 }
 
 fn write_path(configured: WritePath) -> WritePathKind {
@@ -232,21 +246,4 @@ fn write_path(configured: WritePath) -> WritePathKind {
         WritePath::Auto if cores <= 2 => WritePathKind::Thread,
         WritePath::Auto | WritePath::Uring => WritePathKind::Auto,
     }
-}
-
-fn write_snapshot(data: &Path, kept: usize, engine: &Engine) -> std::io::Result<()> {
-    let header = engine.image_header();
-    if header.sequence == 0 {
-        return Ok(());
-    }
-    let info = SnapshotInfo {
-        body_version: u32::from(IMAGE_VERSION),
-        sequence: header.sequence,
-        time_ns: header.time_ns,
-        state_hash: header.state_hash.to_le_bytes(),
-        body_bytes: 0,
-    };
-    let mut writer = Snapshots::new(data, kept).write(info)?;
-    writer.write_all(&engine.image())?;
-    writer.finish().map(drop)
 }

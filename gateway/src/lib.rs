@@ -13,6 +13,7 @@ pub mod client;
 pub mod config;
 mod engine_stage;
 mod filter;
+mod history;
 pub mod hub;
 mod intake;
 mod journaler;

@@ -31,7 +31,6 @@ pub(crate) struct Recovered {
     pub(crate) journal: Journal,
     pub(crate) last_time_ns: u64,
     pub(crate) engine: Engine,
-    pub(crate) views: Views,
 }
 
 /// A stage, whichever: a thread has a list of them.
@@ -144,8 +143,10 @@ fn stages(
     jobs: Sender<snapshots::Job>,
 ) -> std::io::Result<(Sender<NewConnection>, Stages)> {
     let slots = config.ring_slots;
-    let Recovered { journal, last_time_ns, engine, views: folded } = recovered;
-    *views.write() = folded;
+    let Recovered { journal, last_time_ns, engine } = recovered;
+    *views.write() = Views::of(&engine);
+    progress.told_sequence.store_release(engine.sequence());
+    progress.durable_sequence.store_release(journal.durable());
     let tasks = InRing::new(slots, Slot::with_room);
     let outcomes = OutRing::new(slots, Outcome::with_room);
     let (connections, new_connections) = intake();

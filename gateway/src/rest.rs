@@ -10,6 +10,7 @@ mod feeds;
 mod orders;
 mod path;
 mod positions;
+mod query;
 mod streaming;
 
 use std::net::{SocketAddr, TcpListener};
@@ -30,7 +31,10 @@ use ordo_core::views::Views;
 use parking_lot::{RwLock, RwLockReadGuard};
 use tower::ServiceExt as _;
 
+use self::answer::Wanted;
+use self::error::Refusal;
 use crate::config::Durability;
+use crate::history::History;
 use crate::intake::NewConnection;
 use crate::progress::Progress;
 
@@ -46,6 +50,7 @@ pub(crate) struct Shared {
     pub(crate) connections: Sender<NewConnection>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) views: Arc<RwLock<Views>>,
+    pub(crate) history: Arc<History>,
     pub(crate) durability: Durability,
     pub(crate) dev: bool,
 }
@@ -58,6 +63,38 @@ impl Shared {
             tokio::time::sleep(VIEWS_PAUSE).await;
         }
         self.views.read()
+    }
+}
+
+/// The state that a read is about.
+pub(crate) enum Seen<'a> {
+    Live(RwLockReadGuard<'a, Views>),
+    Past(Arc<Views>),
+}
+
+impl std::ops::Deref for Seen<'_> {
+    type Target = Views;
+
+    fn deref(&self) -> &Views {
+        match self {
+            Seen::Live(views) => views,
+            Seen::Past(views) => views,
+        }
+    }
+}
+
+impl Shared {
+    /// The state that was asked for: as it was at `asAt`, or as it is.
+    async fn state(&self, wanted: &Wanted) -> Result<Seen<'_>, Refusal> {
+        let Some(at_ns) = wanted.as_at else { return Ok(Seen::Live(self.views().await)) };
+        {
+            let views = self.views().await;
+            // Nothing has changed since then, or then is yet to come.
+            if views.time_ns() <= at_ns {
+                return Ok(Seen::Live(views));
+            }
+        }
+        Ok(Seen::Past(self.history.state_at(at_ns).await?))
     }
 }
 

@@ -66,7 +66,7 @@ macro_rules! word {
 }
 
 /// All settings, in the order of [`Config`]'s fields.
-pub static SETTINGS: [Setting; 24] = [
+pub static SETTINGS: [Setting; 26] = [
     Setting {
         key: "data",
         meaning: "folder of the journal and the snapshots; made if it is not there",
@@ -241,19 +241,36 @@ pub static SETTINGS: [Setting; 24] = [
     },
     Setting {
         key: "snapshots_kept",
-        meaning: "snapshots that are kept; older ones are taken away",
+        meaning: "snapshots that are kept, spread over the whole record; the newest two always are",
         unit: "snapshots",
         up: "disk: each takes as much as the state",
-        down: "with 1, a damaged one means a replay from the beginning; questions about the past take longer",
-        takes: number!(snapshots_kept, Any, 1, 1_000),
+        down: "questions about the past take longer",
+        takes: number!(snapshots_kept, Any, 2, 1_000),
+    },
+    Setting {
+        key: "snapshots_bytes_max",
+        meaning: "what snapshots may take together; the newest two are kept whatever they take",
+        unit: "bytes",
+        up: "disk",
+        down: "fewer snapshots of a large state: questions about the past take longer",
+        takes: number!(snapshots_bytes_max, Any, 0, 1 << 50),
     },
     Setting {
         key: "history_requests_max",
-        meaning: "questions about the past that are worked on at a time; further ones wait",
+        meaning: "questions about the past that are worked on at a time; further ones are answered with 429",
         unit: "requests",
         up: "each takes a core and the memory of a state while it runs",
-        down: "they wait for each other",
+        down: "more are sent away, to ask again",
         takes: number!(history_requests_max, Any, 1, 64),
+    },
+    Setting {
+        key: "history_states_max",
+        meaning: "past states that stay in memory for a minute, for who asks again: so many answers, and half as many \
+                  engines to go on from",
+        unit: "states",
+        up: "memory: each about as much as the live state",
+        down: "who asks again waits as long as the first time",
+        takes: number!(history_states_max, Any, 0, 64),
     },
     Setting {
         key: "request_timeout_ms",

@@ -7,6 +7,7 @@ use hyper::http::request::Parts;
 use ordo_core::json::{self, ArrayWriter, MessageId, Style};
 
 use super::error::Refusal;
+use super::query;
 
 const JSON: &str = "application/json";
 const PROTOBUF: &str = "application/x-protobuf";
@@ -17,6 +18,8 @@ pub(super) struct Wanted {
     protobuf: bool,
     style: Style,
     pub(super) only_active: bool,
+    /// The state as it was then, in nanoseconds since 1970; none: as it is.
+    pub(super) as_at: Option<u64>,
 }
 
 impl<S: Sync> FromRequestParts<S> for Wanted {
@@ -26,23 +29,18 @@ impl<S: Sync> FromRequestParts<S> for Wanted {
         let compact = parts.headers.get("X-OMS-Compact").is_some_and(|value| value == "true");
         let accept = parts.headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("*/*");
         let protobuf = prefers_protobuf(accept).ok_or(Refusal::NotAcceptable)?;
-        let mut wanted = Wanted { protobuf, style: Style { is_compact: compact }, only_active: false };
-        for (key, value) in query_pairs(parts.uri.query().unwrap_or_default()) {
-            match key {
+        let mut wanted = Wanted { protobuf, style: Style { is_compact: compact }, only_active: false, as_at: None };
+        for (key, value) in query::pairs(parts.uri.query().unwrap_or_default())? {
+            match &*key {
                 "onlyActive" => {
                     wanted.only_active = value.parse().map_err(|_| Refusal::bad("onlyActive: true or false"))?;
                 }
-                // Answered from the latest state, it would be a lie: history comes with its own reader.
-                "asAt" => return Err(Refusal::Unprocessable(vec!["Operation"])),
+                "asAt" => wanted.as_at = Some(query::instant("asAt", &value)?),
                 _ => {}
             }
         }
         Ok(wanted)
     }
-}
-
-fn query_pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
-    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }
 
 /// The first acceptable form; JSON where the client takes anything. `None`: it takes neither.

@@ -11,6 +11,7 @@ use ordo_core::views::{Record, Table, Views};
 
 use super::Shared;
 use super::answer::Wanted;
+use super::error::Refusal;
 use super::path::segment;
 
 /// Which positions a route is about.
@@ -52,9 +53,13 @@ pub(super) fn routes(path: &str, kind: Kind) -> Router<Shared> {
         .layer(Extension(kind))
 }
 
-async fn all(State(shared): State<Shared>, Extension(kind): Extension<Kind>, wanted: Wanted) -> Response {
-    let views = shared.views().await;
-    wanted.many(kind.message(), kind.all(&views).iter().map(bytes))
+async fn all(
+    State(shared): State<Shared>,
+    Extension(kind): Extension<Kind>,
+    wanted: Wanted,
+) -> Result<Response, Refusal> {
+    let views = shared.state(&wanted).await?;
+    Ok(wanted.many(kind.message(), kind.all(&views).iter().map(bytes)))
 }
 
 async fn of_owner(
@@ -62,10 +67,10 @@ async fn of_owner(
     Extension(kind): Extension<Kind>,
     Path(owner): Path<String>,
     wanted: Wanted,
-) -> Response {
-    let views = shared.views().await;
+) -> Result<Response, Refusal> {
+    let views = shared.state(&wanted).await?;
     let accounts = views.accounts_of(segment(&owner));
-    wanted.many(kind.message(), accounts.flat_map(|account| kind.of(&views, account)).map(bytes))
+    Ok(wanted.many(kind.message(), accounts.flat_map(|account| kind.of(&views, account)).map(bytes)))
 }
 
 async fn of_account(
@@ -73,10 +78,10 @@ async fn of_account(
     Extension(kind): Extension<Kind>,
     Path((owner, account)): Path<(String, String)>,
     wanted: Wanted,
-) -> Response {
-    let views = shared.views().await;
+) -> Result<Response, Refusal> {
+    let views = shared.state(&wanted).await?;
     let account = views.account(segment(&owner), segment(&account));
-    wanted.many(kind.message(), account.into_iter().flat_map(|account| kind.of(&views, account)).map(bytes))
+    Ok(wanted.many(kind.message(), account.into_iter().flat_map(|account| kind.of(&views, account)).map(bytes)))
 }
 
 pub(super) fn bytes(record: &Record) -> &[u8] {
