@@ -7,6 +7,7 @@
 //! Absent on purpose: an index of the record. Snapshots bound what there is to fold.
 
 mod cache;
+pub(crate) mod feed_updates;
 mod keeper;
 mod saved;
 mod span;
