@@ -171,8 +171,9 @@ impl History {
         let (answer, answered) = oneshot::channel();
         let history = self.clone();
         self.on_worker(move || {
-            let _permit = permit;
             let found = history.fold_to(at_ns, told, || !answer.is_closed() && history.is_running());
+            // Who has the answer may ask again at once.
+            drop(permit);
             let _ = answer.send(found);
         })?;
         answered.await.unwrap_or(Err(HistoryError::Stopping))

@@ -92,8 +92,9 @@ pub(in crate::rest) async fn answered(
     let (to, pieces) = mpsc::channel(PIECES_AHEAD);
     let mut answers = Answers { form: wanted.array(message), piece: Vec::new(), to };
     shared.history.on_worker(move || {
-        let _permit = permit;
         let ended = work(&history, told, &mut answers);
+        // Who has the end of the answer may ask again at once.
+        drop(permit);
         answers.end(ended);
     })?;
     Ok((wanted.content_type(), Body::new(Pieces(pieces))).into_response())
