@@ -90,6 +90,9 @@ fn check(bytes: &[u8], descriptor: &MessageDescriptor, case: u64, tally: &mut Ta
     match (check_flat(bytes, said.as_ref().ok()), &said) {
         (Ok(()), Ok(_)) => {
             tally.read += 1;
+            // A client request is prost's, which does not look at instants.
+            let has_request = RequestMessage::decode(bytes).is_ok_and(|envelope| envelope.request.is_given());
+            assert!(!plain.faults.has_bad_time || has_request, "an instant that is none was read");
             if case.is_multiple_of(8) {
                 check_json(bytes, &plain, descriptor);
             }

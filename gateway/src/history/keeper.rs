@@ -40,7 +40,7 @@ impl Keeper {
             dir: config.data.clone(),
             history,
             every_updates: config.snapshot_every_updates,
-            every: Duration::from_secs(config.snapshot_every_seconds),
+            every: Duration::from_secs(config.snapshot_every_s),
             keep: Retention::of(config),
             orders_expected: config.orders_expected,
         };

@@ -33,7 +33,7 @@ pub(crate) struct Retention {
 
 impl Retention {
     pub(crate) fn of(config: &Config) -> Retention {
-        Retention { count: config.snapshots_kept, bytes: config.snapshots_bytes_max }
+        Retention { count: config.snapshots_max, bytes: config.snapshots_bytes_max }
     }
 }
 

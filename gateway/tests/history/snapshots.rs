@@ -26,7 +26,7 @@ fn snapshots_are_made_while_the_hub_runs_and_a_start_goes_on_from_the_newest() {
 fn no_more_snapshots_are_kept_than_may_be() {
     let mut rig = Rig::start_with(|config| {
         config.snapshot_every_updates = 20;
-        config.snapshots_kept = 4;
+        config.snapshots_max = 4;
     });
     let mut listener = listener(&rig);
     let mut recording = Recording { told: Vec::new() };
