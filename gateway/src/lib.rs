@@ -16,6 +16,7 @@ mod filter;
 pub mod hub;
 mod intake;
 mod journaler;
+mod metadata;
 mod progress;
 mod publisher;
 mod receiver;

@@ -139,6 +139,7 @@ impl Stage for Publisher {
         if self.desk.has_blocked() && self.polls_since_look >= POLLS_BETWEEN_LOOKS {
             self.look();
         }
+        self.desk.drop_overdue(&self.poll);
         if self.progress.is_stopping() && self.stopping_since.is_none() {
             self.stopping_since = Some(Instant::now());
         }

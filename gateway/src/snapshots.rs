@@ -9,7 +9,8 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use ordo_core::encode;
 use ordo_core::proto::{
-    EventMessage, EventMessageType, SnapshotPosition, SubscriptionDetails, SubscriptionType, UpdateEventType,
+    EventMessage, EventMessageType, FeedDetails, SnapshotPosition, SubscriptionDetails, SubscriptionType,
+    UpdateEventType,
 };
 use ordo_core::views::{Record, Table, Views};
 use ordo_core::wire::ReverseWriter;
@@ -105,6 +106,11 @@ pub(crate) fn run(jobs: &Receiver<Job>, views: &RwLock<Views>) {
     }
 }
 
+/// The feed that FeedDetails are of.
+fn feed_id(details: &[u8]) -> String {
+    FeedDetails::decode(details).unwrap_or_default().feed_id
+}
+
 /// A job under way.
 struct Encoding {
     job: Job,
@@ -157,7 +163,8 @@ impl Encoding {
         match &self.job.taken.records {
             Records::Nothing => self.is_complete = true,
             Records::Feeds(feeds) => {
-                for details in feeds.iter().rev() {
+                let filter = &self.job.filter;
+                for details in feeds.iter().rev().filter(|details| filter.passes_feed(&feed_id(details))) {
                     encode::record_event(&mut self.writer, UpdateEventType::Status, details);
                 }
                 self.is_complete = true;

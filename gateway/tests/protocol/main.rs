@@ -5,6 +5,7 @@ mod feeds;
 mod frames;
 mod hostile;
 mod load;
+mod many_subscriptions;
 mod requests;
 mod slow_subscriber;
 mod subscriptions;
