@@ -27,6 +27,7 @@ use crate::publisher::Publisher;
 use crate::receiver::Receiver;
 use crate::replay::{Options, Replay, ReplayError, SNAPSHOTS_KEPT};
 use crate::rest::{self, Shared};
+use crate::routing::routing;
 use crate::slot::Slot;
 use crate::threads::{Alone, Pair, drive, pipeline_cores};
 use crate::views_stage::ViewsStage;
@@ -279,6 +280,7 @@ fn start_pipeline(
     let (writers, new_writers) = unbounded();
     let (checkpoints, checkpoints_due) = bounded(CHECKPOINTS_WAITING_MAX);
     let (taken, snapshots_taken) = unbounded();
+    let (routing, routing_news) = routing();
     let (jobs, snapshot_jobs) = unbounded();
     let receiver = Receiver::new(
         tasks.receiver,
@@ -295,12 +297,12 @@ fn start_pipeline(
         (tasks.publisher, outcomes.publisher),
         progress.clone(),
         new_writers,
-        (snapshots_taken, jobs),
+        (snapshots_taken, jobs, routing_news),
         &engine,
         config.outbound_bytes_max,
     )?;
     let engine_stage = EngineStage::new(tasks.engine, outcomes.engine, engine, checkpoints, progress.clone());
-    let views_stage = ViewsStage::new((tasks.views, outcomes.views), views.clone(), taken, progress.clone());
+    let views_stage = ViewsStage::new((tasks.views, outcomes.views), views.clone(), (taken, routing), progress.clone());
     let [first, second] = if config.pin { pipeline_cores() } else { [None, None] };
     let (wait, encoder_views) = (config.wait, views.clone());
     let threads = Threads {

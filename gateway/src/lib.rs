@@ -22,6 +22,7 @@ mod publisher;
 mod receiver;
 pub mod replay;
 mod rest;
+mod routing;
 mod slot;
 mod snapshots;
 mod threads;

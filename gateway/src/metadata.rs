@@ -1,18 +1,10 @@
-//! Metadata and transforms as subscriptions see them: which are shown, and what a filter asks about each.
+//! What a filter asks about definitions and transforms.
 
 use ordo_core::outcome::MetadataKind;
 use ordo_core::proto::Operation;
 use prost::Message;
 
 use crate::filter::Named;
-
-/// Who may do what is not told to subscribers.
-pub(crate) fn is_shown(kind: MetadataKind) -> bool {
-    match kind {
-        MetadataKind::Owner | MetadataKind::Account | MetadataKind::Exchange | MetadataKind::RequestStatus => true,
-        MetadataKind::Identity | MetadataKind::IdentitySource => false,
-    }
-}
 
 /// What a definition is about: `first` and `second` are the parts of its key.
 pub(crate) fn subject(kind: MetadataKind, first: &str, second: &str) -> Named {

@@ -3,6 +3,7 @@
 //! Hot path: thread of the publisher. Apart from the rings, so that a batch of them can be read while this is written
 //! to. Subscriptions and their snapshots are in `desk/subscribing.rs`.
 
+mod routed;
 mod subscribing;
 
 use std::collections::VecDeque;
@@ -16,6 +17,7 @@ use ordo_core::outcome::Outcome;
 use ordo_core::proto::{EventMessageType, FeedEventType, RequestMessageType, SubscriptionType};
 use ordo_core::wire::{ReverseWriter, field};
 
+pub(super) use self::routed::FeedNews;
 use super::Writing;
 use super::bookmarks::Bookmarks;
 use super::connection::{Connection, Flushed};
@@ -44,6 +46,7 @@ pub(super) struct Desk {
     /// For responses and feed events.
     writer: ReverseWriter,
     bookmarks: Bookmarks,
+    feed_news: FeedNews,
     taken: Channel<Taken>,
     /// Snapshots taken for a subscription that this stage has not come to, or has refused.
     early: VecDeque<Taken>,
@@ -72,7 +75,12 @@ struct Newest {
 const VIEWS: usize = 41;
 
 impl Desk {
-    pub(super) fn new(engine: &Engine, (taken, jobs): (Channel<Taken>, Sender<Job>), queue_bytes_max: usize) -> Desk {
+    pub(super) fn new(
+        engine: &Engine,
+        (taken, jobs): (Channel<Taken>, Sender<Job>),
+        feed_news: FeedNews,
+        queue_bytes_max: usize,
+    ) -> Desk {
         Desk {
             names: engine.names().clone(),
             connections: VecDeque::new(),
@@ -84,6 +92,7 @@ impl Desk {
             encoder: EventEncoder::default(),
             writer: ReverseWriter::with_capacity(1024),
             bookmarks: Bookmarks::of(engine),
+            feed_news,
             taken,
             early: VecDeque::new(),
             jobs,

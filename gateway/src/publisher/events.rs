@@ -3,9 +3,9 @@
 use ordo_core::encode;
 use ordo_core::engine::Input;
 use ordo_core::names::{AccountNo, FeedNo, InstrumentNo, Names};
-use ordo_core::outcome::{MetadataEvent, Outcome};
+use ordo_core::outcome::Outcome;
 use ordo_core::proto::{SubscriptionType, UpdateAction, UpdateEventType};
-use ordo_core::wire::{ReverseWriter, Span};
+use ordo_core::wire::ReverseWriter;
 
 use crate::filter::{Filter, Named};
 use crate::metadata;
@@ -94,7 +94,8 @@ impl EventEncoder {
                     self.write(about, |w| encode::action_event(w, input, outcome));
                 }
                 if let Some(operation) = outcome.operation {
-                    self.write_operation(outcome.bytes_of(operation));
+                    self.named.push(metadata::subject_of_transform(outcome.bytes_of(operation)));
+                    self.write(About::Named(self.named.len() - 1), |w| encode::operation_event(w, outcome));
                 }
             }
             SubscriptionType::Status => {
@@ -106,9 +107,10 @@ impl EventEncoder {
                 }
             }
             SubscriptionType::Metadata => {
-                let shown = outcome.metadata.iter().rev().filter(|event| metadata::is_shown(event.kind));
-                for event in shown {
-                    self.write_metadata(outcome, event);
+                for event in outcome.metadata.iter().rev().filter(|event| event.kind.is_in_view()) {
+                    let (first, second) = (event.first.text(&outcome.bytes), event.second.text(&outcome.bytes));
+                    self.named.push(metadata::subject(event.kind, first, second));
+                    self.write(About::Named(self.named.len() - 1), |w| encode::metadata_event(w, outcome, event));
                 }
             }
             _ => {}
@@ -130,24 +132,6 @@ impl EventEncoder {
         let before = self.events.len();
         encode(&mut self.events);
         self.parts.push(Part { about, len: self.events.len() - before });
-    }
-
-    #[cold]
-    fn write_operation(&mut self, operation: &[u8]) {
-        self.named.push(metadata::subject_of_transform(operation));
-        self.write(About::Named(self.named.len() - 1), |w| {
-            encode::update_event(w, UpdateEventType::Operation, UpdateAction::Update, |w| w.put(operation));
-        });
-    }
-
-    #[cold]
-    fn write_metadata(&mut self, outcome: &Outcome, event: &MetadataEvent) {
-        let text = |span: Span| span.text(&outcome.bytes);
-        self.named.push(metadata::subject(event.kind, text(event.first), text(event.second)));
-        let action = if event.removed { UpdateAction::Remove } else { UpdateAction::Update };
-        self.write(About::Named(self.named.len() - 1), |w| {
-            encode::update_event(w, UpdateEventType::Operation, action, |w| w.put(outcome.bytes_of(event.operation)));
-        });
     }
 
     /// Position and events of the message for one subscriber; none if it may have no event of it.

@@ -8,6 +8,7 @@ use prost::Message;
 
 use super::frames::{self, Form};
 use crate::filter::Filter;
+use crate::routing::Watch;
 use crate::snapshots::Chunk;
 
 /// See the module.
@@ -19,6 +20,11 @@ pub(super) struct Subscription {
     /// Type and Subscription of its Update messages, encoded once.
     update_head: Vec<u8>,
     hold: Option<Hold>,
+    /// The task it was accepted with.
+    pub(super) accepted: u64,
+    /// For one that watches a feed: the tasks before which it knows of everything.
+    pub(super) routed_to: u64,
+    _watch: Option<Watch>,
     /// By feed number: tasks before the last message of that sequence that it got, that message included.
     told: Vec<u64>,
     /// Tasks before the last round of Bookmarks that it took part in.
@@ -35,11 +41,22 @@ struct Hold {
 }
 
 impl Subscription {
-    pub(super) fn new(details: SubscriptionDetails, filter: Filter, task: u64) -> Subscription {
+    pub(super) fn new(details: SubscriptionDetails, filter: Filter, task: u64, watch: Option<Watch>) -> Subscription {
         let view = SubscriptionType::try_from(details.r#type).unwrap_or(SubscriptionType::Unknown);
         let update_head = message_head(EventMessageType::Update, &details);
         let hold = Some(Hold { task, snapshot: None, events: Vec::new() });
-        Subscription { details, view, filter, update_head, hold, told: Vec::new(), marked: task }
+        Subscription {
+            details,
+            view,
+            filter,
+            update_head,
+            hold,
+            accepted: task,
+            routed_to: if watch.is_some() { task } else { u64::MAX },
+            _watch: watch,
+            told: Vec::new(),
+            marked: task,
+        }
     }
 
     /// It got a message of a sequence with a task.
@@ -63,7 +80,7 @@ impl Subscription {
 
     /// Whether a task from before `task` keeps it from being told what is new.
     pub(super) fn is_held_before(&self, task: u64) -> bool {
-        self.hold.as_ref().is_some_and(|hold| hold.task < task)
+        self.routed_to < task || self.hold.as_ref().is_some_and(|hold| hold.task < task)
     }
 
     #[inline]

@@ -18,6 +18,7 @@ const SUBSCRIPTIONS_MAX: usize = 256;
 impl Desk {
     pub(super) fn subscribe(&mut self, task: u64, slot: &Slot, outcome: &Outcome) {
         let Some(details) = slot.subscription.as_deref() else { return };
+        let watch = (details.r#type() == SubscriptionType::Feed).then(|| self.feed_news.news.watchers.watch());
         let accepted = match Filter::of(details) {
             Err(code) => Err(code),
             Ok(filter) => match self.connection(slot.conn) {
@@ -27,7 +28,7 @@ impl Desk {
                 }
                 Some(connection) if connection.subscriptions.len() >= SUBSCRIPTIONS_MAX => Err("Limited"),
                 Some(connection) => {
-                    connection.subscriptions.push(Subscription::new(details.clone(), filter, task));
+                    connection.subscriptions.push(Subscription::new(details.clone(), filter, task, watch));
                     Ok(())
                 }
             },
@@ -133,14 +134,21 @@ impl Desk {
 
     /// Tells every subscriber how far each sequence is that went on without an event for it; the newest last.
     pub(super) fn bookmark_subscribers(&mut self) {
-        let marks = self.marks();
-        let newest_task = self.newest_task;
+        let (newest_task, marks) = (self.newest_task, self.marks());
+        self.bookmark(&marks, newest_task, false);
+        // Those who watch a feed hear of it when the views are there.
+        self.feed_news.marks = Some((newest_task, marks));
+    }
+
+    /// One round of Bookmarks, to those who watch feeds or to all others.
+    pub(super) fn bookmark(&mut self, marks: &[Mark], newest_task: u64, to_feeds: bool) {
+        let is_meant = |it: &&mut Subscription| !it.is_held() && (it.view == SubscriptionType::Feed) == to_feeds;
         for at in 0..self.connections.len() {
             let Some(connection) = self.connections[at].as_mut() else { continue };
             let form = connection.form;
             let mut subscriptions = std::mem::take(&mut connection.subscriptions);
             let before = connection.queue().len();
-            for subscription in subscriptions.iter_mut().filter(|subscription| !subscription.is_held()) {
+            for subscription in subscriptions.iter_mut().filter(is_meant) {
                 let heads = marks.iter().filter(|mark| subscription.is_behind(mark.feed, mark.tasks));
                 let mut head = None;
                 for mark in heads {
@@ -175,7 +183,7 @@ impl Desk {
 }
 
 /// A sequence's place, as the tail of a Bookmark.
-struct Mark {
+pub(super) struct Mark {
     feed: FeedNo,
     /// Tasks before its newest update, itself included.
     tasks: u64,
