@@ -2,39 +2,25 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Sender, bounded, unbounded};
 use ordo_core::engine::{Engine, IMAGE_VERSION};
-use ordo_core::outcome::Outcome;
-use ordo_core::ring::{InRing, OutRing};
 use ordo_core::views::Views;
 use ordo_journal::{Journal, OpenError, Opened, SnapshotInfo, Snapshots, SyncMode, WritePathKind};
 use parking_lot::RwLock;
 use thiserror::Error;
 
-pub use crate::config::{Config, ConfigError, Durability, Wait, WritePath};
+pub use crate::config::{Config, ConfigError, Durability, Layout, Wait, WritePath};
 pub use crate::progress::Fault;
 
-use crate::engine_stage::EngineStage;
-use crate::intake::intake;
-use crate::journaler::Journaler;
+use crate::pipeline::{Finished, Pipeline, Recovered};
 use crate::progress::Progress;
-use crate::publisher::Publisher;
-use crate::receiver::Receiver;
-use crate::replay::{Options, Replay, ReplayError, SNAPSHOTS_KEPT};
+use crate::replay::{Options, Replay, ReplayError};
 use crate::rest::{self, Shared};
-use crate::routing::routing;
-use crate::slot::Slot;
-use crate::threads::{Alone, Pair, drive, pipeline_cores};
-use crate::views_stage::ViewsStage;
-use crate::{snapshots, threads};
 
-/// Checkpoints on their way from the engine to the journal.
-const CHECKPOINTS_WAITING_MAX: usize = 4;
 /// What the hub adds to a message that it records in its own words: the name of a feed, and its place.
 const BODY_BYTES_ADDED_MAX: usize = 1024;
 /// Requests under way get this long when the hub stops.
@@ -85,6 +71,7 @@ impl From<OpenError> for HubError {
             OpenError::Corrupt(_)
             | OpenError::UnknownType { .. }
             | OpenError::Segment { .. }
+            | OpenError::Archived { .. }
             | OpenError::Behind { .. } => HubError::Corrupt(error.to_string()),
             OpenError::Io { .. } | OpenError::Options(_) => HubError::Journal(error),
         }
@@ -110,24 +97,10 @@ pub struct Stopped {
 pub struct Hub {
     addr: SocketAddr,
     data: PathBuf,
+    snapshots_kept: usize,
     progress: Arc<Progress>,
-    threads: Option<Threads>,
+    pipeline: Option<Pipeline>,
     runtime: Option<tokio::runtime::Runtime>,
-}
-
-struct Threads {
-    edge: JoinHandle<Pair<Receiver, Publisher>>,
-    record: JoinHandle<Pair<Journaler, EngineStage>>,
-    views: JoinHandle<Alone<ViewsStage>>,
-    snapshots: JoinHandle<()>,
-}
-
-/// What was found in the folder.
-struct Recovered {
-    journal: Journal,
-    last_time_ns: u64,
-    engine: Engine,
-    views: Views,
 }
 
 impl Hub {
@@ -144,8 +117,8 @@ impl Hub {
         let addr = listener.local_addr().map_err(HubError::io("listener"))?;
         let progress = Arc::new(Progress::default());
         let views = Arc::new(RwLock::new(Views::default()));
-        let (connections, threads) =
-            start_pipeline(&config, recovered, &progress, &views).map_err(HubError::io("pipeline"))?;
+        let (connections, pipeline) =
+            Pipeline::start(&config, recovered, &progress, &views).map_err(HubError::io("pipeline"))?;
         let shared =
             Shared { connections, progress: progress.clone(), views, durability: config.durability, dev: config.dev };
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -157,7 +130,8 @@ impl Hub {
         listener.set_nonblocking(true).map_err(HubError::io("listener"))?;
         runtime.spawn(rest::serve(listener, shared));
         tracing::info!(%addr, durability = config.durability.name(), "hub serves");
-        Ok(Hub { addr, data: config.data, progress, threads: Some(threads), runtime: Some(runtime) })
+        let Config { data, snapshots_kept, .. } = config;
+        Ok(Hub { addr, data, snapshots_kept, progress, pipeline: Some(pipeline), runtime: Some(runtime) })
     }
 
     /// Where it listens.
@@ -189,15 +163,10 @@ impl Hub {
 
     fn wind_down(&mut self) -> Result<Stopped, HubError> {
         self.progress.stop();
-        let Some(threads) = self.threads.take() else {
+        let Some(pipeline) = self.pipeline.take() else {
             return Err(HubError::Fault(Fault::Failed("the hub has stopped before".into())));
         };
-        let Pair(journaler, engine) = join(threads.record)?;
-        let Pair(receiver, publisher) = join(threads.edge)?;
-        // Their ends of the channels go, so that the encoder ends.
-        drop((receiver, publisher));
-        drop(join(threads.views)?);
-        join(threads.snapshots)?;
+        let Finished { journaler, engine } = pipeline.join()?;
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_timeout(REST_LINGER);
         }
@@ -205,15 +174,17 @@ impl Hub {
             return Err(fault.clone().into());
         }
         journaler.close().map_err(|error| Fault::Poisoned(error.to_string()))?;
-        let engine = engine.into_engine();
-        write_snapshot(&self.data, &engine).map_err(HubError::io("snapshot"))?;
+        // A start without it replays more, and loses nothing: no reason to call this stop a failure.
+        if let Err(error) = write_snapshot(&self.data, self.snapshots_kept, &engine) {
+            tracing::warn!(%error, "no snapshot of where the hub stopped");
+        }
         Ok(Stopped { sequence: engine.sequence(), state_hash: engine.state_hash(), events_hash: engine.events_hash() })
     }
 }
 
 impl Drop for Hub {
     fn drop(&mut self) {
-        if self.threads.is_some()
+        if self.pipeline.is_some()
             && let Err(error) = self.wind_down()
         {
             tracing::error!(%error, "hub did not stop well");
@@ -221,13 +192,10 @@ impl Drop for Hub {
     }
 }
 
-fn join<T>(handle: JoinHandle<T>) -> Result<T, HubError> {
-    handle.join().map_err(|_| Fault::Failed("a stage has panicked".into()).into())
-}
-
 /// Opens the journal (which repairs a torn end), then folds it.
 fn recover(config: &Config) -> Result<Recovered, HubError> {
-    let (newest, _) = Snapshots::new(&config.data, SNAPSHOTS_KEPT).newest_good().map_err(HubError::io("snapshots"))?;
+    let (newest, _) =
+        Snapshots::new(&config.data, config.snapshots_kept).newest_good().map_err(HubError::io("snapshots"))?;
     let options = ordo_journal::Options {
         segment_bytes: config.segment_bytes,
         write_path: write_path(config.write_path),
@@ -242,7 +210,10 @@ fn recover(config: &Config) -> Result<Recovered, HubError> {
         known_durable: newest.map_or(0, |snapshot| snapshot.info.sequence),
         ..ordo_journal::Options::new(&config.data)
     };
-    let Opened { journal, recovered } = Journal::open(options)?;
+    let Opened { journal, recovered } = match &config.disk {
+        Some(disk) => Journal::open_on(disk.clone(), options)?,
+        None => Journal::open(options)?,
+    };
     if let Some(cut) = recovered.cut {
         tracing::warn!(?cut, "a torn end was cut off: it was never acknowledged");
     }
@@ -263,60 +234,7 @@ fn write_path(configured: WritePath) -> WritePathKind {
     }
 }
 
-/// Rings, stages, threads. Two pinned threads: `edge` has the sockets (receiver, publisher), `record` the state
-/// (journal, engine). Copying to and from sockets is half of all the work, and so the two carry about the same.
-fn start_pipeline(
-    config: &Config,
-    recovered: Recovered,
-    progress: &Arc<Progress>,
-    views: &Arc<RwLock<Views>>,
-) -> std::io::Result<(Sender<crate::intake::NewConnection>, Threads)> {
-    let slots = config.ring_slots;
-    let Recovered { journal, last_time_ns, engine, views: folded } = recovered;
-    *views.write() = folded;
-    let tasks = InRing::new(slots, Slot::with_room);
-    let outcomes = OutRing::new(slots, Outcome::with_room);
-    let (connections, new_connections) = intake();
-    let (writers, new_writers) = unbounded();
-    let (checkpoints, checkpoints_due) = bounded(CHECKPOINTS_WAITING_MAX);
-    let (taken, snapshots_taken) = unbounded();
-    let (routing, routing_news) = routing();
-    let (jobs, snapshot_jobs) = unbounded();
-    let receiver = Receiver::new(
-        tasks.receiver,
-        slots,
-        progress.clone(),
-        (new_connections, writers),
-        &engine,
-        config.message_bytes_max,
-    )?;
-    let durability = config.durability;
-    let journaler =
-        Journaler::new(tasks.journal, slots, journal, last_time_ns, durability, (progress.clone(), checkpoints_due));
-    let publisher = Publisher::new(
-        (tasks.publisher, outcomes.publisher),
-        progress.clone(),
-        new_writers,
-        (snapshots_taken, jobs, routing_news),
-        &engine,
-        config.outbound_bytes_max,
-    )?;
-    let engine_stage = EngineStage::new(tasks.engine, outcomes.engine, engine, checkpoints, progress.clone());
-    let views_stage = ViewsStage::new((tasks.views, outcomes.views), views.clone(), (taken, routing), progress.clone());
-    let [first, second] = if config.pin { pipeline_cores() } else { [None, None] };
-    let (wait, encoder_views) = (config.wait, views.clone());
-    let threads = Threads {
-        edge: drive("edge", first, wait, progress.clone(), Pair(receiver, publisher))?,
-        record: drive("record", second, wait, progress.clone(), Pair(journaler, engine_stage))?,
-        views: drive("views", None, threads::VIEWS_WAIT, progress.clone(), Alone(views_stage))?,
-        snapshots: thread::Builder::new()
-            .name("snapshots".into())
-            .spawn(move || snapshots::run(&snapshot_jobs, &encoder_views))?,
-    };
-    Ok((connections, threads))
-}
-
-fn write_snapshot(data: &std::path::Path, engine: &Engine) -> std::io::Result<()> {
+fn write_snapshot(data: &Path, kept: usize, engine: &Engine) -> std::io::Result<()> {
     let header = engine.image_header();
     if header.sequence == 0 {
         return Ok(());
@@ -328,7 +246,7 @@ fn write_snapshot(data: &std::path::Path, engine: &Engine) -> std::io::Result<()
         state_hash: header.state_hash.to_le_bytes(),
         body_bytes: 0,
     };
-    let mut writer = Snapshots::new(data, SNAPSHOTS_KEPT).write(info)?;
+    let mut writer = Snapshots::new(data, kept).write(info)?;
     writer.write_all(&engine.image())?;
     writer.finish().map(drop)
 }

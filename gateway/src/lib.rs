@@ -17,6 +17,7 @@ pub mod hub;
 mod intake;
 mod journaler;
 mod metadata;
+mod pipeline;
 mod progress;
 mod publisher;
 mod receiver;
