@@ -18,6 +18,7 @@ use crate::journaler::Journaler;
 use crate::progress::{Fault, Progress};
 use crate::publisher::Publisher;
 use crate::receiver::Receiver;
+use crate::routing::routing;
 use crate::slot::Slot;
 use crate::snapshots;
 use crate::threads::{drive, place};
@@ -153,6 +154,7 @@ fn stages(
     let (writers, new_writers) = unbounded();
     let (checkpoints, checkpoints_due) = bounded(CHECKPOINTS_WAITING_MAX);
     let (taken, snapshots_taken) = unbounded();
+    let (routing, routing_news) = routing();
     let receiver = Receiver::new(
         tasks.receiver,
         slots,
@@ -168,12 +170,12 @@ fn stages(
         (tasks.publisher, outcomes.publisher),
         progress.clone(),
         new_writers,
-        (snapshots_taken, jobs),
+        (snapshots_taken, jobs, routing_news),
         &engine,
         config.outbound_bytes_max,
     )?;
     let engine = EngineStage::new(tasks.engine, outcomes.engine, engine, checkpoints, progress.clone());
-    let views = ViewsStage::new((tasks.views, outcomes.views), views.clone(), taken, progress.clone());
+    let views = ViewsStage::new((tasks.views, outcomes.views), views.clone(), (taken, routing), progress.clone());
     let mut stages = Stages::default();
     stages[StageName::Receiver as usize] = Some(AnyStage::Receiver(Box::new(receiver)));
     stages[StageName::Journal as usize] = Some(AnyStage::Journal(Box::new(journaler)));

@@ -7,6 +7,7 @@
 #![allow(dead_code, unused_imports)]
 
 mod actions;
+mod definitions;
 mod feed;
 mod random;
 mod raw;
@@ -15,6 +16,7 @@ mod same;
 mod watch;
 
 pub(crate) use actions::*;
+pub(crate) use definitions::*;
 pub(crate) use feed::*;
 pub(crate) use random::*;
 pub(crate) use raw::*;
