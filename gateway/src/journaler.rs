@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use crossbeam_channel::Receiver as Channel;
 use ordo_core::engine::RULES_VERSION;
@@ -14,6 +14,7 @@ use ordo_core::ring::{First, Stage};
 use ordo_journal::{AppendError, Entry, Journal, Kind};
 
 use crate::checkpoint::Checkpoint;
+use crate::clock::Clock;
 use crate::config::Durability;
 use crate::progress::{Fault, Progress};
 use crate::slot::Slot;
@@ -31,6 +32,7 @@ pub(crate) struct Journaler {
     waiting: VecDeque<(u64, u64)>,
     last_time_ns: u64,
     started: Instant,
+    clock: Clock,
 }
 
 impl Journaler {
@@ -52,6 +54,7 @@ impl Journaler {
             waiting: VecDeque::with_capacity(ring_slots),
             last_time_ns,
             started: Instant::now(),
+            clock: Clock::WALL,
         }
     }
 
@@ -64,7 +67,7 @@ impl Journaler {
         let Ok(mut batch) = self.ring.take(budget as u64) else { return Ok(0) };
         let taken = ExactSizeIterator::len(&&mut batch);
         // One look at the clock serves the batch: updates in it are a nanosecond apart, as if they had come at once.
-        let wall_ns = wall_clock_ns();
+        let wall_ns = self.clock.now_ns();
         let mut recorder = Recorder {
             journal: &mut self.journal,
             last_time_ns: &mut self.last_time_ns,
@@ -92,7 +95,7 @@ impl Journaler {
             let mut recorder = Recorder {
                 journal: &mut self.journal,
                 last_time_ns: &mut self.last_time_ns,
-                wall_ns: wall_clock_ns(),
+                wall_ns: self.clock.now_ns(),
                 started: self.started,
             };
             recorder.record(&hub_entry(Kind::Checkpoint, &body), |_, _| {})?;
@@ -187,7 +190,7 @@ impl Recorder<'_> {
 #[inline]
 fn entry_of(slot: &Slot) -> Entry<'_> {
     Entry {
-        kind: Kind::Update,
+        kind: slot.frame,
         rules: RULES_VERSION,
         flags: slot.origin.flags(),
         feed: slot.feed.0,
@@ -201,8 +204,4 @@ fn entry_of(slot: &Slot) -> Entry<'_> {
 /// An entry that no feed made.
 pub(crate) fn hub_entry(kind: Kind, body: &[u8]) -> Entry<'_> {
     Entry { kind, rules: RULES_VERSION, flags: 0, feed: 0, identity: 0, position: 0, time_ns: 0, body }
-}
-
-pub(crate) fn wall_clock_ns() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
 }

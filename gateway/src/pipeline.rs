@@ -160,6 +160,7 @@ fn stages(
         progress.clone(),
         (new_connections, writers),
         &engine,
+        config.settings(),
         config.message_bytes_max,
     )?;
     let durability = config.durability;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use ordo_core::engine::Engine;
 use ordo_core::names::{FeedNo, OMS};
-use ordo_core::proto::FeedConfiguration;
+use ordo_core::proto::{ConnectionStatus, FeedConfiguration, FeedDetails};
 use prost::Message;
 
 use crate::slot::ConnNo;
@@ -25,6 +25,8 @@ pub(crate) struct Feed {
     pub(crate) parked: VecDeque<ConnNo>,
     /// A gap in its positions is refused.
     pub(crate) is_contiguous: bool,
+    /// When its Online status no longer counts; none if never, or if that is not its status.
+    expires_ns: Option<u64>,
 }
 
 /// What becomes of an update at a position.
@@ -129,10 +131,32 @@ impl Feeds {
         self.list[feed.index()].is_contiguous = is_contiguous(configuration);
     }
 
+    /// Takes note of a status: how long it counts.
+    pub(crate) fn note_status(&mut self, feed: FeedNo, details: &FeedDetails) {
+        let is_online = details.status() == ConnectionStatus::Online;
+        let expire_after = details.expire_after.filter(|_| is_online);
+        self.list[feed.index()].expires_ns = expire_after.and_then(|at| at.unix_nanos().ok());
+    }
+
+    /// A feed whose status has run out; said once.
+    pub(crate) fn take_expired(&mut self, wall_ns: u64) -> Option<FeedNo> {
+        let is_expired = |feed: &Feed| feed.expires_ns.is_some_and(|expires_ns| expires_ns <= wall_ns);
+        let at = self.list.iter().position(is_expired)?;
+        self.list[at].expires_ns = None;
+        Some(FeedNo(at as u32))
+    }
+
     fn add(&mut self, name: &str, last: i64, is_contiguous: bool) -> FeedNo {
         let number = FeedNo(self.list.len() as u32);
         self.by_name.insert(name.into(), number);
-        self.list.push(Feed { name: name.into(), last, supplier: None, parked: VecDeque::new(), is_contiguous });
+        self.list.push(Feed {
+            name: name.into(),
+            last,
+            supplier: None,
+            parked: VecDeque::new(),
+            is_contiguous,
+            expires_ns: None,
+        });
         number
     }
 }
