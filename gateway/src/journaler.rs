@@ -119,8 +119,11 @@ impl Journaler {
     fn record_checkpoints(&mut self) -> Result<usize, Fault> {
         let mut recorded = 0;
         while let Ok(checkpoint) = self.checkpoints.try_recv() {
-            let mut recorder =
-                Recorder { journal: &mut self.journal, last_time_ns: &mut self.last_time_ns, wall_ns: self.clock.now_ns() };
+            let mut recorder = Recorder {
+                journal: &mut self.journal,
+                last_time_ns: &mut self.last_time_ns,
+                wall_ns: self.clock.now_ns(),
+            };
             match recorder.record(&hub_entry(Kind::Checkpoint, &checkpoint.encode())) {
                 Ok(_) => recorded += 1,
                 // A record can do without one; without room for an update it must.

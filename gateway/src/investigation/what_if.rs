@@ -229,7 +229,9 @@ impl Altered {
     /// Applies what stands in the record at a place, or what the changes say; whether the two are the same.
     fn apply(&mut self, place: &Place, recorded: &Input<'_>, names: &Names) -> Result<bool, WhatIf> {
         // What named a feed may be left out, and its number is in every frame of it.
-        names.feeds.iter().for_each(|name| drop(self.engine.know_feed(name)));
+        for name in &names.feeds {
+            self.engine.know_feed(name);
+        }
         self.outcome.clear();
         // A public position belongs to one update; what took none cannot be named.
         let change = if place.position == 0 { None } else { self.changes.remove(&(place.clone(), 0)) };
