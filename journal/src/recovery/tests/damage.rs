@@ -270,6 +270,53 @@ fn dirt_in_unused_room_is_remarked_by_verify_and_stops_nobody() {
 }
 
 #[test]
+fn blocks_that_change_places_between_segments_are_found() {
+    let rig = Rig::new(37);
+    let mut journal = rig.journal();
+    for n in 1..=60 {
+        append(&mut journal, n..=n);
+        journal.flush().unwrap();
+    }
+    journal.close().unwrap();
+    assert!(rig.verify().segments.len() > 3);
+    let (zero, one) = (rig.bytes(0), rig.bytes(1));
+    for block in 2..14 {
+        let range = block * 4096..(block + 1) * 4096;
+        let (mut first, mut second) = (zero.clone(), one.clone());
+        first[range.clone()].copy_from_slice(&one[range.clone()]);
+        second[range.clone()].copy_from_slice(&zero[range]);
+        // Both, and one alone: a write that went to the wrong file.
+        for (a, b, segment) in [(&first, &second, 0), (&first, &one, 0), (&zero, &second, 1)] {
+            rig.set_bytes(0, a.clone());
+            rig.set_bytes(1, b.clone());
+            let Err(OpenError::Corrupt(place)) = rig.open() else { panic!("block {block}") };
+            assert_eq!((place.segment, place.offset), (segment, block as u64 * 4096), "block {block}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_named_with_its_range() {
+    let (rig, _) = marked(38, 7);
+    let path = rig.segment(0);
+    for bytes in [0..1, 9_000..9_001, 8_192..20_480, 65_535..65_536] {
+        rig.disk.set_unreadable(&path, Some(bytes.clone()));
+        let error = rig.open().err().unwrap();
+        let OpenError::Io { path: named, source, .. } = &error else { panic!("{error}") };
+        assert!(named.ends_with(segment_name(0)), "{error}");
+        // In a header there is nothing to be said but the file.
+        if bytes.start >= DATA_START as usize {
+            let (from, to) = (bytes.start / 4096 * 4096, bytes.end.next_multiple_of(4096));
+            assert!(source.to_string().starts_with(&format!("bytes {from} to {to} cannot be read")), "{error}");
+        }
+        let verified = crate::verify_on(std::sync::Arc::new(rig.disk.clone()), Path::new(DIR), &mut |_| {});
+        assert!(matches!(verified, Err(crate::ReadError::Io { .. })));
+    }
+    rig.disk.set_unreadable(&path, None);
+    assert_eq!(rig.recovered().last_sequence, 7);
+}
+
+#[test]
 fn a_read_error_stops_the_start_and_names_the_file() {
     let (rig, _) = marked(36, 7);
     for nth in 1..=4 {
