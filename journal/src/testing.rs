@@ -172,7 +172,7 @@ pub(crate) fn every_kind(seed: u64, is_marked: bool) -> (Rig, Vec<Place>) {
 
 fn places_of_all(rig: &Rig) -> Vec<Place> {
     let file = rig.disk.open(&rig.segment(0), Access::Read).expect("is there");
-    let key = read_header(&*file).ok().expect("a good header").key;
+    let key = read_header(&*file).expect("a good header").key;
     let image = Image { bytes: rig.bytes(0), file_bytes: 64 << 10 };
     let (mut places, mut after) = (Vec::new(), 0);
     image.walk(DATA_START, &mut Chain::START.clone(), &key, &mut |offset, frame| {
