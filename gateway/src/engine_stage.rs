@@ -8,11 +8,13 @@ use crossbeam_channel::Sender;
 use disruptor::Producer;
 use ordo_core::engine::{Engine, Input};
 use ordo_core::outcome::Outcome;
+use ordo_core::record::Batch;
 use ordo_core::ring::{Behind, Filler, Stage};
+use prost::Message;
 
 use crate::checkpoint::Checkpoint;
 use crate::progress::Progress;
-use crate::slot::{Reply, Slot};
+use crate::slot::{Part, Reply, Slot};
 
 /// See the module.
 pub(crate) struct EngineStage {
@@ -22,6 +24,8 @@ pub(crate) struct EngineStage {
     checkpoints: Sender<Checkpoint>,
     progress: Arc<Progress>,
     taken: u64,
+    /// Whether the members of the batch that came last are applied.
+    applies_batch: bool,
 }
 
 impl EngineStage {
@@ -32,7 +36,7 @@ impl EngineStage {
         checkpoints: Sender<Checkpoint>,
         progress: Arc<Progress>,
     ) -> EngineStage {
-        EngineStage { ring, outcomes, engine, checkpoints, progress, taken: 0 }
+        EngineStage { ring, outcomes, engine, checkpoints, progress, taken: 0, applies_batch: false }
     }
 
     pub(crate) fn into_engine(self) -> Engine {
@@ -53,9 +57,9 @@ impl Stage for EngineStage {
         let taken = ExactSizeIterator::len(&&mut batch);
         for slot in &mut batch {
             let before = self.engine.sequence();
-            let engine = &mut self.engine;
+            let (engine, applies_batch) = (&mut self.engine, &mut self.applies_batch);
             // Never full for longer than the publisher takes to let go of both rings: they have the same size.
-            while self.outcomes.try_publish(|outcome| apply(engine, slot, outcome)).is_err() {
+            while self.outcomes.try_publish(|outcome| apply(engine, applies_batch, slot, outcome)).is_err() {
                 if self.progress.fault().is_some() {
                     return 0;
                 }
@@ -76,15 +80,26 @@ impl Stage for EngineStage {
 }
 
 #[inline]
-fn apply(engine: &mut Engine, slot: &Slot, outcome: &mut Outcome) {
-    if slot.recorded {
+fn apply(engine: &mut Engine, applies_batch: &mut bool, slot: &Slot, outcome: &mut Outcome) {
+    let is_refused_member = matches!(slot.part, Part::Member(_)) && !*applies_batch;
+    if !slot.recorded || is_refused_member {
+        outcome.clear();
+    } else if let Part::Frame { .. } = slot.part {
+        open_batch(engine, slot, outcome);
+        *applies_batch = outcome.is_accepted();
+    } else {
         let input = Input { stamp: slot.stamp(), bytes: &slot.bytes, request: &slot.request };
         engine.apply(&input, outcome);
-    } else {
-        outcome.clear();
     }
     // Both end with a Resume, which holds it.
     if matches!(slot.reply, Reply::FeedOpened | Reply::FeedGap) {
         outcome.configuration = outcome.keep(engine.configuration(slot.about));
     }
+}
+
+/// Checks the batch as a whole; its members follow, each as an update of its own.
+#[cold]
+fn open_batch(engine: &mut Engine, slot: &Slot, outcome: &mut Outcome) {
+    let batch = Batch::decode(slot.body.of(&slot.bytes)).expect("invariant: the edge encoded it");
+    engine.open_batch(slot.stamp(), &batch, outcome);
 }

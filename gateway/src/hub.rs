@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Sender, bounded, unbounded};
+use crossbeam_channel::{bounded, unbounded};
 use ordo_core::engine::{Engine, IMAGE_VERSION};
 use ordo_core::outcome::Outcome;
 use ordo_core::ring::{InRing, OutRing};
@@ -20,13 +20,13 @@ pub use crate::config::{Config, ConfigError, Durability, Wait, WritePath};
 pub use crate::progress::Fault;
 
 use crate::engine_stage::EngineStage;
-use crate::intake::intake;
+use crate::intake::{Doors, intake};
 use crate::journaler::Journaler;
 use crate::progress::Progress;
 use crate::publisher::Publisher;
 use crate::receiver::Receiver;
 use crate::replay::{Options, Replay, ReplayError, SNAPSHOTS_KEPT};
-use crate::rest::{self, Shared};
+use crate::rest::{Server, Shared};
 use crate::slot::Slot;
 use crate::threads::{Alone, Pair, drive, pipeline_cores};
 use crate::views_stage::ViewsStage;
@@ -36,8 +36,6 @@ use crate::{snapshots, threads};
 const CHECKPOINTS_WAITING_MAX: usize = 4;
 /// What the hub adds to a message that it records in its own words: the name of a feed, and its place.
 const BODY_BYTES_ADDED_MAX: usize = 1024;
-/// Requests under way get this long when the hub stops.
-const REST_LINGER: Duration = Duration::from_millis(500);
 
 /// Why a hub does not start, or has not stopped well.
 #[derive(Debug, Error)]
@@ -111,7 +109,7 @@ pub struct Hub {
     data: PathBuf,
     progress: Arc<Progress>,
     threads: Option<Threads>,
-    runtime: Option<tokio::runtime::Runtime>,
+    rest: Option<Server>,
 }
 
 struct Threads {
@@ -143,20 +141,19 @@ impl Hub {
         let addr = listener.local_addr().map_err(HubError::io("listener"))?;
         let progress = Arc::new(Progress::default());
         let views = Arc::new(RwLock::new(Views::default()));
-        let (connections, threads) =
+        let (doors, threads) =
             start_pipeline(&config, recovered, &progress, &views).map_err(HubError::io("pipeline"))?;
-        let shared =
-            Shared { connections, progress: progress.clone(), views, durability: config.durability, dev: config.dev };
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("rest")
-            .enable_all()
-            .build()
-            .map_err(HubError::io("rest"))?;
-        listener.set_nonblocking(true).map_err(HubError::io("listener"))?;
-        runtime.spawn(rest::serve(listener, shared));
+        let shared = Shared {
+            doors,
+            progress: progress.clone(),
+            views,
+            durability: config.durability,
+            dev: config.dev,
+            update_bytes_max: config.message_bytes_max,
+        };
+        let rest = Server::start(listener, shared).map_err(HubError::io("rest"))?;
         tracing::info!(%addr, durability = config.durability.name(), "hub serves");
-        Ok(Hub { addr, data: config.data, progress, threads: Some(threads), runtime: Some(runtime) })
+        Ok(Hub { addr, data: config.data, progress, threads: Some(threads), rest: Some(rest) })
     }
 
     /// Where it listens.
@@ -195,10 +192,11 @@ impl Hub {
         let Pair(receiver, publisher) = join(threads.edge)?;
         // Their ends of the channels go, so that the encoder ends.
         drop((receiver, publisher));
+        self.progress.set_over();
         drop(join(threads.views)?);
         join(threads.snapshots)?;
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_timeout(REST_LINGER);
+        if let Some(rest) = self.rest.take() {
+            rest.stop();
         }
         if let Some(fault) = self.progress.fault() {
             return Err(fault.clone().into());
@@ -250,7 +248,9 @@ fn recover(config: &Config) -> Result<Recovered, HubError> {
     let updates = replay.run()?;
     tracing::info!(updates, last = recovered.last_sequence, from_tail = recovered.from_tail, "state recovered");
     let (engine, views) = replay.into_parts();
-    Ok(Recovered { journal, last_time_ns: recovered.last_time_ns, engine, views })
+    // The last frame may be a batch, whose members have times of their own.
+    let last_time_ns = recovered.last_time_ns.max(engine.time_ns());
+    Ok(Recovered { journal, last_time_ns, engine, views })
 }
 
 fn write_path(configured: WritePath) -> WritePathKind {
@@ -269,25 +269,19 @@ fn start_pipeline(
     recovered: Recovered,
     progress: &Arc<Progress>,
     views: &Arc<RwLock<Views>>,
-) -> std::io::Result<(Sender<crate::intake::NewConnection>, Threads)> {
+) -> std::io::Result<(Doors, Threads)> {
     let slots = config.ring_slots;
     let Recovered { journal, last_time_ns, engine, views: folded } = recovered;
     *views.write() = folded;
     let tasks = InRing::new(slots, Slot::with_room);
     let outcomes = OutRing::new(slots, Outcome::with_room);
-    let (connections, new_connections) = intake();
+    let (doors, intake) = intake();
     let (writers, new_writers) = unbounded();
     let (checkpoints, checkpoints_due) = bounded(CHECKPOINTS_WAITING_MAX);
     let (taken, snapshots_taken) = unbounded();
     let (jobs, snapshot_jobs) = unbounded();
-    let receiver = Receiver::new(
-        tasks.receiver,
-        slots,
-        progress.clone(),
-        (new_connections, writers),
-        &engine,
-        config.message_bytes_max,
-    )?;
+    let receiver =
+        Receiver::new(tasks.receiver, slots, progress.clone(), (intake, writers), &engine, config.message_bytes_max)?;
     let durability = config.durability;
     let journaler =
         Journaler::new(tasks.journal, slots, journal, last_time_ns, durability, (progress.clone(), checkpoints_due));
@@ -311,7 +305,7 @@ fn start_pipeline(
             .name("snapshots".into())
             .spawn(move || snapshots::run(&snapshot_jobs, &encoder_views))?,
     };
-    Ok((connections, threads))
+    Ok((doors, threads))
 }
 
 fn write_snapshot(data: &std::path::Path, engine: &Engine) -> std::io::Result<()> {

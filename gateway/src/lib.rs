@@ -24,6 +24,7 @@ mod rest;
 mod slot;
 mod snapshots;
 mod threads;
+mod ticket;
 mod views_stage;
 
 pub use progress::Fault;

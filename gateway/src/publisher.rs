@@ -103,6 +103,7 @@ impl Publisher {
         self.told = task;
         // Before any byte is written: who hears of it can ask REST for it.
         self.progress.told.store_release(task);
+        self.desk.answer_tickets();
         count
     }
 

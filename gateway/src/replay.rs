@@ -3,16 +3,18 @@
 //! Used at start, by the offline tools, and wherever a past state is asked for. Reads only; safe on the folder of a
 //! running hub.
 
+use std::collections::VecDeque;
 use std::io::Read as _;
 use std::path::Path;
 
 use ordo_core::engine::{Engine, Input};
 use ordo_core::names::FeedNo;
 use ordo_core::outcome::{Outcome, Stamp};
-use ordo_core::record::Origin;
+use ordo_core::record::{BATCH, Batch, Origin};
 use ordo_core::views::Views;
 use ordo_core::wire::{DecodeError, FeedRequest, Span};
 use ordo_journal::{Kind, ReadError, Reader, Snapshots};
+use prost::Message;
 use thiserror::Error;
 
 use crate::checkpoint::{Checkpoint, Divergence};
@@ -67,6 +69,8 @@ pub struct Replay {
     outcome: Outcome,
     request: FeedRequest,
     body: Vec<u8>,
+    /// Members of the batch that was read last and are yet to be applied.
+    members: VecDeque<(Stamp, Vec<u8>)>,
     /// What a checkpoint that is yet to be read must say.
     expected: Vec<Checkpoint>,
     updates: u64,
@@ -96,6 +100,7 @@ impl Replay {
             outcome: Outcome::with_room(),
             request: FeedRequest::default(),
             body: Vec::with_capacity(1024),
+            members: VecDeque::new(),
             expected: Vec::new(),
             updates: 0,
             last_sequence,
@@ -109,19 +114,28 @@ impl Replay {
     #[expect(clippy::should_implement_trait, reason = "an iterator cannot lend")]
     pub fn next(&mut self) -> Result<Option<Applied<'_>>, ReplayError> {
         let stamp = loop {
+            if let Some((stamp, body)) = self.members.pop_front() {
+                self.body = body;
+                break stamp;
+            }
             let Some(frame) = self.reader.next()? else { return Ok(None) };
             self.last_sequence = frame.sequence;
             match frame.kind {
                 Kind::Update => {
                     self.body.clear();
                     self.body.extend_from_slice(frame.body);
-                    break Stamp {
+                    let is_batch = frame.flags & BATCH != 0;
+                    let stamp = Stamp {
                         sequence: frame.sequence,
                         time_ns: frame.time_ns,
                         feed: FeedNo(frame.feed),
                         position: frame.position,
                         origin: Origin::from_flags(frame.flags),
                     };
+                    if !is_batch {
+                        break stamp;
+                    }
+                    self.open_batch(stamp)?;
                 }
                 Kind::Checkpoint => compare(&mut self.expected, frame.body)?,
                 _ => {}
@@ -136,6 +150,22 @@ impl Replay {
         self.expected.extend(Checkpoint::due(before, &self.engine));
         self.updates += 1;
         Ok(Some(Applied { input, outcome: &self.outcome }))
+    }
+
+    /// One frame, several updates: the members are applied one by one behind it.
+    fn open_batch(&mut self, stamp: Stamp) -> Result<(), ReplayError> {
+        let malformed = |_| ReplayError::Update { sequence: stamp.sequence, error: DecodeError::Malformed };
+        let batch = Batch::decode(&*self.body).map_err(malformed)?;
+        let before = self.engine.sequence();
+        self.engine.open_batch(stamp, &batch, &mut self.outcome);
+        self.views.fold(&self.outcome);
+        self.expected.extend(Checkpoint::due(before, &self.engine));
+        if self.outcome.is_accepted() {
+            let updates = batch.members.into_iter().map(|member| member.update.unwrap_or_default().encode_to_vec());
+            let stamps = (1..).map(|nth| Stamp { time_ns: stamp.time_ns + nth, ..stamp });
+            self.members = stamps.zip(updates).collect();
+        }
+        Ok(())
     }
 
     /// Applies all that is left; the number of updates applied in all.
