@@ -161,6 +161,16 @@ impl Hub {
         self.addr
     }
 
+    /// Defines the statuses that client requests go through, where no status is defined. A step of its own: a hub
+    /// records nothing unasked.
+    ///
+    /// # Errors
+    /// If the hub stops meanwhile.
+    pub fn define_request_statuses(&self) -> Result<(), HubError> {
+        let defined = self.rest.as_ref().is_some_and(Server::define_request_statuses);
+        if defined { Ok(()) } else { Err(Fault::Failed("the hub stopped before it was set up".into()).into()) }
+    }
+
     /// Waits for a fault that stops the hub; `None` if none came in that time.
     pub fn wait_fault(&self, timeout: Duration) -> Option<Fault> {
         let until = Instant::now() + timeout;

@@ -17,6 +17,7 @@ mod positions;
 mod records;
 mod renames;
 mod state;
+mod statuses;
 mod streaming;
 mod transfers;
 mod write;
@@ -98,6 +99,7 @@ pub(crate) struct Server {
     runtime: tokio::runtime::Runtime,
     /// Says stop to all that serve; closed once none of them is left.
     stopping: watch::Sender<bool>,
+    shared: Shared,
 }
 
 impl Server {
@@ -109,8 +111,13 @@ impl Server {
             .build()?;
         listener.set_nonblocking(true)?;
         let (stopping, stop) = watch::channel(false);
-        runtime.spawn(serve(listener, shared, stop));
-        Ok(Server { runtime, stopping })
+        runtime.spawn(serve(listener, shared.clone(), stop));
+        Ok(Server { runtime, stopping, shared })
+    }
+
+    /// Whether the statuses of client requests are defined, now at the latest.
+    pub(crate) fn define_request_statuses(&self) -> bool {
+        self.runtime.block_on(statuses::define(&self.shared)).is_ok()
     }
 
     /// Answers the requests under way, takes no more.

@@ -48,6 +48,7 @@ impl Serve {
         logging::start("info");
         let asked = StopAsked::install()?;
         let hub = Hub::start(self.config()?).map_err(of_hub)?;
+        hub.define_request_statuses().map_err(of_hub)?;
         say_ready(hub.addr());
         while !asked.is_asked() {
             if let Some(fault) = hub.wait_fault(LOOK_EVERY) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use hyper::{HeaderMap, StatusCode};
 use ordo_core::json::{self, Delimited, JsonError, MessageId};
 use prost::Message;
@@ -35,6 +35,11 @@ impl<S: Send + Sync> FromRequest<S> for Sent {
         let headers = request.headers();
         let is_protobuf = is_protobuf(headers)?;
         let options = json::Read { is_lenient: headers.get("X-OMS-Lenient").is_some_and(|value| value == "true") };
+        // Said before it is read, where its length is known.
+        let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        if length.is_some_and(|length| length > BODY_BYTES_MAX) {
+            return Err(Refusal::TooLarge);
+        }
         let read = tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, state)).await;
         let bytes = read.map_err(|_| Refusal::bad("the body has not come in time"))?.map_err(unreadable)?;
         Ok(Sent { bytes, is_protobuf, options })
