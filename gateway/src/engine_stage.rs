@@ -24,8 +24,6 @@ pub(crate) struct EngineStage {
     checkpoints: Sender<Checkpoint>,
     progress: Arc<Progress>,
     taken: u64,
-    /// Whether the members of the batch that came last are applied.
-    applies_batch: bool,
 }
 
 impl EngineStage {
@@ -36,7 +34,7 @@ impl EngineStage {
         checkpoints: Sender<Checkpoint>,
         progress: Arc<Progress>,
     ) -> EngineStage {
-        EngineStage { ring, outcomes, engine, checkpoints, progress, taken: 0, applies_batch: false }
+        EngineStage { ring, outcomes, engine, checkpoints, progress, taken: 0 }
     }
 
     pub(crate) fn into_engine(self) -> Engine {
@@ -57,9 +55,9 @@ impl Stage for EngineStage {
         let taken = ExactSizeIterator::len(&&mut batch);
         for slot in &mut batch {
             let before = self.engine.sequence();
-            let (engine, applies_batch) = (&mut self.engine, &mut self.applies_batch);
+            let engine = &mut self.engine;
             // Never full for longer than the publisher takes to let go of both rings: they have the same size.
-            while self.outcomes.try_publish(|outcome| apply(engine, applies_batch, slot, outcome)).is_err() {
+            while self.outcomes.try_publish(|outcome| apply(engine, slot, outcome)).is_err() {
                 if self.progress.fault().is_some() {
                     return 0;
                 }
@@ -80,13 +78,11 @@ impl Stage for EngineStage {
 }
 
 #[inline]
-fn apply(engine: &mut Engine, applies_batch: &mut bool, slot: &Slot, outcome: &mut Outcome) {
-    let is_refused_member = matches!(slot.part, Part::Member(_)) && !*applies_batch;
-    if !slot.recorded || is_refused_member {
+fn apply(engine: &mut Engine, slot: &Slot, outcome: &mut Outcome) {
+    if !slot.recorded {
         outcome.clear();
     } else if let Part::Frame { .. } = slot.part {
         open_batch(engine, slot, outcome);
-        *applies_batch = outcome.is_accepted();
     } else {
         let input = Input { stamp: slot.stamp(), bytes: &slot.bytes, request: &slot.request };
         engine.apply(&input, outcome);
@@ -97,7 +93,7 @@ fn apply(engine: &mut Engine, applies_batch: &mut bool, slot: &Slot, outcome: &m
     }
 }
 
-/// Checks the batch as a whole; its members follow, each as an update of its own.
+/// Checks the batch as a whole; its members follow, each as an update of its own, without effect if it was refused.
 #[cold]
 fn open_batch(engine: &mut Engine, slot: &Slot, outcome: &mut Outcome) {
     let batch = Batch::decode(slot.body.of(&slot.bytes)).expect("invariant: the edge encoded it");

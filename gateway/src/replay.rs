@@ -160,11 +160,9 @@ impl Replay {
         self.engine.open_batch(stamp, &batch, &mut self.outcome);
         self.views.fold(&self.outcome);
         self.expected.extend(Checkpoint::due(before, &self.engine));
-        if self.outcome.is_accepted() {
-            let updates = batch.members.into_iter().map(|member| member.update.unwrap_or_default().encode_to_vec());
-            let stamps = (1..).map(|nth| Stamp { time_ns: stamp.time_ns + nth, ..stamp });
-            self.members = stamps.zip(updates).collect();
-        }
+        let updates = batch.members.into_iter().map(|member| member.update.unwrap_or_default().encode_to_vec());
+        let stamps = (1..).map(|nth| Stamp { time_ns: stamp.time_ns + nth, ..stamp });
+        self.members = stamps.zip(updates).collect();
         Ok(())
     }
 

@@ -236,7 +236,7 @@ impl Desk {
         }
     }
 
-    /// A batch is answered by its frame if that is refused, else by its last member.
+    /// A batch is answered by its frame if that is refused, else by its last member; the first answer counts.
     #[cold]
     fn answer_ticket(&mut self, slot: &Slot, outcome: &Outcome) {
         let Some(ticket) = &slot.ticket else { return };
