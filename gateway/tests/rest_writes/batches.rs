@@ -162,7 +162,7 @@ fn a_batch_larger_than_the_ring_is_applied_whole_while_others_write() {
     let members: Vec<String> = (0..1500).map(|n| cash_json(&format!("A{}", n % 7), "1")).collect();
     let (mut line, _) = FeedLine::open(&rig, "f", ordo_gateway::client::Form::Binary);
     std::thread::scope(|scope| {
-        let rig = &rig;
+        let (rig, line) = (&rig, &mut line);
         scope.spawn(move || {
             for n in 1..=100 {
                 line.act(n, deposit(&account("XF", "F"), "1"));

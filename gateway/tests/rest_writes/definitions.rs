@@ -30,8 +30,8 @@ const KINDS: [Kind; 6] = [
     Kind {
         list: "/account",
         one: "/account/byid/XS/A",
-        body: r#"{"Account":{"OwnerID":"XS","AccountID":"A"},"Name":"First"}"#,
-        changed: r#"{"Account":{"OwnerID":"XS","AccountID":"A"},"DefaultCurrency":""}"#,
+        body: r#"{"Account":{"AccountID":"A","OwnerID":"XS"},"Name":"First"}"#,
+        changed: r#"{"Account":{"AccountID":"A","OwnerID":"XS"},"DefaultCurrency":""}"#,
         empty: "422 Account",
         drop_unknown: "404",
     },
