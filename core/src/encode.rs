@@ -7,7 +7,8 @@ use crate::dec::Dec;
 use crate::engine::Input;
 use crate::names::Names;
 use crate::outcome::{
-    BalanceEvent, Booking, HoldingEvent, MetadataEvent, MetadataKind, OrderEvent, Outcome, TransactionEvent,
+    ActionEvent, BalanceEvent, Booking, HoldingEvent, MetadataEvent, MetadataKind, OrderEvent, Outcome,
+    TransactionEvent,
 };
 use crate::proto::{ClientTransactionType, SettlementStatus, TimestampWithTimeZone, UpdateAction, UpdateEventType};
 use crate::wire::{ReverseWriter, field};
@@ -100,20 +101,24 @@ pub fn order_event(w: &mut ReverseWriter, outcome: &Outcome, event: &OrderEvent)
 
 /// The order action as received, with the order as completed. Writes nothing if the update was none.
 pub fn action_event(w: &mut ReverseWriter, input: &Input<'_>, outcome: &Outcome) {
+    if let Some(event) = outcome.action {
+        update_event(w, UpdateEventType::Action, UpdateAction::Update, |w| external_action(w, input, outcome, &event));
+    }
+}
+
+/// Content of the `ExternalAction` of an order action.
+pub fn external_action(w: &mut ReverseWriter, input: &Input<'_>, outcome: &Outcome, event: &ActionEvent) {
     use field::external_action as f;
-    let Some(event) = outcome.action else { return };
     let (bytes, action) = (input.bytes, &input.request.action);
-    update_event(w, UpdateEventType::Action, UpdateAction::Update, |w| {
-        if action.trade.span.is_given() {
-            w.delimited(f::TRADE, action.trade.span.of(bytes));
-        }
-        if action.update.span.is_given() {
-            w.delimited(f::UPDATE, action.update.span.of(bytes));
-        }
-        w.delimited(f::ORDER, outcome.bytes_of(event.state));
-        w.int(f::TYPE, i64::from(action.r#type));
-        w.int(f::VERSION, i64::from(action.version));
-    });
+    if action.trade.span.is_given() {
+        w.delimited(f::TRADE, action.trade.span.of(bytes));
+    }
+    if action.update.span.is_given() {
+        w.delimited(f::UPDATE, action.update.span.of(bytes));
+    }
+    w.delimited(f::ORDER, outcome.bytes_of(event.state));
+    w.int(f::TYPE, i64::from(action.r#type));
+    w.int(f::VERSION, i64::from(action.version));
 }
 
 /// An order at rest as the Updates view shows it in a snapshot: an Action of type Replace.
@@ -172,7 +177,14 @@ pub fn transaction_event(w: &mut ReverseWriter, names: &Names, input: &Input<'_>
     }
 }
 
-fn transaction(w: &mut ReverseWriter, names: &Names, input: &Input<'_>, outcome: &Outcome, event: &TransactionEvent) {
+/// Content of the `ClientTransaction` of a transaction.
+pub fn transaction(
+    w: &mut ReverseWriter,
+    names: &Names,
+    input: &Input<'_>,
+    outcome: &Outcome,
+    event: &TransactionEvent,
+) {
     use field::client_transaction as f;
     let (bytes, action) = (input.bytes, &input.request.action);
     let kind = match event.booking {

@@ -1,41 +1,83 @@
-//! Every setting of a hub, in one place.
+//! Every setting of a hub, in one place: the struct here, what each means and costs in `config/settings.rs`.
+
+mod layout;
+mod settings;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use ordo_journal::Disk;
 use thiserror::Error;
+
+pub use self::layout::{Layout, Preset, StageName, ThreadPlan};
+pub use self::settings::{SETTINGS, Setting};
+
+/// A setting that is one of a few words.
+pub trait Choice: Copy + PartialEq + 'static {
+    /// All of them, in the order in which they are told.
+    const ALL: &'static [Self];
+
+    /// The word for it in settings, health and metrics.
+    fn name(self) -> &'static str;
+
+    fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|choice| choice.name() == name)
+    }
+}
 
 /// When an update counts as recorded: from then on it may be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
-    /// On stable storage, many at a time (group commit).
-    Sync,
     /// On stable storage, one by one: the slowest, for measuring what group commit is worth.
     SyncEach,
+    /// On stable storage, many at a time (group commit).
+    Sync,
     /// In memory that survives the process: kill -9 loses nothing, power loss up to the last 10 ms or 1 MiB.
     Async,
 }
 
 impl Durability {
-    /// The word for it in settings, health and metrics.
     pub const fn name(self) -> &'static str {
         match self {
-            Durability::Sync => "sync",
             Durability::SyncEach => "sync-each",
+            Durability::Sync => "sync",
             Durability::Async => "async",
         }
     }
 }
 
-/// What a pinned thread does when there is nothing to do.
+impl Choice for Durability {
+    const ALL: &'static [Durability] = &[Durability::SyncEach, Durability::Sync, Durability::Async];
+
+    fn name(self) -> &'static str {
+        self.name()
+    }
+}
+
+/// What a pipeline thread does when there is nothing to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wait {
-    /// Gives its core to whoever else is ready, and naps after some milliseconds of nothing: right where stages
-    /// outnumber cores. Takes a whole core while there is traffic.
-    Yield,
     /// Sleeps after a short while: an idle hub takes next to no processor, the first update after a pause waits up
     /// to 100 us.
     Park,
+    /// Gives its core to whoever else is ready, and naps after some milliseconds of nothing: right where stages
+    /// outnumber cores. Takes a whole core while there is traffic.
+    Yield,
+    /// Spins: the shortest way, and a core for itself for ever. Only where cores outnumber the threads that spin.
+    Busy,
+}
+
+impl Choice for Wait {
+    const ALL: &'static [Wait] = &[Wait::Park, Wait::Yield, Wait::Busy];
+
+    fn name(self) -> &'static str {
+        match self {
+            Wait::Park => "park",
+            Wait::Yield => "yield",
+            Wait::Busy => "busy",
+        }
+    }
 }
 
 /// How groups get to the disk.
@@ -43,180 +85,139 @@ pub enum Wait {
 pub enum WritePath {
     /// `thread` on two cores or fewer, else `uring`.
     Auto,
-    /// io_uring, polled by the record thread: the shortest way to the disk and no thread to wake. The end of a durable
-    /// write is then the work of a kernel worker, which pipeline threads on all cores can keep waiting for seconds.
-    Uring,
     /// A thread that blocks in the write: 40 us more an idle update, and no such worker.
     Thread,
+    /// io_uring, polled by the journal's thread: the shortest way to the disk and no thread to wake. The end of a durable
+    /// write is then the work of a kernel worker, which pipeline threads on all cores can keep waiting for seconds.
+    Uring,
 }
 
-/// See the module.
+impl Choice for WritePath {
+    const ALL: &'static [WritePath] = &[WritePath::Auto, WritePath::Thread, WritePath::Uring];
+
+    fn name(self) -> &'static str {
+        match self {
+            WritePath::Auto => "auto",
+            WritePath::Thread => "thread",
+            WritePath::Uring => "uring",
+        }
+    }
+}
+
+/// See the module. What each setting means and costs, its unit and its range: [`SETTINGS`].
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Folder of the journal and the snapshots; made if it is not there.
     pub data: PathBuf,
-    /// Where to listen, REST and WebSocket alike. Port 0 picks a free one. Default 127.0.0.1:0.
     pub listen: SocketAddr,
-    /// Callers from the loopback interface need no token while no identity source is registered. Default false.
     pub dev: bool,
-    /// Default `sync`. Less durable is faster; see [`Durability`].
     pub durability: Durability,
-    /// Default `yield`. `park` costs latency after a pause and saves the processor.
+    pub layout: Layout,
     pub wait: Wait,
-    /// Default `auto`.
-    pub write_path: WritePath,
-    /// Slots in each ring; a power of two, 64 to 65,536. Larger absorbs bursts (256 costs a third when durable),
-    /// smaller stays in cache (4,096 cost a fifth). Default 2,048.
-    pub ring_slots: usize,
-    /// Pins the two pipeline threads to cores of their own where there are two. Default true; unpinned they move
-    /// and lose their caches, pinned they fight whoever else is pinned there.
     pub pin: bool,
-    /// Bytes of one journal segment; a multiple of 4,096. Larger: fewer roll-overs; smaller: less zeroed ahead.
-    /// Default 64 MiB.
+    pub write_path: WritePath,
+    pub ring_slots: usize,
     pub segment_bytes: u64,
-    /// Folder of the journal's tail, the memory that outlives the process. Default: a memory file system where there is
-    /// one, else the data folder. On a disk the kernel writes it back now and then, for nothing.
     pub tail_dir: Option<PathBuf>,
-    /// Bytes of the tail; a power of two, 64 KiB to 1 GiB, and room for the largest message. Default 8 MiB. Larger: a
-    /// longer stall of the disk passes unnoticed; smaller: stays in the cache.
     pub tail_bytes: u64,
-    /// Bytes of the largest message a client may send. Default 1 MiB. Larger ones are answered with close code 1009.
     pub message_bytes_max: usize,
-    /// Bytes that may wait for a subscriber. Default 8 MiB; one that falls further behind is closed with 4408.
+    pub body_bytes_max: usize,
     pub outbound_bytes_max: usize,
-    /// Orders, and trades, that fit before a table grows. Default 65,536; more costs 400 bytes each at the start, fewer
-    /// an allocation now and then on the record thread.
     pub orders_expected: usize,
+    pub snapshot_every_updates: u64,
+    pub snapshot_every_s: u64,
+    pub snapshots_max: usize,
+    pub snapshots_bytes_max: u64,
+    pub history_requests_max: usize,
+    pub history_states_max: usize,
+    pub request_timeout_ms: u64,
+    pub trade_retention_s: u64,
+    pub completed_order_retention_s: u64,
+    pub idempotency_retention_s: u64,
+    /// The disk that the journal is written to: none, the machine's. No setting: a seam for tests, which put one there
+    /// that fails. It is asked for no descriptor where `write_path` is `thread`.
+    pub disk: Option<Arc<dyn Disk>>,
 }
 
 /// A setting that cannot be.
 #[derive(Debug, Clone, Error, PartialEq, Eq)]
 pub enum ConfigError {
-    #[error("unknown setting '{0}'")]
-    Unknown(String),
+    #[error("unknown setting '{key}'{}", nearest.map_or_else(String::new, |it| format!("; is it '{it}'?")))]
+    Unknown { key: String, nearest: Option<&'static str> },
     #[error("setting {key} = '{value}': {expected}")]
-    Value { key: String, value: String, expected: &'static str },
+    Value { key: String, value: String, expected: String },
+    #[error("settings {0}")]
+    Contradiction(String),
 }
 
-impl Config {
-    /// The keys that [`Config::set`] takes, in the order of the fields.
-    pub const KEYS: [&str; 14] = [
-        "data",
-        "listen",
-        "dev",
-        "durability",
-        "wait",
-        "write_path",
-        "ring_slots",
-        "pin",
-        "segment_bytes",
-        "tail_dir",
-        "tail_bytes",
-        "message_bytes_max",
-        "outbound_bytes_max",
-        "orders_expected",
-    ];
+/// What a message takes in a group beside itself, at most.
+const GROUP_BYTES_BESIDE: u64 = 32 << 10;
 
-    pub fn new(data: impl Into<PathBuf>) -> Config {
+impl Default for Config {
+    fn default() -> Config {
         Config {
-            data: data.into(),
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            data: "./data".into(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 8700)),
             dev: false,
             durability: Durability::Sync,
+            layout: Layout::Auto,
             wait: Wait::Yield,
+            pin: true,
             write_path: WritePath::Auto,
             ring_slots: 2048,
-            pin: true,
             segment_bytes: 64 << 20,
             tail_dir: None,
             tail_bytes: 8 << 20,
             message_bytes_max: 1 << 20,
+            body_bytes_max: 16 << 20,
             outbound_bytes_max: 8 << 20,
             orders_expected: 1 << 16,
+            snapshot_every_updates: 250_000,
+            snapshot_every_s: 600,
+            snapshots_max: 64,
+            snapshots_bytes_max: 8 << 30,
+            history_requests_max: 4,
+            history_states_max: 4,
+            request_timeout_ms: 30_000,
+            trade_retention_s: 10 * 86_400,
+            completed_order_retention_s: 0,
+            idempotency_retention_s: 30 * 86_400,
+            disk: None,
         }
+    }
+}
+
+impl Config {
+    /// The defaults for a hub inside another program: on a folder, and on a port that is free.
+    pub fn new(data: impl Into<PathBuf>) -> Config {
+        Config { data: data.into(), listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..Config::default() }
     }
 
     /// Sets one setting from its text.
     ///
     /// # Errors
-    /// An unknown key, or a value that the setting does not take; nothing is changed then.
+    /// An unknown key, or a value that the setting does not take; nothing is changed then. Whether settings go
+    /// together is `validate`'s to say, once all are set.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), ConfigError> {
-        let mut changed = self.clone();
-        changed.put(key, value)?;
-        changed.validate()?;
-        *self = changed;
-        Ok(())
-    }
-
-    fn put(&mut self, key: &str, value: &str) -> Result<(), ConfigError> {
-        let bad = |expected| ConfigError::Value { key: key.into(), value: value.into(), expected };
-        let number = || value.replace('_', "").parse::<usize>().map_err(|_| bad("a whole number"));
-        let flag = || value.parse::<bool>().map_err(|_| bad("true or false"));
-        match key {
-            "data" => self.data = value.into(),
-            "listen" => self.listen = value.parse().map_err(|_| bad("an address and port"))?,
-            "dev" => self.dev = flag()?,
-            "durability" => {
-                self.durability = match value {
-                    "sync" => Durability::Sync,
-                    "sync-each" => Durability::SyncEach,
-                    "async" => Durability::Async,
-                    _ => return Err(bad("sync, sync-each or async")),
-                }
-            }
-            "wait" => {
-                self.wait = match value {
-                    "yield" => Wait::Yield,
-                    "park" => Wait::Park,
-                    _ => return Err(bad("yield or park")),
-                }
-            }
-            "write_path" => {
-                self.write_path = match value {
-                    "auto" => WritePath::Auto,
-                    "uring" => WritePath::Uring,
-                    "thread" => WritePath::Thread,
-                    _ => return Err(bad("auto, uring or thread")),
-                }
-            }
-            "ring_slots" => self.ring_slots = number()?,
-            "pin" => self.pin = flag()?,
-            "segment_bytes" => self.segment_bytes = number()? as u64,
-            "tail_dir" => self.tail_dir = Some(value.into()),
-            "tail_bytes" => self.tail_bytes = number()? as u64,
-            "message_bytes_max" => self.message_bytes_max = number()?,
-            "outbound_bytes_max" => self.outbound_bytes_max = number()?,
-            "orders_expected" => self.orders_expected = number()?,
-            _ => return Err(ConfigError::Unknown(key.into())),
-        }
-        Ok(())
+        Setting::find(key)?.put(self, value)
     }
 
     /// # Errors
-    /// The first setting that is out of its range.
+    /// The first setting that is out of its range, or contradicts another.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let check = |holds: bool, key: &str, value: String, expected| {
-            if holds { Ok(()) } else { Err(ConfigError::Value { key: key.into(), value, expected }) }
-        };
-        let slots = self.ring_slots;
-        check(
-            slots.is_power_of_two() && (64..=65_536).contains(&slots),
-            "ring_slots",
-            slots.to_string(),
-            "a power of two from 64 to 65536",
-        )?;
-        let segment = self.segment_bytes;
-        check(
-            segment.is_multiple_of(4096) && (64 << 10..=4 << 30).contains(&segment),
-            "segment_bytes",
-            segment.to_string(),
-            "a multiple of 4096 from 64 KiB to 4 GiB",
-        )?;
-        let message = self.message_bytes_max;
-        check((1 << 10..=16 << 20).contains(&message), "message_bytes_max", message.to_string(), "1 KiB to 16 MiB")?;
-        let outbound = self.outbound_bytes_max;
-        let least = "64 KiB or more";
-        check(outbound >= 64 << 10, "outbound_bytes_max", outbound.to_string(), least)
+        for setting in &SETTINGS {
+            setting.check(self)?;
+        }
+        let message = self.message_bytes_max as u64 + GROUP_BYTES_BESIDE;
+        for (key, bytes) in [("tail_bytes", self.tail_bytes), ("segment_bytes", self.segment_bytes)] {
+            if message > bytes {
+                return Err(ConfigError::Contradiction(format!(
+                    "message_bytes_max = {} and {key} = {bytes}: the largest message and {GROUP_BYTES_BESIDE} bytes \
+                     beside it must fit",
+                    self.message_bytes_max
+                )));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -225,23 +226,79 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_key_is_known_and_no_other() {
-        let mut config = Config::new("data");
-        for key in Config::KEYS {
-            let unknown = matches!(config.set(key, "?"), Err(ConfigError::Unknown(_)));
-            assert!(!unknown, "{key}");
-        }
-        assert_eq!(config.set("ring_slotz", "64"), Err(ConfigError::Unknown("ring_slotz".into())));
+    fn the_defaults_go_together() {
+        assert_eq!(Config::default().validate(), Ok(()));
     }
 
     #[test]
-    fn values_out_of_range_say_what_is_expected() {
-        let mut config = Config::new("data");
-        for (key, value) in [("ring_slots", "1000"), ("segment_bytes", "1"), ("durability", "fast"), ("dev", "yes")] {
+    fn every_setting_takes_its_own_default_and_keeps_it() {
+        let defaults = Config::default();
+        let mut config = Config { ring_slots: 64, dev: true, ..Config::new("elsewhere") };
+        for setting in &SETTINGS {
+            config.set(setting.key, &setting.value(&defaults)).unwrap_or_else(|error| panic!("{error}"));
+        }
+        for setting in &SETTINGS {
+            assert_eq!(setting.value(&config), setting.value(&defaults), "{}", setting.key);
+        }
+    }
+
+    #[test]
+    fn every_setting_says_what_it_means_and_costs_both_ways() {
+        for setting in &SETTINGS {
+            let texts = [setting.meaning, setting.unit, setting.up, setting.down, &setting.range()];
+            assert!(texts.iter().all(|text| !text.is_empty()), "{}", setting.key);
+        }
+        let mut keys: Vec<&str> = SETTINGS.iter().map(|setting| setting.key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), SETTINGS.len(), "each once");
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_that_names_the_nearest() {
+        let mut config = Config::default();
+        let unknown = |key: &str, nearest| ConfigError::Unknown { key: key.into(), nearest };
+        assert_eq!(config.set("ring_slotz", "64"), Err(unknown("ring_slotz", Some("ring_slots"))));
+        assert_eq!(config.set("durabilty", "async"), Err(unknown("durabilty", Some("durability"))));
+        assert_eq!(config.set("colour", "blue"), Err(unknown("colour", None)));
+    }
+
+    #[test]
+    fn values_out_of_range_change_nothing_and_say_what_is_expected() {
+        let mut config = Config::default();
+        let refused = [
+            ("ring_slots", "1000"),
+            ("ring_slots", "32"),
+            ("segment_bytes", "1"),
+            ("tail_bytes", "3_000_000"),
+            ("durability", "fast"),
+            ("wait", "spin"),
+            ("dev", "yes"),
+            ("listen", "here"),
+            ("snapshots_max", "1"),
+            ("snapshot_every_updates", "-1"),
+            ("layout", "receiver"),
+        ];
+        for (key, value) in refused {
+            let before = format!("{config:?}");
             let Err(ConfigError::Value { key: said, expected, .. }) = config.set(key, value) else {
                 panic!("{key} = {value} was taken");
             };
             assert!(said == key && !expected.is_empty());
+            assert_eq!(format!("{config:?}"), before, "{key} = {value}");
         }
+    }
+
+    #[test]
+    fn a_message_that_fits_no_segment_is_a_contradiction() {
+        let config = Config { message_bytes_max: 2 << 20, segment_bytes: 1 << 20, ..Config::default() };
+        let Err(ConfigError::Contradiction(why)) = config.validate() else { panic!("it was taken") };
+        assert!(why.contains("message_bytes_max") && why.contains("segment_bytes"), "{why}");
+    }
+
+    #[test]
+    fn fields_set_past_the_table_are_checked_by_it() {
+        let config = Config { ring_slots: 1000, ..Config::default() };
+        assert!(matches!(config.validate(), Err(ConfigError::Value { key, .. }) if key == "ring_slots"));
     }
 }

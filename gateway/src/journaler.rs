@@ -114,9 +114,11 @@ impl Journaler {
 
     /// Moves the gate up to the first task that waits for the disk.
     fn release(&mut self) {
+        let on_disk = self.journal.durable();
+        self.progress.durable_sequence.store_release(on_disk);
         let durable = match self.durability {
             Durability::Async => self.journal.written(),
-            Durability::Sync | Durability::SyncEach => self.journal.durable(),
+            Durability::Sync | Durability::SyncEach => on_disk,
         };
         while self.waiting.front().is_some_and(|(sequence, _)| *sequence <= durable) {
             self.waiting.pop_front();

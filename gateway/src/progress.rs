@@ -1,6 +1,7 @@
 //! How far each stage is: the counters by which stages, readers and the outside wait for each other.
 //!
-//! All count tasks of the ring since the start. Each has one writer. They only grow.
+//! All but two count tasks of the ring since the start; those two are sequences of the journal, for who reads the record
+//! itself. Each has one writer. They only grow.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -53,6 +54,10 @@ pub(crate) struct Progress {
     pub(crate) told: Counter,
     /// Tasks that the views have taken in.
     pub(crate) viewed: Counter,
+    /// Sequence of the newest update that anybody may have been told of.
+    pub(crate) told_sequence: Counter,
+    /// Sequence up to which the record is on stable storage, where a reader finds it.
+    pub(crate) durable_sequence: Counter,
     /// A group is on its way to the disk, whose completion needs a core: who has nothing to do leaves his.
     writing: AtomicBool,
     stopping: AtomicBool,

@@ -9,7 +9,7 @@
 mod bookmarks;
 mod connection;
 mod desk;
-mod events;
+pub(crate) mod events;
 pub(crate) mod frames;
 pub(crate) mod subscription;
 
@@ -90,18 +90,25 @@ impl Publisher {
         let count = ExactSizeIterator::len(&&mut tasks);
         let Ok(mut outcomes) = self.outcomes.take(count as u64) else { return 0 };
         let mut task = self.told;
+        let mut sequence = 0;
         for (slot, outcome) in (&mut tasks).zip(&mut outcomes) {
             // A connection is handed over before anything of it enters the ring.
             if self.desk.is_unknown(slot.conn) {
                 self.desk.welcome_all(&self.newcomers, &self.poll);
             }
             self.desk.tell(task, slot, outcome);
+            if slot.recorded {
+                sequence = slot.stamp().sequence;
+            }
             task += 1;
         }
         drop(outcomes);
         drop(tasks);
         self.told = task;
         // Before any byte is written: who hears of it can ask REST for it.
+        if sequence > 0 {
+            self.progress.told_sequence.store_release(sequence);
+        }
         self.progress.told.store_release(task);
         self.desk.answer_tickets();
         count

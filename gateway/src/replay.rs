@@ -1,26 +1,23 @@
 //! Replay: the state rebuilt from the record, by the same engine and the same views as live.
 //!
 //! Used at start, by the offline tools, and wherever a past state is asked for. Reads only; safe on the folder of a
-//! running hub.
+//! running hub. Only the engine goes along: the views of the state that it comes to are made at the end.
 
 use std::collections::VecDeque;
-use std::io::Read as _;
 use std::path::Path;
 
 use ordo_core::engine::{Engine, Input};
-use ordo_core::names::FeedNo;
+use ordo_core::names::{FeedNo, Names};
 use ordo_core::outcome::{Outcome, Stamp};
 use ordo_core::record::{BATCH, Batch, Origin};
 use ordo_core::views::Views;
 use ordo_core::wire::{DecodeError, FeedRequest, Span};
-use ordo_journal::{Kind, ReadError, Reader, Snapshots};
+use ordo_journal::{Kind, ReadError, Reader};
 use prost::Message;
 use thiserror::Error;
 
 use crate::checkpoint::{Checkpoint, Divergence};
-
-/// Snapshots that a folder keeps: the newest, and one to fall back on.
-pub(crate) const SNAPSHOTS_KEPT: usize = 2;
+use crate::history::SavedStates;
 
 /// How to replay.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +43,8 @@ pub enum ReplayError {
     Io(#[from] std::io::Error),
     #[error(transparent)]
     Divergence(#[from] Divergence),
+    #[error("the record ends at {sequence}, and {until} had been told")]
+    Short { sequence: u64, until: u64 },
     #[error("CORRUPT seq={sequence}: a recorded update cannot be decoded ({error})")]
     Update { sequence: u64, error: DecodeError },
 }
@@ -54,7 +53,7 @@ impl ReplayError {
     /// Exit code of a process that ends for this reason.
     pub fn exit_code(&self) -> u8 {
         match self {
-            ReplayError::Io(_) => 1,
+            ReplayError::Io(_) | ReplayError::Short { .. } => 1,
             ReplayError::Read(ReadError::Io { .. }) => 1,
             ReplayError::Read(_) | ReplayError::Divergence(_) | ReplayError::Update { .. } => 65,
         }
@@ -65,12 +64,19 @@ impl ReplayError {
 pub struct Replay {
     reader: Reader,
     engine: Engine,
-    views: Views,
     outcome: Outcome,
     request: FeedRequest,
     body: Vec<u8>,
-    /// Members of the batch that was read last and are yet to be applied.
+    /// An update that was read, its bytes in `body`, and is not applied yet.
+    ready: Option<Stamp>,
+    /// A batch that was read and is to be opened before the first of its members.
+    batch: Option<(Stamp, Batch)>,
+    /// Its members behind the one that is ready.
     members: VecDeque<(Stamp, Vec<u8>)>,
+    /// Stamp of the update whose outcome this is, its bytes in `body`.
+    applied: Option<Stamp>,
+    /// No update beyond this sequence is applied.
+    until: u64,
     /// What a checkpoint that is yet to be read must say.
     expected: Vec<Checkpoint>,
     updates: u64,
@@ -82,46 +88,68 @@ pub struct Replay {
 pub struct Applied<'a> {
     pub input: Input<'a>,
     pub outcome: &'a Outcome,
+    pub names: &'a Names,
 }
 
 impl Replay {
     /// # Errors
     /// If the folder holds no journal, or cannot be read.
     pub fn open(dir: &Path, options: Options) -> Result<Replay, ReplayError> {
-        let engine = if options.snapshots { newest_image(dir)? } else { None };
-        let engine = engine.unwrap_or_else(|| Engine::new(options.orders_expected));
+        let engine = if options.snapshots { SavedStates::of(dir).newest(u64::MAX)? } else { None };
+        Replay::from(dir, engine.unwrap_or_else(|| Engine::new(options.orders_expected)), u64::MAX)
+    }
+
+    /// Goes on from a state, up to a sequence.
+    ///
+    /// # Errors
+    /// As [`Replay::open`].
+    pub(crate) fn from(dir: &Path, engine: Engine, until: u64) -> Result<Replay, ReplayError> {
         let mut reader = Reader::open(dir)?;
         reader.seek(engine.sequence() + 1)?;
-        let (views, last_sequence) = (Views::of(&engine), engine.sequence());
         Ok(Replay {
             reader,
+            last_sequence: engine.sequence(),
             engine,
-            views,
             outcome: Outcome::with_room(),
             request: FeedRequest::default(),
             body: Vec::with_capacity(1024),
+            ready: None,
+            batch: None,
             members: VecDeque::new(),
+            applied: None,
+            until,
             expected: Vec::new(),
             updates: 0,
-            last_sequence,
         })
     }
 
-    /// Applies the next update; none at the end of the record.
+    /// The update that was applied last.
+    pub(crate) fn last(&self) -> Option<Applied<'_>> {
+        let stamp = self.applied?;
+        let input = Input { stamp, bytes: &self.body, request: &self.request };
+        Some(Applied { input, outcome: &self.outcome, names: self.engine.names() })
+    }
+
+    /// Lets it go on up to a later sequence.
+    pub(crate) fn set_until(&mut self, until: u64) {
+        self.until = until;
+    }
+
+    /// The next update, not applied yet: `position` is 0 where the engine is to give it.
     ///
     /// # Errors
-    /// If the record is damaged, or says something else than this build would do.
-    #[expect(clippy::should_implement_trait, reason = "an iterator cannot lend")]
-    pub fn next(&mut self) -> Result<Option<Applied<'_>>, ReplayError> {
-        let stamp = loop {
-            if let Some((stamp, body)) = self.members.pop_front() {
-                self.body = body;
-                break stamp;
-            }
-            let Some(frame) = self.reader.next()? else { return Ok(None) };
+    /// As [`Replay::next`].
+    pub(crate) fn peek(&mut self) -> Result<Option<Stamp>, ReplayError> {
+        self.ready_member();
+        while self.ready.is_none() && self.last_sequence < self.until {
+            let Some(frame) = self.reader.next()? else {
+                let (sequence, until) = (self.last_sequence, self.until);
+                return if until == u64::MAX { Ok(None) } else { Err(ReplayError::Short { sequence, until }) };
+            };
             self.last_sequence = frame.sequence;
             match frame.kind {
                 Kind::Update => {
+                    self.applied = None;
                     self.body.clear();
                     self.body.extend_from_slice(frame.body);
                     let is_batch = frame.flags & BATCH != 0;
@@ -132,38 +160,69 @@ impl Replay {
                         position: frame.position,
                         origin: Origin::from_flags(frame.flags),
                     };
-                    if !is_batch {
-                        break stamp;
+                    if is_batch {
+                        self.read_batch(stamp)?;
+                        self.ready_member();
+                    } else {
+                        self.ready = Some(stamp);
                     }
-                    self.open_batch(stamp)?;
                 }
                 Kind::Checkpoint => compare(&mut self.expected, frame.body)?,
                 _ => {}
             }
-        };
-        let decoded = self.request.decode_into(&self.body, Span::whole(&self.body));
-        decoded.map_err(|error| ReplayError::Update { sequence: stamp.sequence, error })?;
-        let before = self.engine.sequence();
-        let input = Input { stamp, bytes: &self.body, request: &self.request };
-        self.engine.apply(&input, &mut self.outcome);
-        self.views.fold(&self.outcome);
-        self.expected.extend(Checkpoint::due(before, &self.engine));
-        self.updates += 1;
-        Ok(Some(Applied { input, outcome: &self.outcome }))
+        }
+        Ok(self.ready.filter(|stamp| stamp.sequence <= self.until))
     }
 
-    /// One frame, several updates: the members are applied one by one behind it.
-    fn open_batch(&mut self, stamp: Stamp) -> Result<(), ReplayError> {
+    /// Applies the next update; none at the end of the record.
+    ///
+    /// # Errors
+    /// If the record is damaged, or says something else than this build would do.
+    #[expect(clippy::should_implement_trait, reason = "an iterator cannot lend")]
+    pub fn next(&mut self) -> Result<Option<Applied<'_>>, ReplayError> {
+        let Some(stamp) = self.peek()? else { return Ok(None) };
+        self.ready = None;
+        if let Some((stamp, batch)) = self.batch.take() {
+            let before = self.engine.sequence();
+            self.engine.open_batch(stamp, &batch, &mut self.outcome);
+            self.expected.extend(Checkpoint::due(before, &self.engine));
+        }
+        let before = self.engine.sequence();
+        let decoded = self.request.decode_into(&self.body, Span::whole(&self.body));
+        decoded.map_err(|error| ReplayError::Update { sequence: stamp.sequence, error })?;
+        let input = Input { stamp, bytes: &self.body, request: &self.request };
+        self.engine.apply(&input, &mut self.outcome);
+        self.expected.extend(Checkpoint::due(before, &self.engine));
+        self.updates += 1;
+        self.applied = Some(stamp);
+        Ok(self.last())
+    }
+
+    /// One frame, several updates: each is read, peeked at and applied like any other.
+    fn read_batch(&mut self, stamp: Stamp) -> Result<(), ReplayError> {
         let malformed = |_| ReplayError::Update { sequence: stamp.sequence, error: DecodeError::Malformed };
         let batch = Batch::decode(&*self.body).map_err(malformed)?;
-        let before = self.engine.sequence();
-        self.engine.open_batch(stamp, &batch, &mut self.outcome);
-        self.views.fold(&self.outcome);
-        self.expected.extend(Checkpoint::due(before, &self.engine));
-        let updates = batch.members.into_iter().map(|member| member.update.unwrap_or_default().encode_to_vec());
+        let updates =
+            batch.members.iter().map(|member| member.update.as_ref().map_or(Vec::new(), |it| it.encode_to_vec()));
         let stamps = (1..).map(|nth| Stamp { time_ns: stamp.time_ns + nth, ..stamp });
         self.members = stamps.zip(updates).collect();
+        self.batch = Some((stamp, batch));
         Ok(())
+    }
+
+    fn ready_member(&mut self) {
+        if self.ready.is_none()
+            && let Some((stamp, body)) = self.members.pop_front()
+        {
+            self.applied = None;
+            self.body = body;
+            self.ready = Some(stamp);
+        }
+    }
+
+    /// Whether what was applied last is followed by more of its batch: its state is then none to go on from.
+    pub(crate) fn is_within_batch(&self) -> bool {
+        !self.members.is_empty()
     }
 
     /// Applies all that is left; the number of updates applied in all.
@@ -179,8 +238,9 @@ impl Replay {
         &self.engine
     }
 
-    pub fn views(&self) -> &Views {
-        &self.views
+    /// What the state shows. Made anew at each call.
+    pub fn views(&self) -> Views {
+        Views::of(&self.engine)
     }
 
     /// Updates applied since the beginning, or the snapshot.
@@ -193,8 +253,8 @@ impl Replay {
         self.last_sequence
     }
 
-    pub(crate) fn into_parts(self) -> (Engine, Views) {
-        (self.engine, self.views)
+    pub(crate) fn into_engine(self) -> Engine {
+        self.engine
     }
 }
 
@@ -206,24 +266,4 @@ fn compare(expected: &mut Vec<Checkpoint>, body: &[u8]) -> Result<(), Divergence
         recorded.compare(&replayed)?;
     }
     Ok(())
-}
-
-/// The state of the newest snapshot that is whole; one that is not is passed over, and said.
-fn newest_image(dir: &Path) -> Result<Option<Engine>, ReplayError> {
-    let snapshots = Snapshots::new(dir, SNAPSHOTS_KEPT);
-    let mut until = u64::MAX;
-    loop {
-        let (found, skipped) = snapshots.newest_good_until(until)?;
-        for snapshot in skipped {
-            tracing::warn!(name = snapshot.name, why = snapshot.why, "snapshot passed over");
-        }
-        let Some(mut snapshot) = found else { return Ok(None) };
-        let mut bytes = Vec::with_capacity(snapshot.info.body_bytes as usize);
-        snapshot.read_to_end(&mut bytes)?;
-        match Engine::from_image(&bytes) {
-            Ok(engine) => return Ok(Some(engine)),
-            Err(error) => tracing::warn!(sequence = snapshot.info.sequence, %error, "snapshot passed over"),
-        }
-        until = snapshot.info.sequence.saturating_sub(1);
-    }
 }

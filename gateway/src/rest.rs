@@ -14,9 +14,9 @@ mod orders;
 mod parameters;
 mod path;
 mod positions;
+mod query;
 mod records;
 mod renames;
-mod state;
 mod statuses;
 mod streaming;
 mod transfers;
@@ -41,7 +41,10 @@ use parking_lot::{RwLock, RwLockReadGuard};
 use tokio::sync::watch;
 use tower::ServiceExt as _;
 
+use self::answer::Wanted;
+use self::error::Refusal;
 use crate::config::Durability;
+use crate::history::History;
 use crate::intake::Doors;
 use crate::progress::Progress;
 
@@ -60,6 +63,7 @@ pub(crate) struct Shared {
     pub(crate) doors: Doors,
     pub(crate) progress: Arc<Progress>,
     pub(crate) views: Arc<RwLock<Views>>,
+    pub(crate) history: Arc<History>,
     pub(crate) durability: Durability,
     pub(crate) dev: bool,
     /// The largest update that one frame of the journal takes.
@@ -74,6 +78,38 @@ impl Shared {
             tokio::time::sleep(VIEWS_PAUSE).await;
         }
         self.views.read()
+    }
+}
+
+/// The state that a read is about.
+pub(crate) enum Seen<'a> {
+    Live(RwLockReadGuard<'a, Views>),
+    Past(Arc<Views>),
+}
+
+impl std::ops::Deref for Seen<'_> {
+    type Target = Views;
+
+    fn deref(&self) -> &Views {
+        match self {
+            Seen::Live(views) => views,
+            Seen::Past(views) => views,
+        }
+    }
+}
+
+impl Shared {
+    /// The state that was asked for: as it was at `asAt`, or as it is.
+    async fn state(&self, wanted: &Wanted) -> Result<Seen<'_>, Refusal> {
+        let Some(at_ns) = wanted.as_at else { return Ok(Seen::Live(self.views().await)) };
+        {
+            let views = self.views().await;
+            // Nothing has changed since then, or then is yet to come.
+            if views.time_ns() <= at_ns {
+                return Ok(Seen::Live(views));
+            }
+        }
+        Ok(Seen::Past(self.history.state_at(at_ns).await?))
     }
 }
 
@@ -193,7 +229,7 @@ async fn guard(
     request: Request,
     next: Next,
 ) -> Response {
-    match access::check(&shared, peer, request.headers()) {
+    match access::check(&shared, peer, (request.headers(), request.uri())) {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use ordo_core::encode;
+use ordo_core::names::Names;
 use ordo_core::proto::{
     EventMessage, EventMessageType, SnapshotPosition, SubscriptionDetails, SubscriptionType, UpdateEventType,
 };
@@ -65,6 +66,55 @@ impl Records {
     }
 }
 
+/// Records on their way into messages: what is written of them, and what is to come.
+#[derive(Debug)]
+pub(crate) struct RecordsAtRest {
+    records: Records,
+    next_record: u32,
+    is_complete: bool,
+}
+
+impl RecordsAtRest {
+    pub(crate) fn new(records: Records) -> RecordsAtRest {
+        RecordsAtRest { records, next_record: 0, is_complete: false }
+    }
+
+    /// Whether all have been written.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.is_complete
+    }
+
+    /// Writes the next records that pass, as many as a message holds; the writer is empty.
+    pub(crate) fn write_some(&mut self, w: &mut ReverseWriter, names: &Names, filter: &mut Filter) {
+        match &self.records {
+            Records::Nothing => self.is_complete = true,
+            Records::Feeds(feeds) => {
+                for details in feeds.iter().rev() {
+                    encode::record_event(w, UpdateEventType::Status, details);
+                }
+                self.is_complete = true;
+            }
+            Records::Of(kind, table) => {
+                while w.len() < MESSAGE_BYTES && !self.is_complete {
+                    self.is_complete = self.next_record >= table.numbers();
+                    let Some(record) = table.get(self.next_record) else {
+                        self.next_record += 1;
+                        continue;
+                    };
+                    self.next_record += 1;
+                    if !filter.passes(names, record.account, record.instrument) {
+                        continue;
+                    }
+                    match kind {
+                        UpdateEventType::Action => encode::replace_action_event(w, &record.bytes),
+                        kind => encode::record_event(w, *kind, &record.bytes),
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// A snapshot to be encoded for one subscription.
 #[derive(Debug)]
 pub(crate) struct Job {
@@ -107,10 +157,12 @@ pub(crate) fn run(jobs: &Receiver<Job>, views: &RwLock<Views>) {
 
 /// A job under way.
 struct Encoding {
-    job: Job,
-    next_record: u32,
+    details: SubscriptionDetails,
+    filter: Filter,
+    form: Form,
+    to: Sender<Chunk>,
+    records: RecordsAtRest,
     ready: Option<Chunk>,
-    is_complete: bool,
     writer: ReverseWriter,
 }
 
@@ -122,17 +174,19 @@ enum Advance {
 
 impl Encoding {
     fn start(job: Job) -> Encoding {
-        let positions = job.taken.positions.iter().map(|(name, position)| (name.to_string(), *position)).collect();
+        let Job { taken, details, filter, form, to } = job;
+        let positions = taken.positions.iter().map(|(name, position)| (name.to_string(), *position)).collect();
         let start = EventMessage {
             r#type: EventMessageType::SnapshotStart as i32,
-            subscription: Some(job.details.clone()),
+            subscription: Some(details.clone()),
             snapshot: Some(SnapshotPosition { positions }),
             ..EventMessage::default()
         };
         let mut frames = Vec::new();
-        put_message(&mut frames, job.form, &[&start.encode_to_vec()]);
+        put_message(&mut frames, form, &[&start.encode_to_vec()]);
         let ready = Some(Chunk { frames, is_last: false });
-        Encoding { job, next_record: 0, ready, is_complete: false, writer: ReverseWriter::default() }
+        let records = RecordsAtRest::new(taken.records);
+        Encoding { details, filter, form, to, records, ready, writer: ReverseWriter::default() }
     }
 
     fn advance(&mut self, views: &RwLock<Views>) -> Advance {
@@ -141,7 +195,7 @@ impl Encoding {
             None => self.next_chunk(views),
         };
         let is_last = chunk.is_last;
-        match self.job.to.try_send(chunk) {
+        match self.to.try_send(chunk) {
             Ok(()) if is_last => Advance::Ended,
             Ok(()) => Advance::Moved,
             Err(TrySendError::Full(chunk)) => {
@@ -154,34 +208,10 @@ impl Encoding {
 
     fn next_chunk(&mut self, views: &RwLock<Views>) -> Chunk {
         self.writer.clear();
-        match &self.job.taken.records {
-            Records::Nothing => self.is_complete = true,
-            Records::Feeds(feeds) => {
-                for details in feeds.iter().rev() {
-                    encode::record_event(&mut self.writer, UpdateEventType::Status, details);
-                }
-                self.is_complete = true;
-            }
-            Records::Of(kind, table) => {
-                // Names only grow: those of now say the same of the accounts of then.
-                let views = views.read();
-                while self.writer.len() < MESSAGE_BYTES && !self.is_complete {
-                    self.is_complete = self.next_record >= table.numbers();
-                    let Some(record) = table.get(self.next_record) else {
-                        self.next_record += 1;
-                        continue;
-                    };
-                    self.next_record += 1;
-                    if !self.job.filter.passes(views.names(), record.account, record.instrument) {
-                        continue;
-                    }
-                    match kind {
-                        UpdateEventType::Action => encode::replace_action_event(&mut self.writer, &record.bytes),
-                        kind => encode::record_event(&mut self.writer, *kind, &record.bytes),
-                    }
-                }
-            }
-        }
+        // Names only grow: those of now say the same of the accounts of then.
+        let views = views.read();
+        self.records.write_some(&mut self.writer, views.names(), &mut self.filter);
+        drop(views);
         self.framed()
     }
 
@@ -189,13 +219,13 @@ impl Encoding {
     fn framed(&self) -> Chunk {
         let mut frames = Vec::with_capacity(self.writer.len() + 256);
         if !self.writer.is_empty() {
-            let head = message_head(EventMessageType::Update, &self.job.details);
-            put_message(&mut frames, self.job.form, &[&head, self.writer.bytes()]);
+            let head = message_head(EventMessageType::Update, &self.details);
+            put_message(&mut frames, self.form, &[&head, self.writer.bytes()]);
         }
-        if self.is_complete {
-            let finish = message_head(EventMessageType::SnapshotFinish, &self.job.details);
-            put_message(&mut frames, self.job.form, &[&finish]);
+        if self.records.is_complete() {
+            let finish = message_head(EventMessageType::SnapshotFinish, &self.details);
+            put_message(&mut frames, self.form, &[&finish]);
         }
-        Chunk { frames, is_last: self.is_complete }
+        Chunk { frames, is_last: self.records.is_complete() }
     }
 }

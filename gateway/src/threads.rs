@@ -1,5 +1,9 @@
 //! Threads: which stages run on which, pinned where, and what they do when there is nothing to do.
+//!
+//! A layout is a wish: a core that is not there, fewer cores than pinned threads, or a system that refuses, are a
+//! warning, and the thread runs unpinned. The main thread is never pinned: its children would inherit it.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -7,7 +11,7 @@ use std::time::Duration;
 
 use ordo_core::ring::Stage;
 
-use crate::config::Wait;
+use crate::config::{Config, Durability, ThreadPlan, Wait};
 use crate::progress::Progress;
 
 /// Tasks a stage may do before the next stage of its thread has its turn.
@@ -24,15 +28,63 @@ const NAP: Duration = Duration::from_micros(5);
 /// Sleeps may end this much late: the default, 50 us, is longer than a nap.
 const TIMER_SLACK_NS: NonZeroU64 = NonZeroU64::new(1_000).expect("not zero");
 
+/// A thread as it will run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Placed {
+    pub(crate) plan: ThreadPlan,
+    pub(crate) core: Option<usize>,
+    pub(crate) wait: Wait,
+}
+
+/// What the machine allows of the configured layout; each thing it does not is a warning.
+pub(crate) fn place(config: &Config) -> Vec<Placed> {
+    let cores: Vec<usize> = core_affinity::get_core_ids().unwrap_or_default().iter().map(|core| core.id).collect();
+    let (placed, warnings) = place_on(config, &cores);
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    placed
+}
+
+fn place_on(config: &Config, cores: &[usize]) -> (Vec<Placed>, Vec<String>) {
+    let mut warnings = Vec::new();
+    let plans = config.layout.threads(cores);
+    let mut placed: Vec<Placed> = plans
+        .into_iter()
+        .map(|plan| Placed { core: plan.core.filter(|_| config.pin), wait: plan.wait_or(config.wait), plan })
+        .collect();
+    let pinned: BTreeSet<usize> = placed.iter().filter_map(|thread| thread.core).collect();
+    if pinned.len() > cores.len() {
+        let (threads, cores) = (pinned.len(), cores.len());
+        warnings.push(format!("{cores} cores for {threads} pinned threads: all run unpinned"));
+        placed.iter_mut().for_each(|thread| thread.core = None);
+    }
+    for thread in &mut placed {
+        if let Some(core) = thread.core.take_if(|core| !cores.contains(core)) {
+            warnings.push(format!("no core {core} to be had: {} runs unpinned", thread.plan.name()));
+        }
+    }
+    // A spinning core starves the disk's completions and everybody who has no core of his own.
+    let spare = usize::from(config.durability != Durability::Async);
+    let spinning = placed.iter().filter(|thread| thread.wait == Wait::Busy).count();
+    if spinning > 0 && spinning + spare > cores.len() {
+        let (cores, durability) = (cores.len(), config.durability.name());
+        warnings.push(format!(
+            "wait=busy on {spinning} threads of {cores} cores leaves none for the disk (durability={durability}): they yield"
+        ));
+        placed.iter_mut().filter(|thread| thread.wait == Wait::Busy).for_each(|thread| thread.wait = Wait::Yield);
+    }
+    (placed, warnings)
+}
+
 /// Runs stages one after another until all are finished, or the hub fails; gives them back.
-pub(crate) fn drive<S: Drive + Send + 'static>(
-    name: &str,
-    core: Option<usize>,
-    wait: Wait,
+pub(crate) fn drive<S: Stage + 'static>(
+    thread: &Placed,
     progress: Arc<Progress>,
-    mut stages: S,
-) -> std::io::Result<JoinHandle<S>> {
-    thread::Builder::new().name(name.to_owned()).spawn(move || {
+    mut stages: Vec<S>,
+) -> std::io::Result<JoinHandle<Vec<S>>> {
+    let (core, wait) = (thread.core, thread.wait);
+    thread::Builder::new().name(thread.plan.name()).spawn(move || {
         if let Some(core) = core {
             pin(core);
         }
@@ -40,13 +92,15 @@ pub(crate) fn drive<S: Drive + Send + 'static>(
             tracing::warn!(%error, "short sleeps will be long");
         }
         let mut empty_rounds = 0;
-        while progress.fault().is_none() && !stages.is_finished() {
-            if stages.poll(BUDGET) > 0 {
+        while progress.fault().is_none() && !stages.iter().all(Stage::is_finished) {
+            let done: usize = stages.iter_mut().map(|stage| stage.poll(BUDGET)).sum();
+            if done > 0 {
                 empty_rounds = 0;
                 continue;
             }
             empty_rounds += 1;
             match wait {
+                Wait::Busy => std::hint::spin_loop(),
                 Wait::Park if empty_rounds > ROUNDS_BEFORE_SLEEP => thread::sleep(PARK),
                 Wait::Yield if empty_rounds > ROUNDS_BEFORE_NAP && progress.is_writing() => thread::sleep(NAP),
                 Wait::Yield if empty_rounds > ROUNDS_IDLE => thread::sleep(NAP),
@@ -57,56 +111,69 @@ pub(crate) fn drive<S: Drive + Send + 'static>(
     })
 }
 
-/// The views wait for nobody and nobody for them: they never take a core from the pipeline.
-pub(crate) const VIEWS_WAIT: Wait = Wait::Park;
-
-/// The stages of one thread.
-pub(crate) trait Drive {
-    fn poll(&mut self, budget: usize) -> usize;
-    fn is_finished(&self) -> bool;
-}
-
-/// One stage alone.
-#[derive(Debug)]
-pub(crate) struct Alone<A>(pub(crate) A);
-
-impl<A: Stage> Drive for Alone<A> {
-    fn poll(&mut self, budget: usize) -> usize {
-        self.0.poll(budget)
-    }
-
-    fn is_finished(&self) -> bool {
-        self.0.is_finished()
-    }
-}
-
-/// Two stages, the one nearer to the source first.
-#[derive(Debug)]
-pub(crate) struct Pair<A, B>(pub(crate) A, pub(crate) B);
-
-impl<A: Stage, B: Stage> Drive for Pair<A, B> {
-    fn poll(&mut self, budget: usize) -> usize {
-        self.0.poll(budget) + self.1.poll(budget)
-    }
-
-    fn is_finished(&self) -> bool {
-        self.0.is_finished() && self.1.is_finished()
-    }
-}
-
-/// Two cores for the two pipeline threads, where there are two to be had.
-pub(crate) fn pipeline_cores() -> [Option<usize>; 2] {
-    match core_affinity::get_core_ids().as_deref() {
-        Some([first, second, ..]) => [Some(first.id), Some(second.id)],
-        _ => {
-            tracing::warn!("fewer than two cores to be had: the pipeline runs unpinned");
-            [None, None]
-        }
-    }
-}
-
 fn pin(core: usize) {
     if !core_affinity::set_for_current(core_affinity::CoreId { id: core }) {
         tracing::warn!(core, "cannot pin to this core: running unpinned");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The layout that a machine with these cores makes of settings, and what it warns of.
+    fn on(cores: &[usize], set: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
+        let mut config = Config::new("data");
+        set.iter().for_each(|(key, value)| config.set(key, value).unwrap());
+        let (placed, warnings) = place_on(&config, cores);
+        let shown = |it: &Placed| ThreadPlan { core: it.core, wait: Some(it.wait), ..it.plan.clone() }.to_string();
+        (placed.iter().map(shown).collect(), warnings)
+    }
+
+    #[test]
+    fn two_cores_have_two_threads_and_floating_views_that_park() {
+        let (threads, warnings) = on(&[0, 1], &[]);
+        assert_eq!(threads, ["receiver+publisher@0:yield", "journal+engine@1:yield", "views:park"]);
+        assert_eq!(warnings, [""; 0]);
+    }
+
+    #[test]
+    fn one_core_has_one_thread_unpinned() {
+        assert_eq!(on(&[3], &[]), (vec!["receiver+journal+engine+publisher+views:yield".into()], vec![]));
+    }
+
+    #[test]
+    fn fewer_cores_than_pinned_threads_is_a_warning_and_nothing_pinned() {
+        let (threads, warnings) = on(&[0, 1], &[("layout", "cores-4")]);
+        assert_eq!(threads, ["receiver:yield", "journal:yield", "engine:yield", "publisher:yield", "views:park"]);
+        assert!(warnings.len() == 1 && warnings[0].contains("2 cores for 4 pinned threads"), "{warnings:?}");
+    }
+
+    #[test]
+    fn a_core_that_is_not_there_is_a_warning_and_its_thread_unpinned() {
+        let (threads, warnings) = on(&[0, 1], &[("layout", "receiver+publisher@0,journal+engine@7")]);
+        assert_eq!(threads, ["receiver+publisher@0:yield", "journal+engine:yield", "views:park"]);
+        assert!(warnings.len() == 1 && warnings[0].contains("no core 7"), "{warnings:?}");
+    }
+
+    #[test]
+    fn pin_false_counts_more_than_the_layout() {
+        let (threads, warnings) = on(&[0, 1], &[("layout", "receiver+publisher@0,journal+engine@7"), ("pin", "false")]);
+        assert_eq!(threads, ["receiver+publisher:yield", "journal+engine:yield", "views:park"]);
+        assert_eq!(warnings, [""; 0]);
+    }
+
+    #[test]
+    fn durable_threads_spin_only_where_a_core_is_left() {
+        let busy = [("wait", "busy")];
+        let (threads, warnings) = on(&[0, 1], &busy);
+        assert_eq!(threads, ["receiver+publisher@0:yield", "journal+engine@1:yield", "views:park"]);
+        assert!(warnings.len() == 1 && warnings[0].contains("they yield"), "{warnings:?}");
+        let (threads, warnings) = on(&[0, 1], &[busy[0], ("durability", "async")]);
+        assert_eq!(threads[..2], ["receiver+publisher@0:busy", "journal+engine@1:busy"]);
+        assert_eq!(warnings, [""; 0]);
+        let (threads, warnings) = on(&[0, 1, 2], &busy);
+        assert_eq!(threads[..2], ["receiver+publisher@0:busy", "journal+engine@1:busy"]);
+        assert_eq!(warnings, [""; 0]);
     }
 }

@@ -55,6 +55,8 @@ pub trait DiskFile: Send + Sync + fmt::Debug {
     fn read_at(&self, into: &mut [u8], offset: u64) -> io::Result<usize>;
     /// May write less than asked.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize>;
+    /// Sets room aside for the first `bytes` bytes: fails at once, changing nothing, where the disk has not so much.
+    fn reserve(&self, bytes: u64) -> io::Result<()>;
     /// Content and size are on stable storage when it returns.
     fn sync(&self) -> io::Result<()>;
     /// The whole file as read-only memory.

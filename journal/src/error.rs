@@ -33,6 +33,9 @@ pub enum OpenError {
     /// A segment that is missing, or not what its name says.
     #[error("segment {name}: {why}")]
     Segment { name: String, why: String },
+    /// What the caller starts from is older than the oldest frames that are left.
+    #[error("frames up to {archived} were archived, and there is a state to start from at {start_from} only")]
+    Archived { archived: u64, start_from: u64 },
     /// The journal ends before what a snapshot knows to be durable.
     #[error("the journal ends at {last_sequence}, but a snapshot knows it to be durable up to {known_durable}")]
     Behind { last_sequence: u64, known_durable: u64 },
@@ -86,4 +89,7 @@ pub enum ReadError {
     UnknownType { sequence: u64, segment: u64, offset: u64, kind: u8, version: u8 },
     #[error("segment {name}: {why}")]
     Segment { name: String, why: String },
+    /// What is looked for is no longer here.
+    #[error("frames up to {archived} were archived")]
+    Archived { archived: u64 },
 }

@@ -11,15 +11,20 @@
 //! Invariants of absence: no clock, no random numbers but a journal's id and its salts, no socket, no async, no other
 //! crate of the workspace; nothing here decides what a frame means.
 
+mod archive;
+mod begin;
 mod disk;
 mod error;
 mod frame;
+mod listing;
 mod mmap;
 mod options;
 mod reader;
 mod recovery;
 mod scan;
+mod seek;
 mod segment;
+mod sigbus;
 mod snapshot;
 mod spare;
 mod tail;
@@ -30,14 +35,17 @@ mod verify;
 mod write_path;
 mod writer;
 
+pub use archive::{Archived, Archiver, Fate};
 pub use disk::{Access, Disk, DiskFile, Fault, MemDisk, RealDisk};
 pub use error::{AppendError, BadPlace, OpenError, Poisoned, ReadError};
 pub use frame::{BLOCK_BYTES, Check, Entry, FRAME_VERSION, Field, Frame, HEADER_BYTES, Kind};
+pub use listing::{SegmentInfo, segments, segments_on};
 pub use mmap::ReadMap;
 pub use options::{Options, SyncMode, WritePathKind};
 pub use reader::Reader;
 pub use recovery::{Cut, Opened, Recovered};
 pub use segment::FORMAT_VERSION;
+pub use sigbus::exit_on_bus_error;
 pub use snapshot::{SNAPSHOT_VERSION, Skipped, Snapshot, SnapshotInfo, SnapshotWriter, Snapshots};
 pub use verify::{Bad, Report, SegmentReport, verify, verify_on};
 pub use writer::{Journal, Stats};

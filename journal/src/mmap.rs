@@ -1,6 +1,6 @@
 //! Mapped memory: the mirror that the tail lives in, and read-only maps of sealed segments.
 //!
-//! One of the crate's two files with unsafe code (the other is `uring.rs`). `Mirror` maps the same pages twice, one
+//! One of the crate's three files with unsafe code (the others are `uring.rs` and `sigbus.rs`). `Mirror` maps the same pages twice, one
 //! behind the other, so that a frame or a group that wraps round the ring is one slice all the same.
 #![allow(unsafe_code)]
 
@@ -13,11 +13,14 @@ use std::sync::Arc;
 
 use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
 
+use crate::sigbus::{Mapped, Watch};
+
 /// A ring of shared, file-backed memory, mapped twice back to back. Reads and writes take a position that may be any
 /// number: it wraps.
 pub(crate) struct Mirror {
     base: NonNull<u8>,
     bytes: usize,
+    _watch: Watch,
 }
 
 // SAFETY: the mapping is plain memory owned by this value; access is by `&mut` (put) or through `Span`s whose range the
@@ -35,7 +38,7 @@ impl Mirror {
         let base = unsafe { mmap_anonymous(ptr::null_mut(), 2 * bytes, ProtFlags::empty(), MapFlags::PRIVATE) }?;
         let base = NonNull::new(base.cast::<u8>()).ok_or(io::ErrorKind::OutOfMemory)?;
         // Owns the reservation from here on: an early return unmaps it.
-        let mirror = Self { base, bytes };
+        let mirror = Self { base, bytes, _watch: Watch::of(base.as_ptr(), 2 * bytes, Mapped::Tail) };
         for half in 0..2 {
             // SAFETY: both halves lie inside the reservation made above, which nobody else knows.
             unsafe {
@@ -108,8 +111,11 @@ impl Span {
 
 /// A file's bytes, read-only.
 #[derive(Debug)]
-pub enum ReadMap {
-    Mapped(memmap2::Mmap),
+pub struct ReadMap(Bytes);
+
+#[derive(Debug)]
+enum Bytes {
+    Mapped(memmap2::Mmap, #[expect(dead_code, reason = "lives as long as the map")] Watch),
     /// Files that are memory already (tests).
     Copied(Vec<u8>),
 }
@@ -118,7 +124,15 @@ impl ReadMap {
     pub(crate) fn of(file: &File) -> io::Result<Self> {
         // SAFETY: segments are only ever written in place by whole blocks, never cut short while a hub lives (the
         // folder's lock); somebody who truncates one under a reader gets that reader a SIGBUS, as FORMAT.md says.
-        Ok(Self::Mapped(unsafe { memmap2::Mmap::map(file) }?))
+        let map = unsafe { memmap2::Mmap::map(file) }?;
+        let watch = Watch::of(map.as_ptr(), map.len(), Mapped::Segment);
+        Ok(Self(Bytes::Mapped(map, watch)))
+    }
+}
+
+impl From<Vec<u8>> for ReadMap {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(Bytes::Copied(bytes))
     }
 }
 
@@ -126,9 +140,9 @@ impl Deref for ReadMap {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        match self {
-            Self::Mapped(map) => map,
-            Self::Copied(bytes) => bytes,
+        match &self.0 {
+            Bytes::Mapped(map, _) => map,
+            Bytes::Copied(bytes) => bytes,
         }
     }
 }

@@ -64,6 +64,9 @@ pub struct Options {
     /// Sequence up to which something else, such as a snapshot, knows the journal to be durable; 0 if nothing does. A
     /// journal that ends before it is refused.
     pub known_durable: u64,
+    /// Sequence of the state that the caller starts from, such as a snapshot's; 0 if it has none. Default 0: a journal from
+    /// which segments were archived is refused. A journal that begins after it is refused too.
+    pub start_from: u64,
     /// Starts checking at the segment that holds `known_durable`, not at the first. Default false. True: a start takes
     /// as long as what came after the snapshot, but damage further back is found by readers and `verify` only.
     pub scan_from_known: bool,
@@ -84,6 +87,7 @@ impl Options {
             mode: SyncMode::default(),
             write_path: WritePathKind::default(),
             known_durable: 0,
+            start_from: 0,
             scan_from_known: false,
         }
     }

@@ -10,14 +10,18 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::disk::{Access, Disk, DiskFile, RealDisk, read_full};
+use crate::begin::Extent;
+use crate::disk::{Disk, DiskFile, RealDisk, read_full};
 use crate::error::{BadPlace, ReadError};
 use crate::frame::{BLOCK_BYTES, Chain, Check, Field, Frame, HEADER_BYTES, Parsed, lone_mark, parse, view};
 use crate::mmap::ReadMap;
-use crate::segment::{DATA_START, HeaderError, Identity, read_header, segment_index, segment_name};
+use crate::seek::{mark_before, segment_before};
+use crate::segment::{DATA_START, Identity, open_segment, segment_index, segment_name};
 
 /// How much of an open segment is read at a time.
 const PIECE_BYTES: usize = 256 << 10;
+/// The oldest segment may be archived between the look at the folder and the opening of it; so often in a row it is not.
+const OPEN_TRIES: u32 = 8;
 
 /// A place in a journal, and what was read around it.
 #[derive(Debug)]
@@ -28,14 +32,18 @@ pub struct Reader {
     segment: OpenSegment,
     offset: u64,
     chain: Chain,
-    /// Frames up to here are passed over.
+    /// Frames up to this sequence are passed over, and those before this time.
     skip_to: u64,
+    skip_before_ns: u64,
+    /// How much is read at a time.
+    piece_bytes: usize,
 }
 
 #[derive(Debug)]
 struct OpenSegment {
     index: u64,
     key: Check,
+    file: Arc<dyn DiskFile>,
     bytes: Bytes,
 }
 
@@ -44,7 +52,6 @@ enum Bytes {
     Mapped(ReadMap),
     /// A piece of the file from `start` on.
     Piece {
-        file: Arc<dyn DiskFile>,
         start: u64,
         bytes: Vec<u8>,
     },
@@ -58,19 +65,37 @@ enum Found {
 }
 
 impl Reader {
-    /// At the first frame of a folder's journal.
+    /// At the first frame that a folder's journal has; see `begins_after`.
     pub fn open(dir: &Path) -> Result<Self, ReadError> {
         Self::open_on(Arc::new(RealDisk::new()), dir)
     }
 
     /// At the first frame of the journal in a folder of some disk.
     pub fn open_on(disk: Arc<dyn Disk>, dir: &Path) -> Result<Self, ReadError> {
-        let (segment, identity) = open_segment(&*disk, dir, 0, None)?
-            .ok_or_else(|| ReadError::Segment { name: segment_name(0), why: "missing".into() })?;
-        let dir = dir.to_owned();
-        let mut reader = Self { disk, dir, identity, segment, offset: DATA_START, chain: Chain::START, skip_to: 0 };
-        reader.map_if_sealed()?;
-        Ok(reader)
+        let mut tries = 0;
+        loop {
+            let extent = Extent::of(&*disk, dir)?.ok_or_else(|| missing(0))?;
+            let first = extent.indices.start;
+            let (offset, chain, identity) = (DATA_START, extent.before, extent.identity);
+            if let Some(segment) = OpenSegment::open(&*disk, dir, first, identity)? {
+                let dir = dir.to_owned();
+                let (skip_to, skip_before_ns, piece_bytes) = (0, 0, PIECE_BYTES);
+                let mut reader =
+                    Self { disk, dir, identity, segment, offset, chain, skip_to, skip_before_ns, piece_bytes };
+                reader.map_if_sealed()?;
+                return Ok(reader);
+            }
+            // Archived since we looked.
+            tries += 1;
+            if tries == OPEN_TRIES {
+                return Err(missing(first));
+            }
+        }
+    }
+
+    /// Sequence of the last frame that was archived: the journal has those after it. 0 if it is whole.
+    pub fn begins_after(&self) -> Result<u64, ReadError> {
+        Ok(self.extent()?.before.sequence)
     }
 
     /// The next frame, or `None` where the journal ends for now.
@@ -81,7 +106,8 @@ impl Reader {
             match self.look(was_reread)? {
                 Found::Frame { from, length } => {
                     self.offset += length.next_multiple_of(8) as u64;
-                    if self.chain.sequence > self.skip_to {
+                    if self.chain.sequence > self.skip_to && self.chain.time_ns >= self.skip_before_ns {
+                        self.skip_before_ns = 0;
                         return Ok(Some(view(&self.segment.bytes.slice()[from..from + length])));
                     }
                     was_reread = false;
@@ -110,27 +136,85 @@ impl Reader {
 
     /// Makes the frame of that sequence the next one, or the first after it.
     pub fn seek(&mut self, sequence: u64) -> Result<(), ReadError> {
-        let mut low = 0;
-        let mut high = last_index(&*self.disk, &self.dir)?;
-        // The last segment whose first Mark stands before the sequence.
-        while low < high {
-            let middle = low + (high - low).div_ceil(2);
-            match first_mark(&*self.disk, &self.dir, middle, self.identity)? {
-                Some(before) if before.sequence < sequence => low = middle,
-                _ => high = middle - 1,
-            }
+        let extent = self.extent()?;
+        if extent.before.sequence > 0 && sequence <= extent.before.sequence {
+            return Err(ReadError::Archived { archived: extent.before.sequence });
         }
-        let chain = if low == 0 { Some(Chain::START) } else { first_mark(&*self.disk, &self.dir, low, self.identity)? };
-        let found = open_segment(&*self.disk, &self.dir, low, Some(self.identity))?;
-        let (Some(chain), Some((segment, _))) = (chain, found) else {
-            return Err(ReadError::Segment { name: segment_name(low), why: "missing".into() });
-        };
-        self.segment = segment;
-        // A Mark's own epoch may be newer than that of the frame before it; it is checked again from the Mark on.
-        self.chain = chain;
-        self.offset = DATA_START;
+        self.place(&extent, &|before| before.sequence < sequence)?;
         self.skip_to = sequence.saturating_sub(1);
+        Ok(())
+    }
+
+    /// Makes the first frame of that time or later the next one. Times are the caller's: it finds the first where they
+    /// never go back.
+    pub fn seek_time(&mut self, time_ns: u64) -> Result<(), ReadError> {
+        let extent = self.extent()?;
+        if extent.before.sequence > 0 && time_ns <= extent.before.time_ns {
+            return Err(ReadError::Archived { archived: extent.before.sequence });
+        }
+        self.place(&extent, &|before| before.time_ns < time_ns)?;
+        self.skip_before_ns = time_ns;
+        Ok(())
+    }
+
+    /// Goes to the last Mark that can be found with the chain before it where `is_before` says.
+    fn place(&mut self, extent: &Extent, is_before: &dyn Fn(&Chain) -> bool) -> Result<(), ReadError> {
+        let (index, before) = segment_before(&*self.disk, &self.dir, extent, is_before)?;
+        self.enter(index, before)?;
+        let (file, key) = (&*self.segment.file, &self.segment.key);
+        let mark = mark_before(file, key, self.identity.segment_bytes, is_before).map_err(io_error(index))?;
+        // A Mark's own epoch may be newer than that of the frame before it; it is checked again from the Mark on.
+        (self.offset, self.chain) = mark.unwrap_or((DATA_START, before));
         self.map_if_sealed()
+    }
+
+    /// Goes to the start of a segment, before which the chain stands there; nothing is passed over.
+    fn enter(&mut self, index: u64, before: Chain) -> Result<(), ReadError> {
+        let segment = OpenSegment::open(&*self.disk, &self.dir, index, self.identity)?;
+        self.segment = segment.ok_or_else(|| missing(index))?;
+        (self.offset, self.chain) = (DATA_START, before);
+        (self.skip_to, self.skip_before_ns) = (0, 0);
+        Ok(())
+    }
+
+    /// For looks here and there: so much is read at a time.
+    pub(crate) fn in_pieces_of(self, piece_bytes: usize) -> Self {
+        Self { piece_bytes, ..self }
+    }
+
+    /// Sequence and time of the first frame in a segment. Moves the reader.
+    pub(crate) fn first_in(&mut self, index: u64, before: Chain) -> Result<Option<(u64, u64)>, ReadError> {
+        self.enter(index, before)?;
+        let first = self.next()?.map(|frame| (frame.sequence, frame.time_ns));
+        Ok(first.filter(|_| self.segment.index == index))
+    }
+
+    /// Sequence and time of the last frame in a segment. Moves the reader.
+    pub(crate) fn last_in(&mut self, index: u64, before: Chain) -> Result<Option<(u64, u64)>, ReadError> {
+        self.enter(index, before)?;
+        let (file, key) = (&*self.segment.file, &self.segment.key);
+        let mark = mark_before(file, key, self.identity.segment_bytes, &|_| true).map_err(io_error(index))?;
+        (self.offset, self.chain) = mark.unwrap_or((DATA_START, before));
+        let mut last = (self.chain.sequence > before.sequence).then_some((self.chain.sequence, self.chain.time_ns));
+        while let Some(frame) = self.next()? {
+            let at = (frame.sequence, frame.time_ns);
+            if self.segment.index != index {
+                break;
+            }
+            last = Some(at);
+        }
+        Ok(last)
+    }
+
+    fn extent(&self) -> Result<Extent, ReadError> {
+        let extent = Extent::of(&*self.disk, &self.dir)?.ok_or_else(|| missing(0))?;
+        if extent.identity != self.identity {
+            return Err(ReadError::Segment {
+                name: segment_name(extent.indices.start),
+                why: "it belongs to another journal".into(),
+            });
+        }
+        Ok(extent)
     }
 
     /// Sequence of the last frame that was read or passed over.
@@ -149,7 +233,10 @@ impl Reader {
             self.segment.bytes.forget();
         }
         loop {
-            let from = self.segment.bytes.reach(self.offset, want.min(left)).map_err(io_error(self.segment.index))?;
+            let from = self
+                .segment
+                .reach(self.offset, want.min(left), self.piece_bytes)
+                .map_err(io_error(self.segment.index))?;
             let rest = &self.segment.bytes.slice()[from..];
             let Some(head) = rest.get(..4) else { return Ok(Found::End(Parsed::Bad(Field::Size))) };
             let length = u32::from_le_bytes(head.try_into().expect("invariant: four bytes")) as usize;
@@ -173,11 +260,8 @@ impl Reader {
     /// Goes on to the next segment, if that continues this one.
     fn next_segment(&mut self) -> Result<bool, ReadError> {
         let next = self.segment.index + 1;
-        let Some((segment, _)) = open_segment(&*self.disk, &self.dir, next, Some(self.identity))? else {
-            return Ok(false);
-        };
-        let mark = first_mark(&*self.disk, &self.dir, next, self.identity)?;
-        if mark.is_none_or(|before| before.check != self.chain.check) {
+        let Some(segment) = OpenSegment::open(&*self.disk, &self.dir, next, self.identity)? else { return Ok(false) };
+        if segment.first_mark()?.is_none_or(|before| before.check != self.chain.check) {
             return Ok(false);
         }
         self.segment = segment;
@@ -188,11 +272,9 @@ impl Reader {
 
     /// A segment is sealed when the next one is in use: nobody writes to it any more.
     fn map_if_sealed(&mut self) -> Result<(), ReadError> {
-        if first_mark(&*self.disk, &self.dir, self.segment.index + 1, self.identity)?.is_none() {
-            return Ok(());
-        }
-        if let Bytes::Piece { file, .. } = &self.segment.bytes {
-            let map = file.map().map_err(io_error(self.segment.index))?;
+        let next = OpenSegment::open(&*self.disk, &self.dir, self.segment.index + 1, self.identity)?;
+        if next.map(|next| next.first_mark()).transpose()?.flatten().is_some() {
+            let map = self.segment.file.map().map_err(io_error(self.segment.index))?;
             self.segment.bytes = Bytes::Mapped(map);
         }
         Ok(())
@@ -221,13 +303,14 @@ impl Reader {
     fn has_mark_beyond(&self, is_empty_here: bool) -> Result<bool, ReadError> {
         let mut piece = vec![0; PIECE_BYTES];
         for index in self.segment.index..=last_index(&*self.disk, &self.dir)? {
-            let Some((segment, _)) = open_segment(&*self.disk, &self.dir, index, Some(self.identity))? else { break };
-            let Bytes::Piece { file, .. } = segment.bytes else { continue };
+            let segment = OpenSegment::open(&*self.disk, &self.dir, index, self.identity)?;
+            // Archived under a reader that was not done with it, or lost.
+            let segment = segment.ok_or_else(|| missing(index))?;
             // The group right here may be on its way: only one after it proves that something is missing.
             let here = self.offset / BLOCK_BYTES * BLOCK_BYTES + BLOCK_BYTES;
             let mut at = if index == self.segment.index { here } else { DATA_START };
             while at < self.identity.segment_bytes {
-                let got = read_full(&*file, &mut piece, at).map_err(io_error(index))?;
+                let got = read_full(&*segment.file, &mut piece, at).map_err(io_error(index))?;
                 let mut blocks = (at..).zip(0..).step_by(BLOCK_BYTES as usize).take_while(|(_, from)| *from < got);
                 if blocks.any(|(at, from)| lone_mark(&piece[from..got], &segment.key, at).is_some()) {
                     return Ok(true);
@@ -239,6 +322,36 @@ impl Reader {
             }
         }
         Ok(false)
+    }
+}
+
+impl OpenSegment {
+    fn open(disk: &dyn Disk, dir: &Path, index: u64, of: Identity) -> Result<Option<Self>, ReadError> {
+        let opened = open_segment(disk, dir, index, Some(of))?;
+        let bytes = Bytes::Piece { start: 0, bytes: Vec::new() };
+        Ok(opened.map(|(segment, _)| Self { index, key: segment.key, file: segment.file, bytes }))
+    }
+
+    /// Where the chain stood before its first frame, once there is one.
+    fn first_mark(&self) -> Result<Option<Chain>, ReadError> {
+        crate::scan::first_mark(&*self.file, &self.key).map_err(io_error(self.index))
+    }
+
+    /// Has the bytes from `offset` on at hand, `want` of them if there are as many; says where in `slice` they start.
+    fn reach(&mut self, offset: u64, want: usize, piece_bytes: usize) -> std::io::Result<usize> {
+        match &mut self.bytes {
+            Bytes::Mapped(map) => Ok((offset as usize).min(map.len())),
+            Bytes::Piece { start, bytes } => {
+                let end = *start + bytes.len() as u64;
+                if offset < *start || offset + want as u64 > end {
+                    *start = offset;
+                    bytes.resize(want.max(piece_bytes), 0);
+                    let got = read_full(&*self.file, bytes, offset)?;
+                    bytes.truncate(got);
+                }
+                Ok((offset - *start) as usize)
+            }
+        }
     }
 }
 
@@ -256,23 +369,10 @@ impl Bytes {
             bytes.clear();
         }
     }
+}
 
-    /// Has the bytes from `offset` on at hand, `want` of them if there are as many; says where in `slice` they start.
-    fn reach(&mut self, offset: u64, want: usize) -> std::io::Result<usize> {
-        match self {
-            Self::Mapped(map) => Ok((offset as usize).min(map.len())),
-            Self::Piece { file, start, bytes } => {
-                let end = *start + bytes.len() as u64;
-                if offset < *start || offset + want as u64 > end {
-                    *start = offset;
-                    bytes.resize(want.max(PIECE_BYTES), 0);
-                    let got = read_full(&**file, bytes, offset)?;
-                    bytes.truncate(got);
-                }
-                Ok((offset - *start) as usize)
-            }
-        }
-    }
+fn missing(index: u64) -> ReadError {
+    ReadError::Segment { name: segment_name(index), why: "missing".into() }
 }
 
 fn io_error(index: u64) -> impl FnOnce(std::io::Error) -> ReadError {
@@ -282,36 +382,6 @@ fn io_error(index: u64) -> impl FnOnce(std::io::Error) -> ReadError {
 fn last_index(disk: &dyn Disk, dir: &Path) -> Result<u64, ReadError> {
     let names = disk.list(dir).map_err(|source| ReadError::Io { what: dir.display().to_string(), source })?;
     Ok(names.iter().filter_map(|name| segment_index(name)).max().unwrap_or(0))
-}
-
-/// Opens a segment if it is there, and makes sure that it is what its name says.
-fn open_segment(
-    disk: &dyn Disk,
-    dir: &Path,
-    index: u64,
-    of: Option<Identity>,
-) -> Result<Option<(OpenSegment, Identity)>, ReadError> {
-    let file = match disk.open(&dir.join(segment_name(index)), Access::Read) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        other => other.map_err(io_error(index))?,
-    };
-    let refuse = |why: String| ReadError::Segment { name: segment_name(index), why };
-    let header = read_header(&*file).map_err(|error| match error {
-        HeaderError::Io(source) => io_error(index)(source),
-        HeaderError::Bad(why) => refuse(why),
-    })?;
-    if header.index != index || of.is_some_and(|identity| identity != header.identity) {
-        return Err(refuse("not the segment its name says, or another journal's".into()));
-    }
-    let bytes = Bytes::Piece { file, start: 0, bytes: Vec::new() };
-    Ok(Some((OpenSegment { index, key: header.key, bytes }, header.identity)))
-}
-
-/// Where the chain stood before a segment's first frame, once there is one.
-fn first_mark(disk: &dyn Disk, dir: &Path, index: u64, identity: Identity) -> Result<Option<Chain>, ReadError> {
-    let Some((segment, _)) = open_segment(disk, dir, index, Some(identity))? else { return Ok(None) };
-    let Bytes::Piece { file, .. } = segment.bytes else { return Ok(None) };
-    crate::scan::first_mark(&*file, &segment.key).map_err(io_error(index))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //! Every step can be interrupted and done again. Whatever was recovered is durable, and a Mark says so, before
 //! `open` returns.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use crate::disk::{Access, Disk, RealDisk};
 use crate::error::{BadPlace, OpenError};
@@ -44,6 +44,8 @@ pub struct Recovered {
     pub from_tail: u64,
     /// Segment headers of which one copy was damaged, and written anew.
     pub headers_repaired: u64,
+    /// Frames up to this one were archived; 0 if the journal is whole.
+    pub begins_after: u64,
     pub created: bool,
 }
 
@@ -64,7 +66,8 @@ impl Journal {
     /// Opens the journal of a folder of some disk.
     pub fn open_on(disk: Arc<dyn Disk>, options: Options) -> Result<Opened, OpenError> {
         options.validate()?;
-        let mut folder = Folder { disk, options, segments: Vec::new(), headers_repaired: 0 };
+        let (first, before) = (0, Chain::START);
+        let mut folder = Folder { disk, options, first, before, segments: Vec::new(), headers_repaired: 0 };
         let lock = folder.lock()?;
         folder.tidy()?;
         let (identity, created) = match folder.inventory()? {
@@ -126,17 +129,16 @@ impl Folder {
     /// The segment to start with, and where the chain stands before it.
     fn scan_start(&self) -> Result<(u64, Chain), OpenError> {
         if self.options.scan_from_known {
-            for index in (1..self.segments.len() as u64).rev() {
-                let known = &self.segments[index as usize];
+            for index in (self.first + 1..self.end()).rev() {
                 let path = self.path(index);
                 let file = self.disk.open(&path, Access::Read).map_err(OpenError::io("open", &path))?;
-                let before = first_mark(&*file, &known.key).map_err(OpenError::io("read", &path))?;
+                let before = first_mark(&*file, self.key(index)).map_err(OpenError::io("read", &path))?;
                 if let Some(before) = before.filter(|before| before.sequence <= self.options.known_durable) {
                     return Ok((index, before));
                 }
             }
         }
-        Ok((0, Chain::START))
+        Ok((self.first, self.before))
     }
 
     /// Walks all frames of all segments to where the good ones end, and looks for Marks beyond.
@@ -145,15 +147,13 @@ impl Folder {
         let mut last_kind = LastKind::NONE;
         loop {
             let image = self.image(index, identity)?;
-            let key = &self.segments[index as usize].key;
+            let key = self.key(index);
             let (offset, why) = image.walk(DATA_START, &mut chain, key, &mut |_, frame| last_kind.see(frame.kind));
             let next = index + 1;
-            if let Some(known) = self.segments.get(next as usize)
-                && !matches!(why, Parsed::Unknown { .. })
-            {
+            if next < self.end() && !matches!(why, Parsed::Unknown { .. }) {
                 let path = self.path(next);
                 let file = self.disk.open(&path, Access::Read).map_err(OpenError::io("open", &path))?;
-                let is_linked = continues(&*file, &known.key, &chain).map_err(OpenError::io("read", &path))?;
+                let is_linked = continues(&*file, self.key(next), &chain).map_err(OpenError::io("read", &path))?;
                 // Where this segment simply ends, what is wrong is wrong in the next one.
                 let is_next_dirty = || Ok::<_, OpenError>(self.image(next, identity)?.is_dirty_from(DATA_START));
                 if is_linked || (!image.is_dirty_from(offset) && is_next_dirty()?) {
@@ -163,9 +163,9 @@ impl Folder {
             }
             let mut was_durable = image.has_mark_from(offset, key);
             let mut dirty_later = Vec::new();
-            for later in next..self.segments.len() as u64 {
+            for later in next..self.end() {
                 let image = self.image(later, identity)?;
-                was_durable |= image.has_mark_from(DATA_START, &self.segments[later as usize].key);
+                was_durable |= image.has_mark_from(DATA_START, self.key(later));
                 if image.is_dirty_from(DATA_START) {
                     dirty_later.push(later);
                 }
@@ -180,7 +180,7 @@ impl Folder {
         let mut last_kind = end.last_kind;
         let mut adopted = Adopted { segment: end.segment, offset: end.offset, ..Adopted::default() };
         loop {
-            let key = &self.segments[adopted.segment as usize].key;
+            let key = self.key(adopted.segment);
             let at = adopted.segment * identity.segment_bytes + adopted.offset;
             let window = tail.window(at, identity.segment_bytes - adopted.offset);
             let start = adopted.offset;
@@ -202,9 +202,11 @@ impl Folder {
             adopted.offset = start + done as u64;
             adopted.last_kind = Some(last_kind);
             let next = adopted.segment + 1;
-            let Some(known) = self.segments.get(next as usize) else { return adopted };
+            if next == self.end() {
+                return adopted;
+            }
             let window = tail.window(next * identity.segment_bytes + DATA_START, BLOCK_BYTES);
-            if lone_mark(&window, &known.key, DATA_START).is_none_or(|(before, _)| before.check != chain.check) {
+            if lone_mark(&window, self.key(next), DATA_START).is_none_or(|(before, _)| before.check != chain.check) {
                 return adopted;
             }
             adopted.segment = next;
@@ -291,6 +293,7 @@ impl Folder {
             cut: settled.cut,
             from_tail: settled.from_tail,
             headers_repaired: self.headers_repaired,
+            begins_after: self.before.sequence,
             created,
         };
         let path: Box<dyn WritePath> = self.write_path()?;
@@ -298,16 +301,17 @@ impl Folder {
         let open = |index: u64| {
             let path = self.path(index);
             let file = self.disk.open(&path, Access::Durable).map_err(OpenError::io("open", path))?;
-            Ok::<_, OpenError>(Segment { index, key: self.segments[index as usize].key, file })
+            Ok::<_, OpenError>(Segment { index, key: *self.key(index), file })
         };
         let next = end.segment + 1;
-        let ready = ((next as usize) < self.segments.len()).then(|| open(next)).transpose()?;
+        let ready = (next < self.end()).then(|| open(next)).transpose()?;
         let spares = Spares::start(Arc::clone(&self.disk), self.dir().to_owned(), identity, next, ready, threaded)
             .map_err(OpenError::io("start a thread for", self.dir()))?;
         let tail = Tail::create(&self.tail_dirs(), identity.journal, self.options.tail_bytes)
             .map_err(OpenError::io("make a tail for", self.dir()))?;
         let segment = open(end.segment)?;
-        let start = Start { path, spares, tail, segment, offset: end.offset, chain: end.chain, identity, lock };
+        let folder = (Arc::clone(&self.disk), self.dir().to_owned(), Arc::new(Mutex::new(lock)));
+        let start = Start { path, spares, tail, segment, offset: end.offset, chain: end.chain, identity, folder };
         let mut journal = Journal::start(start, &self.options);
         if settled.cut.is_some() || settled.from_tail > 0 || !end.last_kind.is_mark() {
             journal.owe_mark();

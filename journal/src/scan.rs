@@ -52,12 +52,26 @@ impl Image {
 
     /// Whether anything is written at or after `offset`, or the file too short to be written there.
     pub(crate) fn is_dirty_from(&self, offset: u64) -> bool {
-        self.is_short() || self.bytes[offset as usize..].iter().any(|byte| *byte != 0)
+        self.is_short() || self.dirt_from(offset).is_some()
+    }
+
+    /// The first byte at or after `offset` that is not zero.
+    pub(crate) fn dirt_from(&self, offset: u64) -> Option<u64> {
+        let rest = &self.bytes[offset as usize..];
+        // By blocks first: most of a segment's unused room is compared sixteen bytes at a time.
+        let blocks = rest.chunks(BLOCK_BYTES as usize).take_while(|block| is_zero(block)).count();
+        let from = (blocks * BLOCK_BYTES as usize).min(rest.len());
+        rest[from..].iter().position(|byte| *byte != 0).map(|at| offset + (from + at) as u64)
     }
 
     pub(crate) fn is_short(&self) -> bool {
         self.file_bytes < self.bytes.len() as u64
     }
+}
+
+fn is_zero(bytes: &[u8]) -> bool {
+    let (wide, rest) = bytes.as_chunks::<16>();
+    wide.iter().all(|chunk| u128::from_ne_bytes(*chunk) == 0) && rest.iter().all(|byte| *byte == 0)
 }
 
 /// Where the chain stood before a segment's first frame, once there is one.

@@ -14,6 +14,7 @@ use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::disk::{Access, Disk, DiskFile, read_full, write_full};
+use crate::error::ReadError;
 use crate::frame::{BLOCK_BYTES, Check};
 
 /// Where a segment's first group starts: after the header and its copy.
@@ -82,7 +83,35 @@ pub(crate) fn segment_name(index: u64) -> String {
 /// The index in a segment's file name.
 pub(crate) fn segment_index(name: &str) -> Option<u64> {
     let digits = name.strip_prefix("seg-")?.strip_suffix(".ordo")?;
-    (digits.len() == 16).then(|| u64::from_str_radix(digits, 16).ok()).flatten()
+    let index = u64::from_str_radix(digits, 16).ok()?;
+    // Spelled otherwise it is another file: one segment, one name.
+    (segment_name(index) == name).then_some(index)
+}
+
+/// Opens a segment for reading if it is there, and makes sure that it is what its name says.
+pub(crate) fn open_segment(
+    disk: &dyn Disk,
+    dir: &Path,
+    index: u64,
+    of: Option<Identity>,
+) -> Result<Option<(Segment, Identity)>, ReadError> {
+    let io_error = |source| ReadError::Io { what: segment_name(index), source };
+    let file = match disk.open(&dir.join(segment_name(index)), Access::Read) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(io_error)?,
+    };
+    let refuse = |why: String| ReadError::Segment { name: segment_name(index), why };
+    let header = read_header(&*file).map_err(|error| match error {
+        HeaderError::Io(source) => io_error(source),
+        HeaderError::Bad(why) => refuse(why),
+    })?;
+    if header.index != index {
+        return Err(refuse(format!("its header says it is {}", segment_name(header.index))));
+    }
+    if of.is_some_and(|identity| identity != header.identity) {
+        return Err(refuse("it belongs to another journal".into()));
+    }
+    Ok(Some((Segment { index, key: header.key, file }, header.identity)))
 }
 
 /// Reads both copies of a header; one good copy is enough.
@@ -106,6 +135,15 @@ pub(crate) fn read_header(file: &dyn DiskFile) -> Result<Header, HeaderError> {
         index: header.index.get(),
         good,
     })
+}
+
+/// Which copies of a header are good, also where none is.
+pub(crate) fn copies_good(file: &dyn DiskFile) -> io::Result<[bool; 2]> {
+    match read_header(file) {
+        Ok(header) => Ok(header.good),
+        Err(HeaderError::Io(error)) => Err(error),
+        Err(HeaderError::Bad(_)) => Ok([false; 2]),
+    }
 }
 
 /// Writes the damaged copy of a header anew from the good one.
@@ -166,6 +204,10 @@ fn fill(
     piece[..size_of::<SegmentHeader>()].copy_from_slice(header.as_bytes());
     piece[BLOCK_BYTES as usize..][..size_of::<SegmentHeader>()].copy_from_slice(header.as_bytes());
     let file = disk.create(draft)?;
+    // All of the room or none, and at once: what is asked for every 250 ms on a full disk must cost next to nothing, and
+    // the answer must come while the segment in use is still new. The zeros are written all the same: a block that was
+    // only reserved costs the file system a commit of its own when a group comes to it.
+    file.reserve(identity.segment_bytes)?;
     let mut done = 0;
     while done < identity.segment_bytes {
         if !pace(done) {

@@ -110,6 +110,48 @@ impl Snapshots {
         Ok((None, skipped))
     }
 
+    /// What every snapshot says of itself, newest first; its body is not looked at. One without a good header is left
+    /// out.
+    pub fn infos(&self) -> io::Result<Vec<SnapshotInfo>> {
+        let sequences = self.sequences()?.into_iter();
+        Ok(sequences.filter_map(|sequence| self.headed(sequence).map(|(snapshot, _)| snapshot.info).ok()).collect())
+    }
+
+    /// The first bytes of a body, as many as asked for or as there are. Not checked: `load` tells whether they hold.
+    pub fn peek(&self, sequence: u64, bytes: usize) -> io::Result<Vec<u8>> {
+        let (snapshot, _) = self.headed(sequence)?;
+        let mut body = Vec::new();
+        snapshot.take(bytes as u64).read_to_end(&mut body)?;
+        Ok(body)
+    }
+
+    /// A snapshot with its body, read once and known to be whole.
+    pub fn load(&self, sequence: u64) -> io::Result<(SnapshotInfo, Vec<u8>)> {
+        let (mut snapshot, body_check) = self.headed(sequence)?;
+        let mut body = Vec::with_capacity(snapshot.info.body_bytes as usize);
+        let mut piece = vec![0; PIECE_BYTES];
+        loop {
+            match snapshot.read(&mut piece)? {
+                0 => break,
+                n => body.extend_from_slice(&piece[..n]),
+            }
+        }
+        if body.len() as u64 != snapshot.info.body_bytes || xxh3_128(&body).to_le_bytes() != body_check {
+            return Err(damaged("its body"));
+        }
+        Ok((snapshot.info, body))
+    }
+
+    /// Takes a snapshot away, good or not.
+    pub fn remove(&self, sequence: u64) -> io::Result<()> {
+        self.disk.remove(&self.dir.join(snapshot_name(sequence)))?;
+        self.disk.sync_dir(&self.dir)
+    }
+
+    fn headed(&self, sequence: u64) -> io::Result<(Snapshot, [u8; 16])> {
+        Snapshot::open_header(&*self.disk, &self.dir.join(snapshot_name(sequence)), sequence)
+    }
+
     /// Starts a snapshot; nothing of it is seen before `finish`.
     pub fn write(&self, info: SnapshotInfo) -> io::Result<SnapshotWriter> {
         let draft = self.dir.join(format!("{}.tmp", snapshot_name(info.sequence)));
@@ -221,6 +263,24 @@ pub struct Snapshot {
 impl Snapshot {
     /// Opens a snapshot and reads it through once, so that what is handed out is known to be whole.
     fn open(disk: &dyn Disk, path: &Path, sequence: u64) -> io::Result<Self> {
+        let (mut snapshot, body_check) = Self::open_header(disk, path, sequence)?;
+        let mut hasher = Xxh3Default::new();
+        let mut piece = vec![0; PIECE_BYTES];
+        loop {
+            match snapshot.read(&mut piece)? {
+                0 => break,
+                n => hasher.update(&piece[..n]),
+            }
+        }
+        if snapshot.at != snapshot.info.body_bytes || hasher.digest128().to_le_bytes() != body_check {
+            return Err(damaged("its body"));
+        }
+        snapshot.at = 0;
+        Ok(snapshot)
+    }
+
+    /// Opens a snapshot whose header is good and whose length is right; what its body must hash to.
+    fn open_header(disk: &dyn Disk, path: &Path, sequence: u64) -> io::Result<(Self, [u8; 16])> {
         let file = disk.open(path, Access::Read)?;
         let mut block = vec![0; BLOCK_BYTES as usize];
         read_full(&*file, &mut block, 0)?;
@@ -245,20 +305,7 @@ impl Snapshot {
         if file.len()? != BLOCK_BYTES + info.body_bytes.next_multiple_of(BLOCK_BYTES) {
             return Err(damaged("its length"));
         }
-        let mut snapshot = Self { info, file, at: 0 };
-        let mut hasher = Xxh3Default::new();
-        let mut piece = vec![0; PIECE_BYTES];
-        loop {
-            match snapshot.read(&mut piece)? {
-                0 => break,
-                n => hasher.update(&piece[..n]),
-            }
-        }
-        if snapshot.at != info.body_bytes || hasher.digest128().to_le_bytes() != header.body_check {
-            return Err(damaged("its body"));
-        }
-        snapshot.at = 0;
-        Ok(snapshot)
+        Ok((Self { info, file, at: 0 }, header.body_check))
     }
 }
 

@@ -3,12 +3,14 @@
 //! Thread "journal-spare" works while there is no spare, and sleeps otherwise; it keeps ahead of the use of the current
 //! segment, twice as fast, and slow when nothing is used, so that the disk stays free for the groups.
 //!
-//! When the disk is full it tries again every 250 ms: the journal refuses (`StorageFull`) and goes on when there is
-//! room. Absent on purpose: taking segments away. A journal is kept whole.
+//! Its room is set aside before anything else, as soon as the segment before it is taken into use: a full disk shows
+//! while that one is still new. Then it tries again every 250 ms: the journal says so (`is_short_of_storage`), refuses
+//! when the segment in use is full (`StorageFull`), and goes on when there is room. Absent on purpose: taking segments
+//! away (`archive.rs`).
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -46,13 +48,16 @@ struct Shop {
     changed: Condvar,
     /// Bytes of the current segment in use.
     used: AtomicU64,
+    /// Whether there is a spare, and whether the last try to make one failed: changed with the bench locked, read by the
+    /// hot thread without.
+    is_ready: AtomicBool,
+    has_failed: AtomicBool,
 }
 
 #[derive(Debug)]
 struct Bench {
     next_index: u64,
     ready: Option<Segment>,
-    failed: bool,
     urgent: bool,
     stop: bool,
 }
@@ -67,9 +72,10 @@ impl Spares {
         ready: Option<Segment>,
         threaded: bool,
     ) -> io::Result<Self> {
-        let bench = Bench { next_index, ready, failed: false, urgent: false, stop: false };
-        let used = AtomicU64::new(0);
-        let shop = Arc::new(Shop { disk, dir, identity, bench: Mutex::new(bench), changed: Condvar::new(), used });
+        let is_ready = AtomicBool::new(ready.is_some());
+        let bench = Mutex::new(Bench { next_index, ready, urgent: false, stop: false });
+        let (changed, used, has_failed) = (Condvar::new(), AtomicU64::new(0), AtomicBool::new(false));
+        let shop = Arc::new(Shop { disk, dir, identity, bench, changed, used, is_ready, has_failed });
         let theirs = Arc::clone(&shop);
         let thread = threaded
             .then(|| std::thread::Builder::new().name("journal-spare".into()).spawn(move || theirs.serve()))
@@ -88,10 +94,11 @@ impl Spares {
     /// The spare, if there is one; the work on the one after begins.
     pub(crate) fn take(&mut self) -> Result<Segment, NoSpare> {
         let mut bench = self.shop.lock();
-        let why = if bench.failed { NoSpare::Failed } else { NoSpare::BeingMade };
+        let why = if self.has_failed() { NoSpare::Failed } else { NoSpare::BeingMade };
         let taken = bench.ready.take().ok_or(why);
         match taken {
             Ok(_) => {
+                self.shop.is_ready.store(false, Ordering::Relaxed);
                 bench.next_index += 1;
                 bench.urgent = false;
             }
@@ -106,7 +113,7 @@ impl Spares {
     #[inline]
     pub(crate) fn poll(&mut self, now_ns: u64) -> bool {
         let waits = self.failed_at_ns.is_some_and(|at| now_ns.saturating_sub(at) < RETRY.as_nanos() as u64);
-        if self.thread.is_some() || waits || self.shop.lock().ready.is_some() {
+        if self.thread.is_some() || waits || self.is_ready() {
             return false;
         }
         let made = self.shop.make_one();
@@ -114,9 +121,16 @@ impl Spares {
         made
     }
 
-    /// Whether the last try to make a spare failed and none has succeeded since.
+    /// Whether the last try to make a spare failed and none has succeeded since. Relaxed load.
+    #[inline]
     pub(crate) fn has_failed(&self) -> bool {
-        self.shop.lock().failed
+        self.shop.has_failed.load(Ordering::Relaxed)
+    }
+
+    /// Whether there is a spare. Relaxed load.
+    #[inline]
+    pub(crate) fn is_ready(&self) -> bool {
+        self.shop.is_ready.load(Ordering::Relaxed)
     }
 }
 
@@ -160,19 +174,18 @@ impl Shop {
         let mut bench = self.lock();
         match made {
             Ok(segment) => {
-                if bench.failed {
-                    tracing::info!(segment = index, "the next segment is there again");
+                if self.has_failed.swap(false, Ordering::Relaxed) {
+                    tracing::info!(segment = index, "there is room for the next segment again");
                 }
-                bench.failed = false;
                 bench.ready = Some(segment);
+                self.is_ready.store(true, Ordering::Relaxed);
                 true
             }
             Err(_) if bench.stop => false,
             Err(error) => {
-                if !bench.failed {
+                if !self.has_failed.swap(true, Ordering::Relaxed) {
                     tracing::error!(segment = index, %error, "the next segment cannot be made: trying again");
                 }
-                bench.failed = true;
                 false
             }
         }

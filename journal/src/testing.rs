@@ -112,7 +112,11 @@ pub(crate) fn append(journal: &mut Journal, range: std::ops::RangeInclusive<u64>
         loop {
             match journal.append(&Entry { position: n as i64, time_ns: n * 10, ..update(&body(n)) }) {
                 Ok(sequence) => break assert_eq!(sequence, n),
-                Err(AppendError::Full) => assert!(journal.poll_sync(0).expect("not poisoned")),
+                Err(AppendError::Full) if journal.poll_sync(0).expect("not poisoned") => {}
+                Err(AppendError::Full) => {
+                    assert_ne!(journal.write_path(), "inline", "a full tail that nothing drains");
+                    std::thread::yield_now();
+                }
                 Err(error) => panic!("frame {n}: {error}"),
             }
         }

@@ -1,7 +1,7 @@
 //! Group writes through io_uring, submitted and polled by the journal's own thread: no thread to wake, one system call
 //! a group.
 //!
-//! One of the crate's two files with unsafe code: the kernel reads the group's bytes after `submit` has returned.
+//! One of the crate's three files with unsafe code: the kernel reads the group's bytes after `submit` has returned.
 #![allow(unsafe_code)]
 
 use std::io;

@@ -8,11 +8,12 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::disk::{Access, Disk, RealDisk};
+use crate::begin::Extent;
+use crate::disk::{Disk, RealDisk};
 use crate::error::{BadPlace, ReadError};
-use crate::frame::{Chain, Check, Field, Kind, Parsed};
+use crate::frame::{BLOCK_BYTES, Chain, Check, Field, Kind, Parsed};
 use crate::scan::{Image, continues};
-use crate::segment::{DATA_START, HeaderError, Identity, read_header, segment_index, segment_name};
+use crate::segment::{DATA_START, Identity, Segment, copies_good, open_segment, segment_name};
 
 /// What a journal holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub struct Report {
     pub journal: [u8; 16],
     pub segment_bytes: u64,
     pub segments: Vec<SegmentReport>,
+    /// Frames up to this one were archived; 0 if the journal is whole.
+    pub begins_after: u64,
     /// Numbered frames, all of them good.
     pub frames: u64,
     pub first: Option<(u64, u64)>,
@@ -72,10 +75,13 @@ pub fn verify_on(
     visit: &mut dyn FnMut(&crate::Frame<'_>),
 ) -> Result<Report, ReadError> {
     let mut report = Report::default();
-    let indices = inventory(&*disk, dir)?;
-    let mut chain = Chain::START;
+    let missing = || ReadError::Segment { name: segment_name(0), why: "missing".into() };
+    let Extent { indices, before, identity } = Extent::of(&*disk, dir)?.ok_or_else(missing)?;
+    (report.journal, report.segment_bytes) = (identity.journal, identity.segment_bytes);
+    report.begins_after = before.sequence;
+    let mut chain = before;
     for index in indices.clone() {
-        let (mut image, key) = load(&*disk, dir, index, &mut report)?;
+        let (mut image, key) = load(&*disk, dir, index, identity, &mut report)?;
         let mut part = SegmentReport {
             name: segment_name(index),
             frames: 0,
@@ -97,13 +103,12 @@ pub fn verify_on(
                 report.see(&mut part, frame);
                 visit(frame);
             });
-            let goes_on = continues_in(&*disk, dir, index + 1, &indices, &chain)?;
+            let goes_on = continues_in(&*disk, dir, index + 1, identity, &indices, &chain)?;
             let is_same = std::mem::replace(&mut offset, end) == end;
             if goes_on || is_same {
                 break (why, goes_on);
             }
-            let (file, _) = open(&*disk, dir, index)?;
-            image = Image::read(&*file, report.segment_bytes).map_err(io_error(index))?;
+            image = load(&*disk, dir, index, identity, &mut Report::default())?.0;
         };
         part.used_bytes = offset;
         report.segments.push(part);
@@ -150,9 +155,16 @@ impl Report {
     ) {
         let is_dirty = image.is_dirty_from(offset);
         let name = segment_name(index);
+        let dirt = image.dirt_from(offset);
         if goes_on {
-            if is_dirty {
-                self.remarks.push(format!("{name}: the unused room from {offset} on is not empty or cut off"));
+            match dirt {
+                Some(at) => {
+                    self.remarks.push(format!("{name}: byte {at}, in the unused room from {offset} on, is not zero"))
+                }
+                None if is_dirty => {
+                    self.remarks.push(format!("{name}: it ends at byte {}, too early", image.file_bytes))
+                }
+                None => {}
             }
             return;
         }
@@ -163,7 +175,8 @@ impl Report {
             Parsed::Empty | Parsed::Good(..) => (Field::Unused, None),
         };
         // Where nothing is written and nothing follows, it is simply the end; the segments to come say if it is not.
-        let place = BadPlace { sequence: chain.sequence + 1, segment: index, offset, field };
+        let at = if field == Field::Unused { dirt.unwrap_or(offset) } else { offset };
+        let place = BadPlace { sequence: chain.sequence + 1, segment: index, offset: at, field };
         let was_durable = image.has_mark_from(offset, key);
         if is_dirty || unknown.is_some() {
             self.bad = Some(Bad { file: name, place, was_durable, unknown });
@@ -172,57 +185,45 @@ impl Report {
 }
 
 /// Whether the next segment, if it is there, continues the chain.
-fn continues_in(disk: &dyn Disk, dir: &Path, next: u64, all: &Range<u64>, chain: &Chain) -> Result<bool, ReadError> {
+fn continues_in(
+    disk: &dyn Disk,
+    dir: &Path,
+    next: u64,
+    of: Identity,
+    all: &Range<u64>,
+    chain: &Chain,
+) -> Result<bool, ReadError> {
     if !all.contains(&next) {
         return Ok(false);
     }
-    let (file, header) = open(disk, dir, next)?;
-    continues(&*file, &header.key, chain).map_err(io_error(next))
+    let segment = open(disk, dir, next, of)?;
+    continues(&*segment.file, &segment.key, chain).map_err(io_error(next))
 }
 
-fn inventory(disk: &dyn Disk, dir: &Path) -> Result<Range<u64>, ReadError> {
-    let names = disk.list(dir).map_err(|source| ReadError::Io { what: dir.display().to_string(), source })?;
-    let mut indices: Vec<u64> = names.iter().filter_map(|name| segment_index(name)).collect();
-    indices.sort_unstable();
-    match (0..).zip(&indices).find(|(expected, index)| expected != *index) {
-        Some((missing, _)) => Err(ReadError::Segment { name: segment_name(missing), why: "missing".into() }),
-        None if indices.is_empty() => Err(ReadError::Segment { name: segment_name(0), why: "missing".into() }),
-        None => Ok(0..indices.len() as u64),
+fn open(disk: &dyn Disk, dir: &Path, index: u64, of: Identity) -> Result<Segment, ReadError> {
+    match open_segment(disk, dir, index, Some(of))? {
+        Some((segment, _)) => Ok(segment),
+        None => Err(ReadError::Segment { name: segment_name(index), why: "missing".into() }),
     }
 }
 
-fn open(
+fn load(
     disk: &dyn Disk,
     dir: &Path,
     index: u64,
-) -> Result<(Arc<dyn crate::DiskFile>, crate::segment::Header), ReadError> {
-    let refuse = |why: String| ReadError::Segment { name: segment_name(index), why };
-    let file = disk.open(&dir.join(segment_name(index)), Access::Read).map_err(io_error(index))?;
-    let header = read_header(&*file).map_err(|error| match error {
-        HeaderError::Io(source) => io_error(index)(source),
-        HeaderError::Bad(why) => refuse(why),
-    })?;
-    if header.index != index {
-        return Err(refuse(format!("its header says it is {}", segment_name(header.index))));
-    }
-    Ok((file, header))
-}
-
-fn load(disk: &dyn Disk, dir: &Path, index: u64, report: &mut Report) -> Result<(Image, Check), ReadError> {
-    let (file, header) = open(disk, dir, index)?;
-    let Identity { journal, segment_bytes } = header.identity;
-    if index == 0 {
-        (report.journal, report.segment_bytes) = (journal, segment_bytes);
-    } else if (report.journal, report.segment_bytes) != (journal, segment_bytes) {
-        return Err(ReadError::Segment { name: segment_name(index), why: "it belongs to another journal".into() });
-    }
-    for (copy, is_good) in header.good.into_iter().enumerate() {
+    of: Identity,
+    report: &mut Report,
+) -> Result<(Image, Check), ReadError> {
+    let segment = open(disk, dir, index, of)?;
+    let good = copies_good(&*segment.file).map_err(io_error(index))?;
+    for (copy, is_good) in good.into_iter().enumerate() {
         if !is_good {
-            report.remarks.push(format!("{}: copy {} of its header is damaged", segment_name(index), copy + 1));
+            let (name, offset) = (segment_name(index), copy as u64 * BLOCK_BYTES);
+            report.remarks.push(format!("{name}: copy {} of its header, at byte {offset}, is damaged", copy + 1));
         }
     }
-    let image = Image::read(&*file, segment_bytes).map_err(io_error(index))?;
-    Ok((image, header.key))
+    let image = Image::read(&*segment.file, of.segment_bytes).map_err(io_error(index))?;
+    Ok((image, segment.key))
 }
 
 fn io_error(index: u64) -> impl FnOnce(std::io::Error) -> ReadError {

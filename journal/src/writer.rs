@@ -9,13 +9,14 @@
 //!
 //! Absent on purpose: a clock (`poll_sync` is told the time), locks, and a retry of a failed write.
 
-use std::any::Any;
 use std::collections::VecDeque;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::disk::DiskFile;
-use crate::error::{AppendError, Poisoned};
+use crate::archive::{Archived, Archiver, Fate, FolderLock};
+use crate::disk::{Disk, DiskFile};
+use crate::error::{AppendError, Poisoned, ReadError};
 use crate::frame::{self, BLOCK_BYTES, Chain, Entry, HEADER_BYTES, Kind, MARK_BYTES, frame_bytes, padded_end};
 use crate::options::{Options, SyncMode};
 use crate::segment::{DATA_START, Identity, Segment};
@@ -52,7 +53,8 @@ pub struct Journal {
     poisoned: Option<Poisoned>,
     pace: Pace,
     stats: Stats,
-    _lock: Box<dyn Any + Send>,
+    /// The disk, the folder on it, and its lock.
+    folder: FolderHeld,
 }
 
 /// The options that count while writing.
@@ -103,6 +105,9 @@ pub struct Stats {
     pub segments: u64,
 }
 
+/// A folder on a disk, locked.
+type FolderHeld = (Arc<dyn Disk>, PathBuf, FolderLock);
+
 /// What recovery hands to the writer.
 pub(crate) struct Start {
     pub(crate) path: Box<dyn WritePath>,
@@ -112,7 +117,7 @@ pub(crate) struct Start {
     pub(crate) offset: u64,
     pub(crate) chain: Chain,
     pub(crate) identity: Identity,
-    pub(crate) lock: Box<dyn Any + Send>,
+    pub(crate) folder: FolderHeld,
 }
 
 impl Journal {
@@ -142,7 +147,7 @@ impl Journal {
             poisoned: None,
             pace: Pace::default(),
             stats: Stats::default(),
-            _lock: start.lock,
+            folder: start.folder,
         }
     }
 
@@ -219,9 +224,24 @@ impl Journal {
         self.in_flight.is_some() || self.group.is_some() || !self.sealed.is_empty() || self.pace.rest_since_ns.is_some()
     }
 
-    /// Whether the next segment cannot be made for now; `append` refuses when this one is full.
+    /// Whether the segment after the one in use could not be made: refuse what comes in, and append what was taken.
+    ///
+    /// The next segment's room is asked for in whole when the one before it is taken into use, and at the start; it is
+    /// true from the first refusal on, so nearly all of a segment is still to be had then (`bytes_left`). It is asked for
+    /// again every 250 ms, in a thread or in `poll_sync`; false again once a next segment is there. Any other error
+    /// in making it counts the same. It is never true while the next segment is there. One relaxed load.
+    #[inline]
     pub fn is_short_of_storage(&self) -> bool {
         self.spares.has_failed()
+    }
+
+    /// Bytes that can be written whatever becomes of the disk's room: the rest of the segment in use, and the next segment
+    /// if it is there. A frame takes 64 bytes and its body, up to the next multiple of 8; a group takes up to 8 KiB
+    /// more; at a change of segment up to the largest frame is left unused. Two relaxed loads.
+    #[inline]
+    pub fn bytes_left(&self) -> u64 {
+        let spare = if self.spares.is_ready() { self.limits.segment_bytes - DATA_START } else { 0 };
+        self.limits.segment_bytes.saturating_sub(self.offset) + spare
     }
 
     /// Whether a write failed: the journal is to be opened anew.
@@ -236,6 +256,17 @@ impl Journal {
 
     pub fn stats(&self) -> Stats {
         Stats { continued: self.path.continued(), ..self.stats }
+    }
+
+    /// What takes old segments away, for a thread of its own: it touches nothing that this one writes.
+    pub fn archiver(&self) -> Archiver {
+        let (disk, dir, lock) = &self.folder;
+        Archiver::new(Arc::clone(disk), dir.clone(), Arc::clone(lock))
+    }
+
+    /// Takes old segments away, here and now: see `Archiver::archive`. It waits for the disk: not for the hot thread.
+    pub fn archive(&self, below_sequence: u64, fate: &Fate) -> Result<Archived, ReadError> {
+        self.archiver().archive(below_sequence, fate)
     }
 
     /// Blocks until everything appended is durable.

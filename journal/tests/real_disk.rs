@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use ordo_journal::{
-    AppendError, Entry, Journal, Kind, OpenError, Options, Reader, SnapshotInfo, Snapshots, SyncMode, WritePathKind,
-    verify,
+    AppendError, Entry, Fate, Journal, Kind, OpenError, Options, Reader, SnapshotInfo, Snapshots, SyncMode,
+    WritePathKind, verify,
 };
 
 fn options(dir: &Path) -> Options {
@@ -104,13 +104,48 @@ fn a_reader_in_another_thread_sees_a_prefix_that_grows() {
 }
 
 #[test]
-fn segments_are_never_sparse() {
+fn neither_segments_nor_the_tail_are_ever_sparse() {
     use std::os::unix::fs::MetadataExt as _;
     let dir = tempfile::tempdir().expect("a folder");
-    let journal = Journal::open(options(dir.path())).expect("opens").journal;
-    let meta = std::fs::metadata(dir.path().join("journal/seg-0000000000000000.ordo")).expect("is there");
-    assert!(meta.blocks() * 512 >= meta.len() && meta.len() == 1 << 20);
-    drop(journal);
+    let mut journal = Journal::open(options(dir.path())).expect("opens").journal;
+    append(&mut journal, 1, 8_000);
+    journal.flush().expect("is durable");
+    let files = |dir: &Path| -> Vec<_> {
+        let entries = std::fs::read_dir(dir).expect("lists").map(|entry| entry.expect("a name").path());
+        entries.filter(|path| path.extension().is_some_and(|ext| ext == "ordo" || ext == "tail")).collect()
+    };
+    let (segments, tails) = (files(&dir.path().join("journal")), files(dir.path()));
+    assert!(segments.len() >= 3 && tails.len() == 1);
+    for path in segments.iter().chain(&tails) {
+        let meta = std::fs::metadata(path).expect("is there");
+        assert!(meta.blocks() * 512 >= meta.len(), "{}: {meta:?}", path.display());
+        assert!(meta.len() >= 1 << 20);
+    }
+}
+
+#[test]
+fn segments_move_to_another_file_system_while_frames_come_in() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let memory = Path::new("/dev/shm");
+    let elsewhere =
+        if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.expect("a folder elsewhere");
+    let mut journal = Journal::open(options(dir.path())).expect("opens").journal;
+    append(&mut journal, 1, 9_000);
+    journal.flush().expect("is durable");
+    let archiver = journal.archiver();
+    let fate = Fate::MoveTo(elsewhere.path().join("archive"));
+    let thread = std::thread::spawn(move || archiver.archive(6_000, &fate).expect("archives"));
+    append(&mut journal, 9_001, 14_000);
+    let archived = thread.join().expect("no panic");
+    assert!(archived.segments >= 2 && archived.begins_after < 6_000, "{archived:?}");
+    journal.close().expect("closes");
+    let moved = verify(&elsewhere.path().join("archive")).expect("is verified");
+    assert!(moved.is_good() && moved.last.is_some_and(|(last, _)| last == archived.begins_after), "{moved:?}");
+    let options = Options { start_from: 6_000, ..options(dir.path()) };
+    let recovered = Journal::open(options).expect("opens").recovered;
+    assert_eq!((recovered.last_sequence, recovered.begins_after), (14_000, archived.begins_after));
+    let rest = verify(&dir.path().join("journal")).expect("is verified");
+    assert!(rest.is_good() && rest.frames == 14_000 - archived.begins_after, "{rest:?}");
 }
 
 #[test]

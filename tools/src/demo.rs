@@ -19,7 +19,8 @@ use ordo_gateway::hub::{Config, Hub, Wait};
 use tempfile::TempDir;
 
 use crate::listed::{self, Listed};
-use crate::serve::{apply, of_hub};
+use crate::serve::of_hub;
+use crate::settings::Settings;
 use crate::signals::StopAsked;
 use crate::{Failure, logging};
 use checks::Checks;
@@ -92,8 +93,9 @@ impl Demo {
         config.dev = true;
         // Clients and hub share the cores here: a hub that only yields would starve the kernel's end of each sync.
         config.wait = Wait::Park;
-        apply(&self.set, &mut config)?;
-        Ok(config)
+        let mut settings = Settings::on(config);
+        settings.read_command_line(&self.set)?;
+        Ok(settings.config)
     }
 }
 

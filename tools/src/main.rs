@@ -3,12 +3,14 @@
 //! Exit codes: 0 done, 1 it failed, 2 wrong usage, 65 corrupt data, 74 an I/O error that poisons, 75 the folder is
 //! locked. What went wrong, and what to do about it, is one line on stderr.
 
+mod config;
 mod demo;
 mod journal;
 mod listed;
 mod logging;
 mod replay;
 mod serve;
+mod settings;
 mod signals;
 mod table;
 
@@ -28,6 +30,7 @@ struct Cli {
 enum Command {
     Serve(serve::Serve),
     Demo(demo::Demo),
+    Config(config::Config),
     Replay(replay::Replay),
     Journal(journal::Journal),
 }
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve(serve) => serve.run(),
         Command::Demo(demo) => demo.run(),
+        Command::Config(config) => config.run(),
         Command::Replay(replay) => replay.run(),
         Command::Journal(journal) => journal.run(),
     };

@@ -60,12 +60,12 @@ impl Table {
     /// Prints the rows; in JSON lines every cell is a text.
     pub(crate) fn print(&self, format: Format) -> Result<(), Failure> {
         let printed = match format {
-            Format::Table => print(&self.aligned()),
+            Format::Table => write(&self.aligned()),
             Format::Csv => {
                 let rows = self.rows.iter().map(|row| row.iter().map(String::as_str).collect());
                 print_csv([self.columns.to_vec()].into_iter().chain(rows))
             }
-            Format::JsonLines => self.rows.iter().try_for_each(|row| print(&self.json_line(row))),
+            Format::JsonLines => self.rows.iter().try_for_each(|row| write(&self.json_line(row))),
         };
         unless_pipe_broke(printed)
     }
@@ -113,9 +113,9 @@ impl Facts {
     pub(crate) fn print(&self, format: Format) -> Result<(), Failure> {
         let (names, values): (Vec<_>, Vec<_>) = self.0.iter().map(|(name, value)| (*name, value.as_str())).unzip();
         let printed = match format {
-            Format::Table => print(&self.aligned()),
+            Format::Table => write(&self.aligned()),
             Format::Csv => print_csv([names, values].into_iter()),
-            Format::JsonLines => print(&object(self.0.iter().map(|(name, value)| (*name, &**value)))),
+            Format::JsonLines => write(&object(self.0.iter().map(|(name, value)| (*name, &**value)))),
         };
         unless_pipe_broke(printed)
     }
@@ -149,7 +149,12 @@ fn object<'a>(members: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     format!("{{{}}}\n", members.join(","))
 }
 
-fn print(text: &str) -> std::io::Result<()> {
+/// Prints a text.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    unless_pipe_broke(write(text))
+}
+
+fn write(text: &str) -> std::io::Result<()> {
     std::io::stdout().write_all(text.as_bytes())
 }
 

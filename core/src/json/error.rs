@@ -53,5 +53,8 @@ impl JsonError {
 }
 
 fn shown(step: &str) -> &str {
+    if step.is_empty() {
+        return "\"\"";
+    }
     &step[..step.floor_char_boundary(SHOWN_BYTES_MAX)]
 }

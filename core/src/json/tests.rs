@@ -77,6 +77,20 @@ fn errors_say_where() {
     );
 }
 
+/// An empty name left no trace: the fault was told of the object around it, which had none.
+#[test]
+fn a_fault_under_an_empty_name_is_told_there() {
+    check(
+        ORDER_STATE,
+        &[
+            (r#"{"":1}"#, "Data.Deserialise \"\""),
+            (r#"{"Values":{"":true}}"#, "Data.Deserialise Values.\"\""),
+            (r#"{"AdditionalFunds":{"Fee":[]}}"#, "Data.Deserialise AdditionalFunds.Fee"),
+            (r#"{"IDs":[{},{"Values":{"":null}}]}"#, "Data.Deserialise IDs.1.Values.\"\""),
+        ],
+    );
+}
+
 #[test]
 fn a_long_unknown_name_is_shown_in_part() {
     let name = "ä".repeat(1000);

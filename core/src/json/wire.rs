@@ -32,8 +32,8 @@ impl Malformed {
     }
 }
 
-/// As [`crate::json`] allows JSON to nest.
-const GROUP_DEPTH_MAX: usize = super::DEPTH_MAX;
+/// As deep as prost follows them at most: what it reads can be written.
+const GROUP_DEPTH_MAX: usize = 100;
 
 /// What stands behind a tag.
 #[derive(Clone, Copy, Debug)]

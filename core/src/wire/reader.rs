@@ -293,18 +293,21 @@ pub(super) fn copy_repeated(input: &[u8], field: Repeated, number: u32, mut copy
 
 /// Equal keys in one map: the last one counts, which sums over spans would miss.
 pub(super) fn keys_differ(input: &[u8], entries: Repeated, tag: u32) -> Result<(), DecodeError> {
-    const PAIRS_WORTH_COMPARING: u32 = 16;
-    let mut rest = Figures::new(input, entries, tag);
-    if entries.count > PAIRS_WORTH_COMPARING {
-        let mut keys: Vec<&[u8]> = rest.map(|(key, _)| key).collect();
+    const PAIRS_WORTH_COMPARING: usize = 16;
+    let figures = Figures::new(input, entries, tag);
+    if entries.count as usize > PAIRS_WORTH_COMPARING {
+        let mut keys: Vec<&[u8]> = figures.map(|(key, _)| key).collect();
         keys.sort_unstable();
         let differ = keys.windows(2).all(|pair| pair[0] != pair[1]);
         return if differ { Ok(()) } else { Err(DecodeError::Unusual) };
     }
-    while let Some((key, _)) = rest.next() {
-        if rest.clone().any(|(other, _)| other == key) {
+    // Each entry is looked at once: what stands between them may be long.
+    let mut keys: [&[u8]; PAIRS_WORTH_COMPARING] = [b""; PAIRS_WORTH_COMPARING];
+    for (at, (key, _)) in figures.enumerate() {
+        if keys[..at].contains(&key) {
             return Err(DecodeError::Unusual);
         }
+        keys[at] = key;
     }
     Ok(())
 }

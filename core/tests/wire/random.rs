@@ -15,6 +15,8 @@ pub(crate) enum Flaw {
     Time,
     /// Text that is not UTF-8.
     Text,
+    /// Fields that are none: tags, lengths, varints and groups that no reader may follow.
+    Field,
 }
 
 /// How unlike an encoder's the bytes are.
@@ -167,6 +169,10 @@ impl Shape<'_> {
 
     /// Fields that the schema does not have.
     fn noise(&mut self, descriptor: &MessageDescriptor, out: &mut Vec<u8>) {
+        if self.flaw == Flaw::Field && self.rng.one_in(60) {
+            out.extend_from_slice(&hostile(self.rng, descriptor));
+            return;
+        }
         if !self.rng.one_in(6) {
             return;
         }
@@ -213,5 +219,28 @@ impl Shape<'_> {
                 out.push(0);
             }
         }
+    }
+}
+
+/// A field that is none, or that comes close to it.
+fn hostile(rng: &mut Rng, descriptor: &MessageDescriptor) -> Vec<u8> {
+    let known = descriptor.fields().next().map_or(1, |field| field.number()) as u8;
+    let depth = rng.one_of(&[1, 5, 20, 90, 150]);
+    match rng.below(10) {
+        // A known number under each wire type: at most one of them is its own.
+        0 => [&[known << 3 | rng.below(8) as u8][..], b"\x01\0\0\0\0\0\0\0"].concat(),
+        // Groups within groups, closed or not.
+        1 => [[0xfb, 0x3f].repeat(depth), [0xfc, 0x3f].repeat(depth)].concat(),
+        2 => [0xfb, 0x3f].repeat(depth),
+        3 => b"\xfb\x3f\x8c\x40".to_vec(),
+        4 => b"\xfc\x3f".to_vec(),
+        // Varints of ten and eleven bytes, the last one too large or not.
+        5 => [&b"\xf8\x3f"[..], &[0xff; 9], &[rng.below(4) as u8]].concat(),
+        6 => [&b"\xf8\x3f"[..], &[0x80; 10], &[0]].concat(),
+        // A length past the end, of the message or of everything.
+        7 => vec![0xfa, 0x3f, rng.below(200) as u8],
+        8 => [&b"\xfa\x3f"[..], &[0xff; 9], &[1]].concat(),
+        // Field number 0, wire types 6 and 7, tags of more than 32 bits.
+        _ => rng.one_of(&[&b"\0\0"[..], b"\xfe\x3f", b"\xff\x3f", b"\x80\x80\x80\x80\x80\x01\x00"]).to_vec(),
     }
 }

@@ -29,7 +29,7 @@ struct Part {
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct EventEncoder {
+pub(crate) struct EventEncoder {
     events: ReverseWriter,
     /// Last event first, as they are written.
     parts: Vec<Part>,
@@ -42,7 +42,7 @@ pub(super) struct EventEncoder {
 
 impl EventEncoder {
     /// Encodes a view's events of an update; whether there are any.
-    pub(super) fn encode(
+    pub(crate) fn encode(
         &mut self,
         view: SubscriptionType,
         names: &Names,
@@ -117,7 +117,7 @@ impl EventEncoder {
 
     /// Position and events of the message for one subscriber; none if it may have no event of it.
     #[inline]
-    pub(super) fn parts(&mut self, names: &Names, filter: &mut Filter) -> Option<[&[u8]; 2]> {
+    pub(crate) fn parts(&mut self, names: &Names, filter: &mut Filter) -> Option<[&[u8]; 2]> {
         if filter.passes_all() {
             return Some([self.position.bytes(), self.events.bytes()]);
         }

@@ -12,6 +12,7 @@ use ordo_core::json::{self, MessageId, Style};
 
 use super::error::Refusal;
 use super::parameters::Parameters;
+use super::query;
 use super::records::{Form, Records};
 
 pub(super) const JSON: &str = "application/json";
@@ -22,8 +23,8 @@ pub(super) const PROTOBUF: &str = "application/x-protobuf";
 pub(super) struct Wanted {
     form: Form,
     pub(super) only_active: bool,
-    /// The instant whose state is asked for, as it was given; absent: the latest.
-    pub(super) as_at: Option<String>,
+    /// The state as it was then, in nanoseconds since 1970; none: as it is.
+    pub(super) as_at: Option<u64>,
 }
 
 impl<S: Sync> FromRequestParts<S> for Wanted {
@@ -37,7 +38,7 @@ impl<S: Sync> FromRequestParts<S> for Wanted {
             }
         };
         let parameters = Parameters::from_request_parts(parts, state).await?;
-        let as_at = parameters.get("asAt").map(str::to_owned);
+        let as_at = parameters.get("asAt").map(|value| query::instant("asAt", value)).transpose()?;
         Ok(Wanted { form, only_active: parameters.flag("onlyActive")?, as_at })
     }
 }

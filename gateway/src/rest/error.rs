@@ -2,7 +2,9 @@
 
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
-use hyper::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
+use hyper::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+
+use crate::history::HistoryError;
 
 /// Why a request is not answered as asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +26,23 @@ pub(super) enum Refusal {
     /// More than is read, or more than one frame of the journal takes.
     TooLarge,
     /// The hub is stopping, or takes no more for now.
+    /// As many look at the past as may at once.
+    Busy,
+    /// The hub is stopping, or takes no more connections.
     Unavailable,
+}
+
+impl From<HistoryError> for Refusal {
+    fn from(error: HistoryError) -> Refusal {
+        match error {
+            HistoryError::Busy => Refusal::Busy,
+            HistoryError::Stopping | HistoryError::Unwanted => Refusal::Unavailable,
+            HistoryError::Replay(_) | HistoryError::Io(_) => {
+                tracing::error!(%error, "the past cannot be told");
+                Refusal::Unavailable
+            }
+        }
+    }
 }
 
 impl Refusal {
@@ -48,6 +66,7 @@ impl IntoResponse for Refusal {
             Refusal::NotAcceptable => StatusCode::NOT_ACCEPTABLE.into_response(),
             Refusal::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response(),
             Refusal::TooLarge => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+            Refusal::Busy => (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, "1")]).into_response(),
             Refusal::Unavailable => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         }
     }

@@ -53,6 +53,7 @@ struct Counts {
     durable_writes: u64,
     syncs: u64,
     reads: u64,
+    read_bytes: u64,
     changes: u64,
 }
 
@@ -61,6 +62,15 @@ struct MemFile {
     bytes: Vec<u8>,
     synced: Vec<u8>,
     unsynced: BTreeSet<usize>,
+    /// Room set aside for it, in use or not.
+    reserved: usize,
+}
+
+impl MemFile {
+    /// Bytes of the disk that it takes.
+    fn room(&self) -> usize {
+        self.bytes.len().max(self.reserved)
+    }
 }
 
 impl MemDisk {
@@ -84,6 +94,11 @@ impl MemDisk {
         self.state().counts.changes
     }
 
+    /// Bytes that were read since `fail`.
+    pub fn read_bytes(&self) -> u64 {
+        self.state().counts.read_bytes
+    }
+
     /// Bytes all files together may have; `None` is no limit.
     pub fn set_capacity(&self, bytes: Option<usize>) {
         self.state().capacity = bytes;
@@ -102,7 +117,7 @@ impl MemDisk {
         state.names_synced.remove(path);
         if let Some(bytes) = bytes {
             let id = state.files.len();
-            state.files.push(MemFile { synced: bytes.clone(), bytes, unsynced: BTreeSet::new() });
+            state.files.push(MemFile { synced: bytes.clone(), bytes, ..MemFile::default() });
             state.names.insert(path.to_owned(), id);
             state.names_synced.insert(path.to_owned(), id);
         }
@@ -159,6 +174,22 @@ impl State {
         self.faults.iter().find_map(hit).map_or(Ok(()), |kind| Err(kind.into()))
     }
 
+    /// Whether the disk has room for a file of so many bytes.
+    fn find_room(&self, id: usize, bytes: usize) -> io::Result<()> {
+        let used: usize = self.files.iter().map(MemFile::room).sum();
+        let grows = bytes.saturating_sub(self.files[id].room());
+        if grows > 0 && self.capacity.is_some_and(|capacity| used + grows > capacity) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(())
+    }
+
+    /// Nobody reads what is in it any more: it takes no room.
+    fn let_go(&mut self, id: usize) {
+        self.files[id].bytes = Vec::new();
+        self.files[id].reserved = 0;
+    }
+
     fn write(&mut self, id: usize, bytes: &[u8], offset: usize, durable: bool) -> io::Result<usize> {
         let lost = self.change()?;
         let mut len = bytes.len();
@@ -176,11 +207,7 @@ impl State {
             len = len.min(short.unwrap_or(len));
         }
         let end = offset + len;
-        let used: usize = self.files.iter().map(|file| file.bytes.len()).sum();
-        let grows = end.saturating_sub(self.files[id].bytes.len());
-        if self.capacity.is_some_and(|capacity| used + grows > capacity) {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
+        self.find_room(id, end)?;
         let file = &mut self.files[id];
         file.bytes.resize(file.bytes.len().max(end), 0);
         file.bytes[offset..end].copy_from_slice(&bytes[..len]);
@@ -211,8 +238,7 @@ impl Disk for MemDisk {
         let id = state.files.len();
         state.files.push(MemFile::default());
         if let Some(old) = state.names.insert(path.to_owned(), id) {
-            // Nobody reads what was emptied: it no longer takes room.
-            state.files[old].bytes = Vec::new();
+            state.let_go(old);
         }
         if lost { Err(power_lost()) } else { Ok(Arc::new(Handle { disk: self.clone(), id, durable: false })) }
     }
@@ -235,7 +261,7 @@ impl Disk for MemDisk {
         let lost = state.change()?;
         let id = state.names.remove(path).ok_or(io::ErrorKind::NotFound)?;
         if !state.names_synced.values().any(|other| *other == id) {
-            state.files[id].bytes = Vec::new();
+            state.let_go(id);
         }
         if lost { Err(power_lost()) } else { Ok(()) }
     }
@@ -308,11 +334,23 @@ impl DiskFile for Handle {
         let from = (offset as usize).min(bytes.len());
         let len = into.len().min(bytes.len() - from);
         into[..len].copy_from_slice(&bytes[from..from + len]);
+        state.counts.read_bytes += len as u64;
         Ok(len)
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         self.disk.state().write(self.id, bytes, offset as usize, self.durable)
+    }
+
+    fn reserve(&self, bytes: u64) -> io::Result<()> {
+        let mut state = self.disk.state();
+        if state.change()? {
+            return Err(power_lost());
+        }
+        state.find_room(self.id, bytes as usize)?;
+        let file = &mut state.files[self.id];
+        file.reserved = file.reserved.max(bytes as usize);
+        Ok(())
     }
 
     fn sync(&self) -> io::Result<()> {
@@ -333,7 +371,7 @@ impl DiskFile for Handle {
     }
 
     fn map(&self) -> io::Result<ReadMap> {
-        Ok(ReadMap::Copied(self.disk.state().files[self.id].bytes.clone()))
+        Ok(self.disk.state().files[self.id].bytes.clone().into())
     }
 
     fn raw(&self) -> Option<RawFd> {

@@ -2,7 +2,7 @@ use crate::error::ReadError;
 use crate::frame::BLOCK_BYTES;
 use crate::segment::DATA_START;
 use crate::testing::{Random, Rig, append, body, expected, update};
-use crate::{Field, SyncMode};
+use crate::{AppendError, Entry, Field, SyncMode};
 
 #[test]
 fn a_reader_follows_a_live_journal_over_segment_changes() {
@@ -89,6 +89,67 @@ fn seek_finds_every_frame_and_what_follows() {
     }
     reader.seek(1_501).unwrap();
     assert!(reader.next().unwrap().is_none());
+}
+
+#[test]
+fn seek_time_finds_the_first_frame_of_that_time_or_later() {
+    let seed = 57;
+    println!("seed {seed}");
+    let mut random = Random(seed);
+    let rig = Rig::new(seed);
+    let mut journal = rig.journal();
+    // Times stand still now and then, and leap.
+    let (mut times, mut time_ns) = (Vec::new(), 1_000);
+    for n in 1..=1_500 {
+        time_ns += [0, 0, 1, 7, 5_000][random.below(5) as usize];
+        times.push(time_ns);
+        while journal.append(&Entry { time_ns, ..update(&body(n)) }) == Err(AppendError::Full) {
+            journal.poll_sync(0).unwrap();
+        }
+        if random.below(9) == 0 {
+            journal.flush().unwrap();
+        }
+    }
+    journal.flush().unwrap();
+    let mut reader = rig.reader();
+    for _ in 0..600 {
+        let wanted = match random.below(3) {
+            0 => times[random.below(1_500) as usize],
+            1 => times[random.below(1_500) as usize] + 1,
+            _ => random.below(time_ns + 2_000),
+        };
+        let expected = times.iter().position(|time_ns| *time_ns >= wanted).map(|at| at as u64 + 1);
+        reader.seek_time(wanted).unwrap();
+        let found = reader.next().unwrap().map(|frame| (frame.sequence, frame.time_ns));
+        assert_eq!(found.map(|(sequence, _)| sequence), expected, "time {wanted}");
+        // And on from there, none left out.
+        if let Some(expected) = expected.filter(|expected| *expected < 1_500) {
+            assert_eq!(reader.next().unwrap().map(|frame| frame.sequence), Some(expected + 1));
+        }
+    }
+    for (wanted, first) in [(0, Some(1)), (u64::MAX, None)] {
+        reader.seek_time(wanted).unwrap();
+        assert_eq!(reader.next().unwrap().map(|frame| frame.sequence), first);
+    }
+}
+
+#[test]
+fn a_seek_reads_a_few_blocks_and_not_the_segment() {
+    let mut rig = Rig::new(58);
+    rig.options.segment_bytes = 16 << 20;
+    rig.options.tail_bytes = 1 << 20;
+    let mut journal = rig.journal();
+    for n in 1..=2_000 {
+        append(&mut journal, n..=n);
+        journal.flush().unwrap();
+    }
+    let mut reader = rig.reader();
+    for sequence in [1, 2, 999, 1_000, 1_999, 2_000] {
+        rig.disk.fail(&[]);
+        reader.seek(sequence).unwrap();
+        assert_eq!(reader.next().unwrap().map(|frame| frame.sequence), Some(sequence));
+        assert!(rig.disk.read_bytes() < 2 << 20, "{}", rig.disk.read_bytes());
+    }
 }
 
 #[test]

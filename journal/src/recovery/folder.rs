@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use memmap2::MmapMut;
 
+use crate::begin::Extent;
 use crate::disk::{Access, Disk, write_full};
-use crate::error::OpenError;
+use crate::error::{OpenError, ReadError};
 use crate::frame::{BLOCK_BYTES, Chain, Check, Entry, HEADER_BYTES, Kind, encode, padded_end};
 use crate::options::Options;
 use crate::scan::Image;
-use crate::segment::{HeaderError, Identity, create, read_header, repair_header, segment_index, segment_name, zero};
+use crate::segment::{HeaderError, Identity, create, open_segment, read_header, repair_header, segment_name, zero};
 use crate::tail::tail_dirs;
 
 use super::End;
@@ -23,6 +24,10 @@ const LOCK_RETRY: Duration = Duration::from_millis(250);
 pub(super) struct Folder {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) options: Options,
+    /// Index of the oldest segment, and where the chain stands before it.
+    pub(super) first: u64,
+    pub(super) before: Chain,
+    /// From the oldest on, without a gap.
     pub(super) segments: Vec<Known>,
     pub(super) headers_repaired: u64,
 }
@@ -75,36 +80,56 @@ impl Folder {
 
     /// Reads every segment's header: they are all there, all of one journal, each what its name says.
     pub(super) fn inventory(&mut self) -> Result<Option<Identity>, OpenError> {
-        let names = self.disk.list(self.dir()).map_err(OpenError::io("list", self.dir()))?;
-        let mut indices: Vec<u64> = names.iter().filter_map(|name| segment_index(name)).collect();
-        indices.sort_unstable();
-        let mut first: Option<Identity> = None;
-        for (expected, index) in (0..).zip(indices) {
-            let refuse = |index, why: String| OpenError::Segment { name: segment_name(index), why };
-            if index != expected {
-                return Err(refuse(expected, format!("missing, though {} is there", segment_name(index))));
-            }
+        let Some(extent) = Extent::of(&*self.disk, self.dir()).map_err(|error| self.refused(error))? else {
+            return Ok(None);
+        };
+        let archived = extent.before.sequence;
+        if archived > self.options.start_from {
+            return Err(OpenError::Archived { archived, start_from: self.options.start_from });
+        }
+        (self.first, self.before) = (extent.indices.start, extent.before);
+        for index in extent.indices {
             let path = self.path(index);
-            let file = self.disk.open(&path, Access::Read).map_err(OpenError::io("open", &path))?;
-            let header = read_header(&*file).map_err(|error| match error {
+            let opened = open_segment(&*self.disk, self.dir(), index, Some(extent.identity));
+            let refuse = |why: String| OpenError::Segment { name: segment_name(index), why };
+            let Some((segment, _)) = opened.map_err(|error| self.refused(error))? else {
+                return Err(refuse("missing".into()));
+            };
+            let header = read_header(&*segment.file).map_err(|error| match error {
                 HeaderError::Io(source) => OpenError::io("read", &path)(source),
-                HeaderError::Bad(why) => refuse(index, why),
+                HeaderError::Bad(why) => refuse(why),
             })?;
-            if header.index != index {
-                return Err(refuse(index, format!("its header says it is {}", segment_name(header.index))));
-            }
-            if *first.get_or_insert(header.identity) != header.identity {
-                return Err(refuse(index, "it belongs to another journal".into()));
-            }
             if header.good != [true, true] {
                 self.repair(&path, header.good)?;
             }
-            self.segments.push(Known { key: header.key });
+            self.segments.push(Known { key: segment.key });
         }
-        if let Some(identity) = first {
-            Options { segment_bytes: identity.segment_bytes, ..self.options.clone() }.validate()?;
+        let identity = extent.identity;
+        Options { segment_bytes: identity.segment_bytes, ..self.options.clone() }.validate()?;
+        Ok(Some(identity))
+    }
+
+    /// What reading the folder's files gave, as the reason for not opening it.
+    fn refused(&self, error: ReadError) -> OpenError {
+        match error {
+            ReadError::Io { what, source } => OpenError::io("read", self.dir().join(what))(source),
+            ReadError::Corrupt(place) => place.into(),
+            ReadError::UnknownType { sequence, segment, offset, kind, version } => {
+                OpenError::UnknownType { sequence, segment, offset, kind, version }
+            }
+            ReadError::Segment { name, why } => OpenError::Segment { name, why },
+            ReadError::Archived { archived } => OpenError::Archived { archived, start_from: self.options.start_from },
         }
-        Ok(first)
+    }
+
+    /// The key of a segment that is there.
+    pub(super) fn key(&self, index: u64) -> &Check {
+        &self.segments[(index - self.first) as usize].key
+    }
+
+    /// The index after the last segment's.
+    pub(super) fn end(&self) -> u64 {
+        self.first + self.segments.len() as u64
     }
 
     fn repair(&mut self, path: &Path, good: [bool; 2]) -> Result<(), OpenError> {
@@ -168,7 +193,7 @@ impl Folder {
         group[kept.len()..][..frames.len()].copy_from_slice(frames);
         if group_end > frames_end {
             let pad = vec![0; (group_end - frames_end) as usize - HEADER_BYTES];
-            let key = &self.segments[index as usize].key;
+            let key = self.key(index);
             let entry = Entry {
                 kind: Kind::Pad,
                 rules: 0,

@@ -36,7 +36,10 @@ fn bodies_of_any_length_come_back() {
         let info = write(&snapshots, sequence, &body(len)).unwrap();
         assert_eq!((info.body_bytes, info.body_version, info.state_hash), (len as u64, 3, [5; 16]));
         assert_eq!(newest(&snapshots), (Some((sequence, body(len))), 0));
+        assert_eq!(snapshots.load(sequence).unwrap(), (info, body(len)));
+        assert_eq!(snapshots.peek(sequence, 5_000).unwrap(), body(len.min(5_000)));
     }
+    assert_eq!(snapshots.infos().unwrap().iter().map(|info| info.sequence).collect::<Vec<_>>(), [8, 7]);
     assert_eq!(snapshots.sequences().unwrap(), [8, 7]);
     assert_eq!(snapshots.newest_good_until(7).unwrap().0.unwrap().info.sequence, 7);
     assert!(snapshots.newest_good_until(6).unwrap().0.is_none());
@@ -55,6 +58,7 @@ fn every_damaged_byte_makes_it_be_skipped_for_the_one_before() {
         bytes[at] ^= 0x10;
         disk.set(&path, Some(bytes));
         assert_eq!(newest(&snapshots), (Some((10, body(100))), 1), "byte {at}");
+        assert!(snapshots.load(20).is_err(), "byte {at}");
     }
     for len in [0, 1, 95, 4_095, 4_096, 5_000, 8_191] {
         disk.set(&path, Some(whole[..len].to_vec()));
@@ -64,6 +68,16 @@ fn every_damaged_byte_makes_it_be_skipped_for_the_one_before() {
     disk.set(&Path::new(DIR).join(snapshot_name(21)), Some(whole.clone()));
     disk.set(&path, Some(whole));
     assert_eq!(newest(&snapshots), (Some((20, body(300))), 1));
+}
+
+#[test]
+fn a_snapshot_taken_away_is_gone_and_no_other() {
+    let disk = MemDisk::new(5);
+    let snapshots = snapshots(&disk, 9);
+    [10, 20, 30].map(|sequence| write(&snapshots, sequence, &body(10)).unwrap());
+    snapshots.remove(20).unwrap();
+    assert_eq!(snapshots.sequences().unwrap(), [30, 10]);
+    assert!(snapshots.load(20).is_err() && snapshots.remove(20).is_err());
 }
 
 #[test]

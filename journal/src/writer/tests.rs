@@ -2,7 +2,7 @@ use std::io;
 
 use super::*;
 use crate::testing::{Random, Rig, append, body, expected, update};
-use crate::{Fault, Kind};
+use crate::{Fault, Kind, WritePathKind};
 
 #[test]
 fn what_is_appended_is_read_back_over_many_segments() {
@@ -173,20 +173,24 @@ fn short_and_interrupted_writes_go_on() {
     }
 }
 
+/// Appends until the journal refuses; says how many frames there are then.
+fn append_until_refused(journal: &mut Journal, mut n: u64, now_ns: u64) -> (u64, AppendError) {
+    loop {
+        match journal.append(&update(&body(n + 1))) {
+            Ok(_) => n += 1,
+            Err(AppendError::Full) => drop(journal.poll_sync(now_ns).unwrap()),
+            Err(error) => return (n, error),
+        }
+    }
+}
+
 #[test]
 fn a_full_disk_refuses_and_passes_when_there_is_room() {
     let rig = Rig::new(8);
     let mut journal = rig.journal();
     journal.poll_sync(0).unwrap();
     rig.disk.set_capacity(Some(128 << 10));
-    let mut n = 0;
-    let refused = loop {
-        match journal.append(&update(&body(n + 1))) {
-            Ok(_) => n += 1,
-            Err(AppendError::Full) => drop(journal.poll_sync(n).unwrap()),
-            Err(error) => break error,
-        }
-    };
+    let (n, refused) = append_until_refused(&mut journal, 0, 1);
     assert_eq!(refused, AppendError::StorageFull);
     assert!(journal.is_short_of_storage());
     journal.flush().unwrap();
@@ -198,6 +202,76 @@ fn a_full_disk_refuses_and_passes_when_there_is_room() {
     append(&mut journal, n + 1..=n + 500);
     journal.close().unwrap();
     assert_eq!(rig.frames(), expected(n + 500));
+}
+
+#[test]
+fn a_full_disk_shows_while_the_segment_in_use_is_new() {
+    let rig = Rig::new(12);
+    let mut journal = rig.journal();
+    rig.disk.set_capacity(Some(128 << 10));
+    let mut n = 0;
+    while !journal.is_short_of_storage() {
+        assert!(journal.bytes_left() > 40 << 10, "there is a spare, or a segment just begun");
+        n += 1;
+        append(&mut journal, n..=n);
+        journal.poll_sync(n).unwrap();
+    }
+    // Nearly a whole segment is left, and what was promised fits: frames, and their one group at a time.
+    let left = journal.bytes_left();
+    assert!(left > (64 - 8 - 16) << 10, "{left}");
+    let largest = frame_bytes(body(7).len().max(220));
+    let sure = (left - 2 * (8 << 10)) / largest;
+    append(&mut journal, n + 1..=n + sure);
+    assert!(journal.bytes_left() < left);
+    journal.flush().unwrap();
+    assert_eq!(append_until_refused(&mut journal, n + sure, 1).1, AppendError::StorageFull);
+}
+
+#[test]
+fn room_is_asked_for_every_250_ms_and_not_more_often() {
+    let rig = Rig::new(13);
+    let mut journal = rig.journal();
+    rig.disk.set_capacity(Some(128 << 10));
+    let (n, _) = append_until_refused(&mut journal, 0, 0);
+    journal.flush().unwrap();
+    journal.poll_sync(20_000_000).unwrap();
+    journal.flush().unwrap();
+    journal.poll_sync(20_000_000).unwrap();
+    for (now_ns, asks) in [(249_999_999, false), (250_000_000, true), (499_999_999, false), (500_000_000, true)] {
+        rig.disk.fail(&[]);
+        journal.poll_sync(now_ns).unwrap();
+        assert_eq!(rig.disk.changes() > 0, asks, "at {now_ns}");
+        assert!(journal.is_short_of_storage());
+    }
+    // Nothing of the failed tries is left behind.
+    let names = rig.disk.list(std::path::Path::new(crate::testing::DIR)).unwrap();
+    assert_eq!(names.len(), 2, "{names:?}");
+    rig.disk.set_capacity(Some(192 << 10));
+    journal.poll_sync(750_000_000).unwrap();
+    assert!(!journal.is_short_of_storage());
+    append(&mut journal, n + 1..=n + 100);
+    journal.close().unwrap();
+    assert_eq!(rig.frames(), expected(n + 100));
+}
+
+#[test]
+fn a_thread_finds_room_again_without_being_polled() {
+    let mut rig = Rig::new(14);
+    rig.options.write_path = WritePathKind::Thread;
+    let mut journal = rig.journal();
+    rig.disk.set_capacity(Some(128 << 10));
+    let (n, refused) = append_until_refused(&mut journal, 0, 0);
+    assert_eq!(refused, AppendError::StorageFull);
+    rig.disk.set_capacity(None);
+    let mut looks = 0;
+    while journal.is_short_of_storage() {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        looks += 1;
+        assert!(looks < 1_000, "ten seconds without another try");
+    }
+    append(&mut journal, n + 1..=n + 100);
+    journal.close().unwrap();
+    assert_eq!(rig.frames(), expected(n + 100));
 }
 
 #[test]

@@ -82,6 +82,19 @@ fn malformed_binary_is_refused_with_its_reason() {
     assert_eq!(Malformed::NumberOutOfRange.code(), "NumberOutOfRange");
 }
 
+/// prost skips up to a hundred groups within one another; the writer used to give up at 64, so that a message which
+/// had been read could not be shown.
+#[test]
+fn groups_are_skipped_as_deep_as_prost_follows_them() {
+    let nested = |depth: usize| [[0xfb, 0x07].repeat(depth), [0xfc, 0x07].repeat(depth)].concat();
+    for depth in [64, 65, 99, 100, 101] {
+        let read = <crate::proto::OrderState as prost::Message>::decode(&nested(depth)[..]).is_ok();
+        assert!(!read || json(ORDER_STATE, &nested(depth), false).as_deref() == Ok("{}"), "{depth}");
+    }
+    assert_eq!(json(ORDER_STATE, &nested(99), false).as_deref(), Ok("{}"));
+    assert_eq!(json(ORDER_STATE, &nested(101), false), Err(Malformed::Group));
+}
+
 #[test]
 fn arrays_go_both_ways_and_say_which_element() {
     let mut bytes = Vec::new();

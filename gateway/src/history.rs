@@ -1,0 +1,227 @@
+//! History: any past state, and every update between two points, from the record.
+//!
+//! A look at the past starts at the newest snapshot at or before it and folds the record forward by the engine that
+//! made it, on a thread of its own: no pinned thread does anything for it or waits for it. At most so many look at
+//! once, the next is refused. A walk goes no further than what anybody had been told of when it was asked for.
+//!
+//! Absent on purpose: an index of the record. Snapshots bound what there is to fold.
+
+mod cache;
+pub(crate) mod keeper;
+mod saved;
+mod span;
+mod subset;
+pub(crate) mod tell;
+mod walk;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use ordo_core::engine::Engine;
+use ordo_core::views::Views;
+use parking_lot::Mutex;
+use thiserror::Error;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+use self::cache::Cache;
+pub(crate) use self::saved::{Retention, SavedStates};
+pub(crate) use self::span::{Begin, End, Positions, Span};
+pub(crate) use self::subset::Subset;
+pub(crate) use self::walk::Walk;
+use crate::progress::Progress;
+use crate::replay::{Replay, ReplayError};
+
+/// Between looks at how far the disk is.
+const DURABLE_PAUSE: Duration = Duration::from_micros(200);
+/// Who looks at the past leaves the present its cores.
+const NICE: i32 = 5;
+
+/// Why the past is not told.
+#[derive(Debug, Error)]
+pub(crate) enum HistoryError {
+    #[error("as many look at the past as may at once")]
+    Busy,
+    #[error("the hub stops")]
+    Stopping,
+    #[error("nobody waits for it any more")]
+    Unwanted,
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// What bounds it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) requests: usize,
+    pub(crate) states: usize,
+    pub(crate) orders_expected: usize,
+}
+
+/// See the module.
+pub(crate) struct History {
+    dir: PathBuf,
+    saved: SavedStates,
+    progress: Arc<Progress>,
+    permits: Arc<Semaphore>,
+    cache: Mutex<Cache>,
+    orders_expected: usize,
+    workers: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl History {
+    pub(crate) fn new(dir: PathBuf, saved: SavedStates, progress: Arc<Progress>, limits: Limits) -> History {
+        History {
+            dir,
+            saved,
+            progress,
+            permits: Arc::new(Semaphore::new(limits.requests)),
+            cache: Mutex::new(Cache::new(limits.states)),
+            orders_expected: limits.orders_expected,
+            workers: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn saved(&self) -> &SavedStates {
+        &self.saved
+    }
+
+    /// A place among those who look at the past; to be held while looking.
+    ///
+    /// # Errors
+    /// `Busy`.
+    pub(crate) fn admit(&self) -> Result<OwnedSemaphorePermit, HistoryError> {
+        self.permits.clone().try_acquire_owned().map_err(|_| HistoryError::Busy)
+    }
+
+    /// The record up to here may be told, and can be read.
+    ///
+    /// # Errors
+    /// `Stopping`.
+    pub(crate) async fn told(&self) -> Result<u64, HistoryError> {
+        let told = self.progress.told_sequence.load_acquire();
+        while self.progress.durable_sequence.load_acquire() < told {
+            self.check_running()?;
+            tokio::time::sleep(DURABLE_PAUSE).await;
+        }
+        Ok(told)
+    }
+
+    fn check_running(&self) -> Result<(), HistoryError> {
+        if self.is_running() { Ok(()) } else { Err(HistoryError::Stopping) }
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        !self.progress.is_stopping() && self.progress.fault().is_none()
+    }
+
+    /// Runs a look at the past on a thread of its own.
+    pub(crate) fn on_worker(&self, work: impl FnOnce() + Send + 'static) -> Result<(), HistoryError> {
+        let worker = std::thread::Builder::new().name("history".into()).spawn(move || {
+            give_way(NICE);
+            work();
+        })?;
+        let mut workers = self.workers.lock();
+        workers.retain(|worker| !worker.is_finished());
+        workers.push(worker);
+        Ok(())
+    }
+
+    /// Waits for all workers: they see that the hub stops, or that nobody reads what they say.
+    pub(crate) fn join(&self) {
+        let workers = std::mem::take(&mut *self.workers.lock());
+        for worker in workers {
+            if worker.join().is_err() {
+                tracing::error!("a history worker has panicked");
+            }
+        }
+    }
+
+    /// What the views showed at an instant before the newest update.
+    ///
+    /// # Errors
+    /// [`HistoryError`].
+    pub(crate) async fn state_at(self: &Arc<Self>, at_ns: u64) -> Result<Arc<Views>, HistoryError> {
+        if let Some(views) = self.cache.lock().get(at_ns) {
+            return Ok(views);
+        }
+        let permit = self.admit()?;
+        let told = self.told().await?;
+        let (answer, answered) = oneshot::channel();
+        let history = self.clone();
+        self.on_worker(move || {
+            let _permit = permit;
+            let found = history.fold_to(at_ns, told, || !answer.is_closed() && history.is_running());
+            let _ = answer.send(found);
+        })?;
+        answered.await.unwrap_or(Err(HistoryError::Stopping))
+    }
+
+    /// Keeps what it folded for the next who asks.
+    fn fold_to(&self, at_ns: u64, told: u64, is_wanted: impl Fn() -> bool) -> Result<Arc<Views>, HistoryError> {
+        let newest_saved =
+            self.saved.infos()?.iter().find(|info| info.time_ns <= at_ns).map_or(0, |info| info.sequence);
+        let parked = self.cache.lock().take_parked(at_ns, newest_saved);
+        let mut replay = match parked {
+            Some(mut replay) => {
+                replay.set_until(told);
+                replay
+            }
+            None => {
+                let engine = self.saved.newest_where(|_, info| info.time_ns <= at_ns && info.sequence <= told)?;
+                self.replay_from(engine, told)?
+            }
+        };
+        let next = loop {
+            match replay.peek()? {
+                Some(stamp) if stamp.time_ns <= at_ns => drop(replay.next()?),
+                next => break next,
+            }
+            if replay.updates().is_multiple_of(1024) && !is_wanted() {
+                return Err(HistoryError::Unwanted);
+            }
+        };
+        let views = Arc::new(replay.views());
+        let from_ns = replay.engine().time_ns();
+        let mut cache = self.cache.lock();
+        cache.put((from_ns, next.map_or(from_ns + 1, |stamp| stamp.time_ns)), views.clone());
+        cache.park(replay);
+        Ok(views)
+    }
+
+    fn replay_from(&self, engine: Option<Engine>, told: u64) -> Result<Replay, HistoryError> {
+        let engine = engine.unwrap_or_else(|| Engine::new(self.orders_expected));
+        Ok(Replay::from(&self.dir, engine, told)?)
+    }
+
+    /// The updates of a span, as far as anybody had been told. Blocks: for workers.
+    ///
+    /// # Errors
+    /// [`HistoryError`].
+    pub(crate) fn walk(
+        &self,
+        span: Span,
+        told: u64,
+        is_wanted: Box<dyn Fn() -> bool + Send>,
+    ) -> Result<Walk, HistoryError> {
+        let engine = self.saved.newest_where(|saved, info| {
+            info.sequence <= told && span.may_start_at(info.time_ns, || saved.positions(info.sequence))
+        })?;
+        Ok(Walk::new(self.replay_from(engine, told)?, span, is_wanted))
+    }
+
+    /// Called now and then.
+    pub(crate) fn tidy(&self) {
+        self.cache.lock().drop_idle();
+    }
+}
+
+/// This thread lets others have the core.
+pub(crate) fn give_way(nice: i32) {
+    if let Err(error) = rustix::process::nice(nice) {
+        tracing::debug!(%error, "a thread keeps its priority");
+    }
+}

@@ -1,0 +1,82 @@
+//! Past states kept for a while: answers that were given, and engines to go on from.
+//!
+//! Bounded by number: an answer holds every record of its time once, an engine about as much again. What nobody asked
+//! for lately is let go, so that an idle hub holds no second state.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ordo_core::views::Views;
+
+use crate::replay::Replay;
+
+/// What is not asked for in this time is let go.
+const KEPT_IDLE: Duration = Duration::from_secs(60);
+
+/// The state between two updates.
+struct Past {
+    from_ns: u64,
+    /// When the next update changed it: exclusive.
+    until_ns: u64,
+    views: Arc<Views>,
+    used: Instant,
+}
+
+/// See the module.
+pub(super) struct Cache {
+    pasts: Vec<Past>,
+    parked: Vec<(Replay, Instant)>,
+    count_max: usize,
+}
+
+impl Cache {
+    pub(super) fn new(count_max: usize) -> Cache {
+        Cache { pasts: Vec::new(), parked: Vec::new(), count_max }
+    }
+
+    pub(super) fn get(&mut self, at_ns: u64) -> Option<Arc<Views>> {
+        let is_then = |past: &&mut Past| (past.from_ns..past.until_ns).contains(&at_ns);
+        let past = self.pasts.iter_mut().find(is_then)?;
+        past.used = Instant::now();
+        Some(past.views.clone())
+    }
+
+    pub(super) fn put(&mut self, (from_ns, until_ns): (u64, u64), views: Arc<Views>) {
+        if self.pasts.len() >= self.count_max
+            && let Some(oldest) = (0..self.pasts.len()).min_by_key(|at| self.pasts[*at].used)
+        {
+            self.pasts.swap_remove(oldest);
+        }
+        if self.pasts.len() < self.count_max {
+            self.pasts.push(Past { from_ns, until_ns, views, used: Instant::now() });
+        }
+    }
+
+    /// The engine that stands closest before an instant, if it is beyond a sequence.
+    pub(super) fn take_parked(&mut self, at_ns: u64, beyond: u64) -> Option<Replay> {
+        let stands = |at: &usize| {
+            let engine = self.parked[*at].0.engine();
+            engine.time_ns() <= at_ns && engine.sequence() >= beyond
+        };
+        let at = (0..self.parked.len()).filter(stands).max_by_key(|at| self.parked[*at].0.engine().sequence())?;
+        Some(self.parked.swap_remove(at).0)
+    }
+
+    pub(super) fn park(&mut self, replay: Replay) {
+        // One engine for two answers: most who look at the past go through it in order.
+        if self.parked.len() >= self.count_max.div_ceil(2)
+            && let Some(oldest) = (0..self.parked.len()).min_by_key(|at| self.parked[*at].1)
+        {
+            self.parked.swap_remove(oldest);
+        }
+        if self.count_max > 0 {
+            self.parked.push((replay, Instant::now()));
+        }
+    }
+
+    pub(super) fn drop_idle(&mut self) {
+        let now = Instant::now();
+        self.pasts.retain(|past| now.duration_since(past.used) < KEPT_IDLE);
+        self.parked.retain(|(_, used)| now.duration_since(*used) < KEPT_IDLE);
+    }
+}

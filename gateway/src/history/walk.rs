@@ -1,0 +1,84 @@
+//! `Walk`: the updates of a span, one after another, each with what it did then.
+
+use ordo_core::names::Names;
+use ordo_core::views::Views;
+
+use super::HistoryError;
+use super::span::{Begin, End, Span, Unreached};
+use crate::replay::{Applied, Replay};
+
+/// Updates between two looks at whether anybody still waits for the answer.
+const UPDATES_PER_LOOK: u64 = 1024;
+
+/// See the module.
+pub(crate) struct Walk {
+    replay: Replay,
+    span: Span,
+    /// Of a span that ends at positions.
+    unreached: Option<Unreached>,
+    is_wanted: Box<dyn Fn() -> bool + Send>,
+}
+
+impl Walk {
+    pub(super) fn new(replay: Replay, span: Span, is_wanted: Box<dyn Fn() -> bool + Send>) -> Walk {
+        let unreached = match &span.to {
+            End::Positions(to) => {
+                let mut unreached = Unreached::of(to);
+                let engine = replay.engine();
+                for (name, feed) in engine.names().feeds.iter().zip(engine.feeds()) {
+                    unreached.reach(name, feed.position);
+                }
+                Some(unreached)
+            }
+            End::Time(_) => None,
+        };
+        Walk { replay, span, unreached, is_wanted }
+    }
+
+    /// The state before the first update of a span that begins at a time.
+    pub(crate) fn state_at_start(&mut self) -> Result<Views, HistoryError> {
+        let Begin::Time(from) = self.span.from else { return Ok(self.replay.views()) };
+        while self.replay.peek()?.is_some_and(|stamp| stamp.time_ns <= from) {
+            self.step()?;
+        }
+        Ok(self.replay.views())
+    }
+
+    /// The next update that is asked for.
+    pub(crate) fn next(&mut self) -> Result<Option<Applied<'_>>, HistoryError> {
+        loop {
+            let is_over = match (&self.span.to, &self.unreached) {
+                (_, Some(unreached)) => unreached.is_empty(),
+                (End::Time(to), None) => self.replay.peek()?.is_none_or(|stamp| stamp.time_ns > *to),
+                (End::Positions(_), None) => unreachable!("invariant: kept for every span that ends at positions"),
+            };
+            if is_over || !self.step()? {
+                return Ok(None);
+            }
+            let Some(applied) = self.replay.last() else { return Ok(None) };
+            let stamp = &applied.outcome.stamp;
+            let sequence = applied.names.feed(stamp.feed);
+            if let Some(unreached) = &mut self.unreached
+                && !applied.outcome.is_silent()
+            {
+                unreached.reach(sequence, stamp.position);
+            }
+            if !applied.outcome.is_silent() && self.span.has(stamp, sequence) {
+                break;
+            }
+        }
+        Ok(self.replay.last())
+    }
+
+    pub(crate) fn names(&self) -> &Names {
+        self.replay.engine().names()
+    }
+
+    /// Applies an update; whether there was one.
+    fn step(&mut self) -> Result<bool, HistoryError> {
+        if self.replay.updates().is_multiple_of(UPDATES_PER_LOOK) && !(self.is_wanted)() {
+            return Err(HistoryError::Unwanted);
+        }
+        Ok(self.replay.next()?.is_some())
+    }
+}

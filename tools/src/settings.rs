@@ -1,0 +1,211 @@
+//! Settings of a hub: from the defaults, a TOML file, the environment and the command line, the later counting more.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use ordo_gateway::config::{SETTINGS, Setting};
+use ordo_gateway::hub::{Config, ConfigError};
+use toml::{Table, Value};
+
+use crate::Failure;
+
+/// Where a command takes its settings from.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Sources {
+    /// Settings, as TOML
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// One setting; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+/// Who said what a setting is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Default,
+    File,
+    Environment,
+    CommandLine,
+}
+
+impl Origin {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Origin::Default => "default",
+            Origin::File => "file",
+            Origin::Environment => "environment",
+            Origin::CommandLine => "command line",
+        }
+    }
+}
+
+/// Settings, and where each comes from.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) config: Config,
+    origins: BTreeMap<&'static str, Origin>,
+}
+
+impl Sources {
+    /// All sources, each over the one before. Whether the settings go together is for the caller to ask.
+    pub(crate) fn settle(&self) -> Result<Settings, Failure> {
+        let mut settings = Settings::on(Config::default());
+        if let Some(file) = &self.config {
+            settings.read_file(file)?;
+        }
+        settings.read_environment(|name| std::env::var(name).ok())?;
+        settings.read_command_line(&self.set)?;
+        Ok(settings)
+    }
+}
+
+impl Settings {
+    pub(crate) fn on(config: Config) -> Settings {
+        Settings { config, origins: BTreeMap::new() }
+    }
+
+    pub(crate) fn origin(&self, key: &str) -> Origin {
+        self.origins.get(key).copied().unwrap_or(Origin::Default)
+    }
+
+    fn set(&mut self, key: &str, value: &str, origin: Origin) -> Result<(), ConfigError> {
+        let setting = Setting::find(key)?;
+        self.config.set(key, value)?;
+        self.origins.insert(setting.key, origin);
+        Ok(())
+    }
+
+    /// Each key of a TOML file; a key that is no setting is an error, so that a typo does not pass in silence.
+    pub(crate) fn read_file(&mut self, file: &Path) -> Result<(), Failure> {
+        let fail = |error: &dyn Display| Failure::new(format!("{}: {error}", file.display()));
+        let text = std::fs::read_to_string(file).map_err(|error| fail(&error))?;
+        let table: Table = text.parse().map_err(|error| fail(&error))?;
+        if table.contains_key("layout") && table.contains_key(THREADS) {
+            return Err(fail(&"layout and [[threads]] say the same thing: leave one out"));
+        }
+        for (key, value) in &table {
+            let (key, value) = match (key.as_str(), value) {
+                (THREADS, threads) => ("layout", layout_text(threads).map_err(|why| fail(&why))?),
+                (key, Value::String(text)) => (key, text.clone()),
+                (key, Value::Integer(_) | Value::Boolean(_)) => (key, value.to_string()),
+                (key, _) => {
+                    Setting::find(key).map_err(|error| fail(&error))?;
+                    return Err(fail(&format!("{key}: a text, a whole number, true or false")));
+                }
+            };
+            self.set(key, &value, Origin::File).map_err(|error| fail(&error))?;
+        }
+        Ok(())
+    }
+
+    /// `ORDO_KEY` for each setting.
+    fn read_environment(&mut self, variable: impl Fn(&str) -> Option<String>) -> Result<(), Failure> {
+        for setting in &SETTINGS {
+            let name = format!("ORDO_{}", setting.key.to_uppercase());
+            if let Some(value) = variable(&name) {
+                let usage = |error| Failure::with_code(2, format!("{name}: {error}"));
+                self.set(setting.key, &value, Origin::Environment).map_err(usage)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Settings as the command line gives them.
+    pub(crate) fn read_command_line(&mut self, given: &[String]) -> Result<(), Failure> {
+        for setting in given {
+            let usage = |error: &dyn Display| Failure::with_code(2, format!("--set {setting}: {error}"));
+            let (key, value) = setting.split_once('=').ok_or_else(|| usage(&"a setting is KEY=VALUE"))?;
+            self.set(key, value, Origin::CommandLine).map_err(|error| usage(&error))?;
+        }
+        Ok(())
+    }
+}
+
+/// The layout, thread by thread: `[[threads]] core = 1, stages = ["journal", "engine"], wait = "busy"`.
+const THREADS: &str = "threads";
+
+/// The same as one line.
+fn layout_text(threads: &Value) -> Result<String, String> {
+    let shape = "[[threads]]: each has stages = [\"journal\", ...] and may have core = 1 and wait = \"busy\"";
+    let threads = threads.as_array().ok_or(shape)?;
+    let texts: Result<Vec<String>, String> =
+        threads.iter().map(|it| thread_text(it.as_table().ok_or(shape)?)).collect();
+    Ok(texts?.join(","))
+}
+
+fn thread_text(thread: &Table) -> Result<String, String> {
+    if let Some(unknown) = thread.keys().find(|key| !["core", "stages", "wait"].contains(&key.as_str())) {
+        return Err(format!("[[threads]]: unknown key '{unknown}'; core, stages and wait are known"));
+    }
+    let stages = thread.get("stages").and_then(Value::as_array).ok_or("[[threads]]: stages are missing")?;
+    let names: Option<Vec<&str>> = stages.iter().map(Value::as_str).collect();
+    let mut text = names.ok_or("[[threads]]: stages are texts")?.join("+");
+    if let Some(core) = thread.get("core") {
+        text.push_str(&format!("@{}", core.as_integer().ok_or("[[threads]]: core is a whole number")?));
+    }
+    if let Some(wait) = thread.get("wait") {
+        text.push_str(&format!(":{}", wait.as_str().ok_or("[[threads]]: wait is a text")?));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use ordo_gateway::hub::Durability;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// What a file's text makes of the defaults.
+    fn read(text: &str) -> Result<Settings, String> {
+        let folder = TempDir::new().unwrap();
+        let file = folder.path().join("hub.toml");
+        std::fs::write(&file, text).unwrap();
+        let mut settings = Settings::on(Config::default());
+        settings.read_file(&file).map_err(|failure| failure.line)?;
+        Ok(settings)
+    }
+
+    #[test]
+    fn the_later_source_counts_more_and_each_setting_knows_its_own() {
+        let mut settings =
+            read("durability = \"async\"\nring_slots = 512\ntail_bytes = 1048576\ndev = true\n").unwrap();
+        let variable = |name: &str| (name == "ORDO_TAIL_BYTES").then(|| "2097152".to_owned());
+        settings.read_environment(variable).ok().unwrap();
+        settings.read_command_line(&["ring_slots=1024".into()]).ok().unwrap();
+        let config = &settings.config;
+        assert_eq!((config.durability, config.ring_slots, config.dev), (Durability::Async, 1024, true));
+        assert_eq!(config.tail_bytes, 2 << 20);
+        let origins = ["durability", "ring_slots", "tail_bytes", "wait"].map(|key| settings.origin(key));
+        assert_eq!(origins, [Origin::File, Origin::CommandLine, Origin::Environment, Origin::Default]);
+    }
+
+    #[test]
+    fn a_key_that_is_no_setting_is_an_error() {
+        let Err(line) = read("durabilty = \"async\"\n") else { panic!("a typo passed") };
+        assert!(line.contains("unknown setting 'durabilty'; is it 'durability'?"), "{line}");
+        let Err(line) = read("[wait]\nfor = 1\n") else { panic!("a table passed for a word") };
+        assert!(line.contains("wait: a text"), "{line}");
+    }
+
+    #[test]
+    fn threads_of_a_file_are_a_layout() {
+        let text = "[[threads]]\ncore = 0\nstages = [\"receiver\", \"publisher\"]\n\
+                    [[threads]]\ncore = 1\nstages = [\"journal\", \"engine\"]\nwait = \"busy\"\n";
+        let settings = read(text).unwrap();
+        assert_eq!(settings.config.layout.to_string(), "receiver+publisher@0,journal+engine@1:busy,views");
+        assert_eq!(settings.origin("layout"), Origin::File);
+        for (text, why) in [
+            ("[[threads]]\nstages = [\"receiver\"]\n", "journal is on no thread"),
+            ("[[threads]]\nstages = [\"receiver\"]\npin = 1\n", "unknown key 'pin'"),
+            ("layout = \"cores-2\"\n[[threads]]\nstages = []\n", "leave one out"),
+            ("threads = 3\n", "[[threads]]: each has stages"),
+        ] {
+            let Err(line) = read(text) else { panic!("{text} was taken") };
+            assert!(line.contains(why), "{line}");
+        }
+    }
+}
