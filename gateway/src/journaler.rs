@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use crossbeam_channel::Receiver as Channel;
 use ordo_core::engine::RULES_VERSION;
+use ordo_core::record::BATCH;
 use ordo_core::ring::{First, Stage};
 use ordo_journal::{AppendError, Entry, Journal, Kind};
 
@@ -20,7 +21,7 @@ use crate::checkpoint::Checkpoint;
 use crate::clock::Clock;
 use crate::config::Durability;
 use crate::progress::{Fault, Progress};
-use crate::slot::Slot;
+use crate::slot::{Part, Slot};
 
 /// See the module.
 pub(crate) struct Journaler {
@@ -34,6 +35,8 @@ pub(crate) struct Journaler {
     /// Recorded tasks that may not be told yet: their sequence, and how many tasks stand before each.
     waiting: VecDeque<(u64, u64)>,
     last_time_ns: u64,
+    /// Where the batch whose members come by is recorded: its sequence and time.
+    batch: (u64, u64),
     started: Instant,
     /// What is next in the ring found no room on the disk.
     is_stuck: bool,
@@ -63,6 +66,7 @@ impl Journaler {
             taken: 0,
             waiting: VecDeque::with_capacity(ring_slots),
             last_time_ns,
+            batch: (0, 0),
             started: Instant::now(),
             is_stuck: false,
             storage_asked_ns: 0,
@@ -84,11 +88,18 @@ impl Journaler {
             Recorder { journal: &mut self.journal, last_time_ns: &mut self.last_time_ns, wall_ns: self.clock.now_ns() };
         let mut taken = 0;
         for slot in &mut batch {
-            if slot.recorded {
+            if let Part::Member(nth) = slot.part {
+                // Recorded with its batch.
+                slot.set_recorded(self.batch.0, self.batch.1 + u64::from(nth));
+            } else if slot.recorded {
                 match recorder.record(&entry_of(slot)) {
                     Ok((sequence, time_ns)) => {
                         slot.set_recorded(sequence, time_ns);
                         self.waiting.push_back((sequence, self.taken));
+                        if let Part::Frame { members } = slot.part {
+                            self.batch = (sequence, time_ns);
+                            *recorder.last_time_ns += u64::from(members);
+                        }
                     }
                     Err(error @ (AppendError::Full | AppendError::StorageFull)) => {
                         self.is_stuck = error == AppendError::StorageFull;
@@ -223,7 +234,7 @@ fn entry_of(slot: &Slot) -> Entry<'_> {
     Entry {
         kind: slot.frame,
         rules: RULES_VERSION,
-        flags: slot.origin.flags(),
+        flags: slot.origin.flags() | if matches!(slot.part, Part::Frame { .. }) { BATCH } else { 0 },
         feed: slot.feed.0,
         identity: slot.identity,
         position: slot.position_recorded(),

@@ -67,6 +67,7 @@ pub(crate) struct Progress {
     /// The hub can take no more from feeds for now: who supplies one is told so.
     holding_feeds: AtomicBool,
     stopping: AtomicBool,
+    over: AtomicBool,
     /// Tasks there will ever have been, once the receiver has filled its last slot.
     end: OnceLock<u64>,
     fault: OnceLock<Fault>,
@@ -85,6 +86,7 @@ impl Default for Progress {
             storage_full: AtomicBool::default(),
             holding_feeds: AtomicBool::default(),
             stopping: AtomicBool::default(),
+            over: AtomicBool::default(),
             end: OnceLock::new(),
             fault: OnceLock::new(),
         }
@@ -133,6 +135,16 @@ impl Progress {
 
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the pipeline has ended: all that will ever be answered has been.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
+    /// Every stage has been joined.
+    pub(crate) fn set_over(&self) {
+        self.over.store(true, Ordering::Release);
     }
 
     /// The receiver has filled its last slot.

@@ -14,6 +14,7 @@ mod feeds;
 mod housekeeping;
 mod pressure;
 mod session;
+mod writes;
 
 use std::collections::VecDeque;
 use std::io;
@@ -21,7 +22,7 @@ use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver as Channel, Sender};
+use crossbeam_channel::Sender;
 use mio::{Events, Interest, Poll, Token};
 use ordo_core::engine::{Engine, FeedRow};
 use ordo_core::json;
@@ -38,8 +39,9 @@ use self::feeds::Feeds;
 use self::housekeeping::{Due, removal_body};
 use self::pressure::{Change, Load, Pressure};
 use self::session::{Heard, Session, Silence};
+use self::writes::BatchSlot;
 use crate::clock::Clock;
-use crate::intake::NewConnection;
+use crate::intake::{Intake, NewConnection};
 use crate::progress::{Fault, Progress};
 use crate::publisher::Writing;
 use crate::slot::{ConnNo, Reply, Slot};
@@ -62,7 +64,7 @@ pub(crate) struct Receiver {
     poll: Poll,
     events: Events,
     polls_since_look: u32,
-    intake: Channel<NewConnection>,
+    intake: Intake,
     writers: Sender<Writing>,
     /// By connection number; a gone one leaves a gap, its number is never given again.
     sessions: VecDeque<Option<Session>>,
@@ -112,6 +114,8 @@ enum Owed {
     Removal {
         due_ns: u64,
     },
+    /// A part of a batch: nothing of another sender comes between.
+    Batch(BatchSlot),
 }
 
 impl Receiver {
@@ -119,7 +123,7 @@ impl Receiver {
         ring: Filler<Slot>,
         ring_slots: usize,
         progress: Arc<Progress>,
-        (intake, writers): (Channel<NewConnection>, Sender<Writing>),
+        (intake, writers): (Intake, Sender<Writing>),
         engine: &Engine,
         settings: Settings,
         message_bytes_max: usize,
@@ -186,7 +190,7 @@ impl Receiver {
     /// Takes in new connections and what the system says of the others.
     fn look(&mut self) {
         self.polls_since_look = 0;
-        while let Ok(new) = self.intake.try_recv() {
+        while let Ok(new) = self.intake.connections.try_recv() {
             if let Err(error) = self.welcome(new) {
                 tracing::warn!(%error, "a connection was lost while it was handed over");
             }
@@ -514,6 +518,7 @@ impl Receiver {
                     slot.record_word(Kind::Settings, &settings.encode_to_vec());
                 }),
                 Owed::Removal { due_ns } => self.record_removal(due_ns),
+                Owed::Batch(part) => self.fill(|slot| slot.begin_batch_part(part)),
             }
             paid += 1;
         }
@@ -554,7 +559,7 @@ impl Receiver {
     /// Ends every session once; the rings drain behind it.
     fn close_all(&mut self) {
         self.is_closing = true;
-        while let Ok(new) = self.intake.try_recv() {
+        while let Ok(new) = self.intake.connections.try_recv() {
             let _ = new.stream.shutdown(Shutdown::Both);
         }
         let open: Vec<ConnNo> = self.sessions.iter().flatten().map(|session| session.conn).collect();
@@ -577,6 +582,7 @@ impl Stage for Receiver {
                 self.close_all();
                 done += 1 + self.pay();
             }
+            self.refuse_writes();
             if self.owed.is_empty() {
                 self.progress.end_at(self.filled);
             }
@@ -585,6 +591,7 @@ impl Stage for Receiver {
         self.polls_since_look += 1;
         if self.ready.is_empty() || self.polls_since_look >= POLLS_BETWEEN_LOOKS {
             self.look();
+            done += self.take_writes();
         }
         for _ in 0..self.ready.len() {
             if done >= budget || !self.owed.is_empty() || !self.has_room() {

@@ -4,7 +4,7 @@
 //! leave out updates that came before ones they hold. From there on two engines run: one is given everything, as it was
 //! then, and gives the public positions; the other, from the state before the first update left out, only what is held.
 
-use ordo_core::engine::Engine;
+use ordo_core::engine::{Engine, Input};
 use ordo_core::names::FeedNo;
 use ordo_core::outcome::{Outcome, Stamp};
 use ordo_core::views::Views;
@@ -81,7 +81,9 @@ impl History {
                 for name in &applied.names.feeds {
                     engine.know_feed(name);
                 }
-                engine.apply(&applied.input, outcome);
+                // Updates of a batch share a sequence, and the batch as such is not here.
+                let stamp = Stamp { sequence: engine.sequence() + 1, ..applied.input.stamp };
+                engine.apply(&Input { stamp, ..applied.input }, outcome);
             }
         }
         let views = apart.map_or_else(|| replay.views(), |apart| Views::of(&apart.engine));

@@ -15,7 +15,6 @@ use ordo_core::views::Views;
 use super::Shared;
 use super::answer::Wanted;
 use super::error::Refusal;
-use super::positions::bytes;
 
 /// Every channel, by name.
 const CHANNELS: [&str; 4] = ["Balances", "Feeds", "Holdings", "Orders"];
@@ -44,9 +43,9 @@ async fn one(State(shared): State<Shared>, Path(channel): Path<String>, wanted: 
 
 fn records<'a>(channel: &str, views: &'a Views) -> (MessageId, Vec<&'a [u8]>) {
     match channel {
-        "Balances" => (CASH_POSITION, views.balances().iter().map(bytes).collect()),
-        "Holdings" => (ASSET_POSITION, views.holdings().iter().map(bytes).collect()),
-        "Orders" => (ORDER_STATE, views.orders().iter().map(bytes).collect()),
+        "Balances" => (CASH_POSITION, views.balances().iter().map(|record| &*record.bytes).collect()),
+        "Holdings" => (ASSET_POSITION, views.holdings().iter().map(|record| &*record.bytes).collect()),
+        "Orders" => (ORDER_STATE, views.orders().iter().map(|record| &*record.bytes).collect()),
         _ => (FEED_DETAILS, views.feeds().map(|details| &details[..]).collect()),
     }
 }

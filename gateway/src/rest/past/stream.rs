@@ -13,7 +13,8 @@ use ordo_core::json::MessageId;
 use tokio::sync::mpsc;
 
 use super::super::Shared;
-use super::super::answer::{ArrayForm, Wanted};
+use super::super::answer::Wanted;
+use super::super::array::ArrayForm;
 use super::super::error::Refusal;
 use crate::history::{History, HistoryError};
 
