@@ -158,7 +158,6 @@ fn settings_that_differ_are_recorded_once_and_repeated_by_a_replay() {
     assert_eq!(usual.stop().sequence, 0, "those of the beginning need no record");
 }
 
-/// The retention of ids is a minute at the least, as a setting; here it is a second, so that one is forgotten.
 #[test]
 fn what_is_no_longer_needed_is_forgotten_by_a_tick_in_the_record() {
     let mut rig = Rig::start_with(|config| config.trade_retention_s = 1);
