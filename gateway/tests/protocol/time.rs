@@ -181,9 +181,8 @@ fn what_is_no_longer_needed_is_forgotten_by_a_tick_in_the_record() {
         std::thread::sleep(Duration::from_millis(100));
         last = recorded(&rig);
     }
-    assert_eq!(last.1, updates, "no update is recorded, and nobody is told");
     std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(recorded(&rig), (sequence + 1, updates, 0), "one Tick was enough, and it is no update");
     let stopped = rig.stop();
-    assert_eq!(recorded(&rig), (sequence + 1, updates, 0), "one Tick was enough");
     assert_eq!(rig.replay(false).engine().state_hash(), stopped.state_hash);
 }
