@@ -7,3 +7,4 @@ pub mod load;
 pub mod parts;
 pub mod raw;
 pub mod report;
+pub mod slow;

@@ -7,7 +7,7 @@ use ordo_gateway::hub::Durability;
 use serde::Serialize;
 
 use crate::latency::Latencies;
-use crate::{ingest, latency, parts};
+use crate::{ingest, latency, parts, slow};
 
 /// How much to measure.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +48,9 @@ impl Report {
             say(&format!("ingest, {}", durability.name()));
             report.ingest(durability, scale)?;
         }
+        say("one slow subscriber among fifty");
+        let slow = slow::run(Durability::Async, scale.updates)?;
+        report.put("ingest_async_one_slow_of_fifty_ratio", slow.ratio());
         say("latency");
         report.latencies(scale)?;
         say("replay");
