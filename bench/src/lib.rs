@@ -10,3 +10,4 @@ pub mod parts;
 pub mod raw;
 pub mod report;
 pub mod rest;
+pub mod slow;

@@ -35,7 +35,7 @@ impl EngineStage {
         checkpoints: Sender<Checkpoint>,
         progress: Arc<Progress>,
     ) -> EngineStage {
-        progress.set_next_removal_ns(engine.next_removal_ns());
+        progress.set_due(engine.next_removal_ns(), engine.next_prune_ns());
         EngineStage { ring, outcomes, engine, checkpoints, progress, taken: 0 }
     }
 
@@ -71,7 +71,7 @@ impl Stage for EngineStage {
             }
         }
         if taken > 0 {
-            self.progress.set_next_removal_ns(self.engine.next_removal_ns());
+            self.progress.set_due(self.engine.next_removal_ns(), self.engine.next_prune_ns());
         }
         self.taken += taken as u64;
         taken
@@ -93,6 +93,7 @@ fn apply(engine: &mut Engine, slot: &Slot, outcome: &mut Outcome) {
     match (slot.frame, slot.part) {
         _ if !slot.recorded => outcome.clear(),
         (Kind::Settings, _) => set_settings(engine, slot, outcome),
+        (Kind::Tick, _) => engine.tick(slot.stamp(), outcome),
         (_, Part::Frame { .. }) => open_batch(engine, slot, outcome),
         _ => {
             let input = Input { stamp: slot.stamp(), bytes: &slot.bytes, request: &slot.request };

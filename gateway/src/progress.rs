@@ -60,6 +60,8 @@ pub(crate) struct Progress {
     pub(crate) durable_sequence: Counter,
     /// When the next order is to be removed, in nanoseconds since 1970; `u64::MAX`: never.
     next_removal_ns: AtomicU64,
+    /// When there is next something to forget; alike.
+    next_prune_ns: AtomicU64,
     /// A group is on its way to the disk, whose completion needs a core: who has nothing to do leaves his.
     writing: AtomicBool,
     /// The journal cannot make its next segment: nothing more is admitted.
@@ -82,6 +84,7 @@ impl Default for Progress {
             told_sequence: Counter::default(),
             durable_sequence: Counter::default(),
             next_removal_ns: AtomicU64::new(u64::MAX),
+            next_prune_ns: AtomicU64::new(u64::MAX),
             writing: AtomicBool::default(),
             storage_full: AtomicBool::default(),
             holding_feeds: AtomicBool::default(),
@@ -99,8 +102,15 @@ impl Progress {
         self.next_removal_ns.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn set_next_removal_ns(&self, due_ns: Option<u64>) {
-        self.next_removal_ns.store(due_ns.unwrap_or(u64::MAX), Ordering::Relaxed);
+    /// As [`Progress::next_removal_ns`].
+    pub(crate) fn next_prune_ns(&self) -> u64 {
+        self.next_prune_ns.load(Ordering::Relaxed)
+    }
+
+    /// When the next order is to be removed, and when there is next something to forget.
+    pub(crate) fn set_due(&self, removal_ns: Option<u64>, prune_ns: Option<u64>) {
+        self.next_removal_ns.store(removal_ns.unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.next_prune_ns.store(prune_ns.unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     pub(crate) fn is_writing(&self) -> bool {

@@ -81,6 +81,7 @@ pub(crate) struct Receiver {
     clock: Clock,
     housekept_at: Instant,
     removals: Due,
+    prunings: Due,
     message_bytes_max: usize,
     is_closing: bool,
 }
@@ -110,12 +111,16 @@ enum Owed {
     },
     /// Settings that are in force from here on.
     Settings(Settings),
-    /// Orders that were due at an instant.
+    /// Of orders that were due at an instant.
     Removal {
         due_ns: u64,
     },
     /// A part of a batch: nothing of another sender comes between.
     Batch(BatchSlot),
+    /// Something is to be forgotten since an instant.
+    Tick {
+        due_ns: u64,
+    },
 }
 
 impl Receiver {
@@ -152,6 +157,7 @@ impl Receiver {
             clock: Clock::WALL,
             housekept_at: Instant::now(),
             removals: Due::default(),
+            prunings: Due::default(),
             message_bytes_max,
             is_closing: false,
         })
@@ -274,6 +280,11 @@ impl Receiver {
             // Counted as asked when it has its slot; until then it is owed.
             self.removals.ask(due_ns, now, u64::MAX);
             self.owed.push_back(Owed::Removal { due_ns });
+        }
+        let due_ns = self.progress.next_prune_ns();
+        if self.prunings.is_to_be_asked(due_ns, wall_ns, now, told) {
+            self.prunings.ask(due_ns, now, u64::MAX);
+            self.owed.push_back(Owed::Tick { due_ns });
         }
     }
 
@@ -519,6 +530,13 @@ impl Receiver {
                 }),
                 Owed::Removal { due_ns } => self.record_removal(due_ns),
                 Owed::Batch(part) => self.fill(|slot| slot.begin_batch_part(part)),
+                Owed::Tick { due_ns } => {
+                    self.fill(|slot| {
+                        slot.begin(Reply::Nothing, ConnNo::default());
+                        slot.record_word(Kind::Tick, &[]);
+                    });
+                    self.prunings.ask(due_ns, Instant::now(), self.filled);
+                }
             }
             paid += 1;
         }

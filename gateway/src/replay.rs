@@ -173,12 +173,16 @@ impl Replay {
                     }
                 }
                 Kind::Checkpoint => compare(&mut self.expected, frame.body)?,
-                Kind::Settings => {
+                Kind::Settings | Kind::Tick => {
                     let stamp = Stamp { sequence: frame.sequence, time_ns: frame.time_ns, ..Stamp::default() };
-                    let settings =
-                        Settings::decode(frame.body).map_err(|_| ReplayError::Settings { sequence: stamp.sequence })?;
                     let before = self.engine.sequence();
-                    self.engine.set_settings(stamp, &settings, &mut self.outcome);
+                    if frame.kind == Kind::Tick {
+                        self.engine.tick(stamp, &mut self.outcome);
+                    } else {
+                        let undecodable = |_| ReplayError::Settings { sequence: stamp.sequence };
+                        let settings = Settings::decode(frame.body).map_err(undecodable)?;
+                        self.engine.set_settings(stamp, &settings, &mut self.outcome);
+                    }
                     self.expected.extend(Checkpoint::due(before, &self.engine));
                     self.applied = None;
                 }
