@@ -40,7 +40,7 @@ fn main() -> io::Result<()> {
     let Some(figure) = arguments.only else {
         let scale = if arguments.quick { Scale::QUICK } else { Scale::FULL };
         let report = Report::measure(scale, |at| eprintln!("measuring: {at}"))?;
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        print!("{}", report.to_json());
         return Ok(());
     };
     let durability = match arguments.durability.as_str() {

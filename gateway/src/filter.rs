@@ -1,10 +1,13 @@
 //! What of a view a subscriber wants: the targets of its subscription, as a test of records.
 //!
 //! A record passes if it matches any Owner or Account value, and every other kind of target given; `Exchange` is
-//! ignored for a record without one.
+//! ignored for a record without one. The order of targets and of their values means nothing, nor does a value said
+//! twice: two subscriptions that differ in no more than that are the same.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use ordo_core::names::{AccountNo, InstrumentNo, Names};
-use ordo_core::proto::SubscriptionTarget;
+use ordo_core::proto::{SubscriptionDetails, SubscriptionType};
 
 /// See the module. Verdicts are kept by number: a name is looked at once.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +16,7 @@ pub(crate) struct Filter {
     /// Owner and account.
     accounts: Vec<(String, String)>,
     exchanges: Vec<String>,
+    feeds: Vec<String>,
     account_verdicts: Vec<Option<bool>>,
     instrument_verdicts: Vec<Option<bool>>,
 }
@@ -20,9 +24,9 @@ pub(crate) struct Filter {
 impl Filter {
     /// # Errors
     /// The code that a subscription with such targets is refused with.
-    pub(crate) fn of(targets: &[SubscriptionTarget]) -> Result<Filter, &'static str> {
+    pub(crate) fn of(details: &SubscriptionDetails) -> Result<Filter, &'static str> {
         let mut filter = Filter::default();
-        for target in targets {
+        for target in &details.targets {
             match target.name.as_str() {
                 "Owner" => filter.owners.extend_from_slice(&target.values),
                 "Account" => {
@@ -32,10 +36,14 @@ impl Filter {
                     }
                 }
                 "Exchange" => filter.exchanges.extend_from_slice(&target.values),
-                // Where to resume from is no question of which records; feeds name no record of these views.
-                "Position" | "Feed" => {}
+                "Feed" => filter.feeds.extend_from_slice(&target.values),
+                // Where to resume from is no question of which records.
+                "Position" => {}
                 _ => return Err(BAD_NAME),
             }
+        }
+        if details.r#type() == SubscriptionType::Feed && filter.feeds.is_empty() {
+            return Err(NO_FEED);
         }
         Ok(filter)
     }
@@ -43,7 +51,31 @@ impl Filter {
     /// Whether every record passes, now and later.
     #[inline]
     pub(crate) fn passes_all(&self) -> bool {
-        self.owners.is_empty() && self.accounts.is_empty() && self.exchanges.is_empty()
+        self.owners.is_empty() && self.accounts.is_empty() && self.exchanges.is_empty() && self.feeds.is_empty()
+    }
+
+    /// Whether a feed passes. Only for views whose records are feeds: elsewhere a target `Feed` means nothing.
+    pub(crate) fn passes_feed(&self, feed: &str) -> bool {
+        self.feeds.is_empty() || self.feeds.iter().any(|wanted| wanted == feed)
+    }
+
+    /// Whether a record passes that is no account's position or order: metadata, a transform.
+    pub(crate) fn passes_named(&self, named: &Named) -> bool {
+        let Named { owner, account, exchange } = named;
+        let Some(owner) = owner else { return self.passes_exchange(exchange.as_deref()) };
+        let of_owner = self.owners.iter().any(|wanted| **wanted == **owner);
+        let of_account = match account {
+            Some(account) => self.accounts.iter().any(|(o, a)| **o == **owner && **a == **account),
+            // An owner is no account: accounts alone choose none.
+            None => self.owners.is_empty(),
+        };
+        let all = self.owners.is_empty() && self.accounts.is_empty();
+        (all || of_owner || of_account) && self.passes_exchange(exchange.as_deref())
+    }
+
+    fn passes_exchange(&self, exchange: Option<&str>) -> bool {
+        let is_chosen = |exchange: &str| self.exchanges.is_empty() || self.exchanges.iter().any(|it| it == exchange);
+        exchange.is_none_or(is_chosen)
     }
 
     #[inline]
@@ -75,6 +107,29 @@ impl Filter {
     }
 }
 
+/// What a record that is no account's position or order is about. A filter passes over what it has not.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Named {
+    pub(crate) owner: Option<Box<str>>,
+    /// Given only with its owner.
+    pub(crate) account: Option<Box<str>>,
+    pub(crate) exchange: Option<Box<str>>,
+}
+
+/// Whether two subscriptions are one: of the same view, with the same targets in whatever order.
+pub(crate) fn is_same(left: &SubscriptionDetails, right: &SubscriptionDetails) -> bool {
+    left == right || (left.r#type == right.r#type && values_by_name(left) == values_by_name(right))
+}
+
+fn values_by_name(details: &SubscriptionDetails) -> BTreeMap<&str, BTreeSet<&str>> {
+    let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for target in &details.targets {
+        values.entry(&target.name).or_default().extend(target.values.iter().map(String::as_str));
+    }
+    values
+}
+
+const NO_FEED: &str = "Data.Deserialise Subscription.Targets.Feed";
 const BAD_NAME: &str = "Data.Deserialise Subscription.Targets.Name";
 const BAD_VALUES: &str = "Data.Deserialise Subscription.Targets.Values";
 

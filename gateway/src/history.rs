@@ -7,7 +7,8 @@
 //! Absent on purpose: an index of the record. Snapshots bound what there is to fold.
 
 mod cache;
-pub(crate) mod keeper;
+pub(crate) mod feed_updates;
+mod keeper;
 mod saved;
 mod span;
 mod subset;
@@ -26,10 +27,12 @@ use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use self::cache::Cache;
+pub(crate) use self::keeper::Keeper;
 pub(crate) use self::saved::{Retention, SavedStates};
 pub(crate) use self::span::{Begin, End, Positions, Span};
 pub(crate) use self::subset::Subset;
 pub(crate) use self::walk::Walk;
+use crate::config::Config;
 use crate::progress::Progress;
 use crate::replay::{Replay, ReplayError};
 
@@ -59,6 +62,16 @@ pub(crate) struct Limits {
     pub(crate) requests: usize,
     pub(crate) states: usize,
     pub(crate) orders_expected: usize,
+}
+
+impl Limits {
+    pub(crate) fn of(config: &Config) -> Limits {
+        Limits {
+            requests: config.history_requests_max,
+            states: config.history_states_max,
+            orders_expected: config.orders_expected,
+        }
+    }
 }
 
 /// See the module.
@@ -110,6 +123,11 @@ impl History {
         Ok(told)
     }
 
+    /// The same without waiting: what was told last may be missing.
+    fn told_and_durable(&self) -> u64 {
+        self.progress.told_sequence.load_acquire().min(self.progress.durable_sequence.load_acquire())
+    }
+
     fn check_running(&self) -> Result<(), HistoryError> {
         if self.is_running() { Ok(()) } else { Err(HistoryError::Stopping) }
     }
@@ -153,8 +171,9 @@ impl History {
         let (answer, answered) = oneshot::channel();
         let history = self.clone();
         self.on_worker(move || {
-            let _permit = permit;
             let found = history.fold_to(at_ns, told, || !answer.is_closed() && history.is_running());
+            // Who has the answer may ask again at once.
+            drop(permit);
             let _ = answer.send(found);
         })?;
         answered.await.unwrap_or(Err(HistoryError::Stopping))

@@ -14,7 +14,7 @@ use thiserror::Error;
 pub use crate::config::{Config, ConfigError, Durability, Layout, Wait, WritePath};
 pub use crate::progress::Fault;
 
-use crate::history::{History, Limits, Retention, SavedStates};
+use crate::history::{History, Keeper, Limits, Retention, SavedStates};
 use crate::pipeline::{Finished, Pipeline, Recovered};
 use crate::progress::Progress;
 use crate::replay::{Replay, ReplayError};
@@ -96,9 +96,9 @@ pub struct Stopped {
 pub struct Hub {
     addr: SocketAddr,
     progress: Arc<Progress>,
-    saved: SavedStates,
-    keep: Retention,
     history: Arc<History>,
+    keep: Retention,
+    keeper: Option<thread::JoinHandle<()>>,
     pipeline: Option<Pipeline>,
     runtime: Option<tokio::runtime::Runtime>,
 }
@@ -118,14 +118,10 @@ impl Hub {
         let addr = listener.local_addr().map_err(HubError::io("listener"))?;
         let progress = Arc::new(Progress::default());
         let views = Arc::new(RwLock::new(Views::default()));
-        let limits = Limits {
-            requests: config.history_requests_max,
-            states: config.history_states_max,
-            orders_expected: config.orders_expected,
-        };
-        let history = Arc::new(History::new(config.data.clone(), saved.clone(), progress.clone(), limits));
         let (connections, pipeline) =
-            Pipeline::start(&config, recovered, (&progress, &views, &history)).map_err(HubError::io("pipeline"))?;
+            Pipeline::start(&config, recovered, &progress, &views).map_err(HubError::io("pipeline"))?;
+        let history = Arc::new(History::new(config.data.clone(), saved, progress.clone(), Limits::of(&config)));
+        let keeper = Keeper::start(&config, history.clone()).map_err(HubError::io("keeper"))?;
         let shared = Shared {
             connections,
             progress: progress.clone(),
@@ -144,7 +140,8 @@ impl Hub {
         runtime.spawn(rest::serve(listener, shared));
         tracing::info!(%addr, durability = config.durability.name(), "hub serves");
         let keep = Retention::of(&config);
-        Ok(Hub { addr, progress, saved, keep, history, pipeline: Some(pipeline), runtime: Some(runtime) })
+        let (keeper, pipeline, runtime) = (Some(keeper), Some(pipeline), Some(runtime));
+        Ok(Hub { addr, progress, history, keep, keeper, pipeline, runtime })
     }
 
     /// Where it listens.
@@ -179,17 +176,22 @@ impl Hub {
         let Some(pipeline) = self.pipeline.take() else {
             return Err(HubError::Fault(Fault::Failed("the hub has stopped before".into())));
         };
-        let Finished { journaler, engine } = pipeline.join()?;
+        let finished = pipeline.join();
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_timeout(REST_LINGER);
         }
         self.history.join();
+        if self.keeper.take().is_some_and(|keeper| keeper.join().is_err()) {
+            tracing::error!("the keeper of snapshots has panicked");
+        }
+        let Finished { journaler, engine } = finished?;
         if let Some(fault) = self.progress.fault() {
             return Err(fault.clone().into());
         }
         journaler.close().map_err(|error| Fault::Poisoned(error.to_string()))?;
         // A start without it replays more, and loses nothing: no reason to call this stop a failure.
-        if let Err(error) = self.saved.save(&engine).and_then(|()| self.saved.thin(self.keep)) {
+        let saved = self.history.saved();
+        if let Err(error) = saved.save(&engine).and_then(|()| saved.thin(self.keep)) {
             tracing::warn!(%error, "no snapshot of where the hub stopped");
         }
         Ok(Stopped { sequence: engine.sequence(), state_hash: engine.state_hash(), events_hash: engine.events_hash() })

@@ -13,13 +13,12 @@ use parking_lot::RwLock;
 
 use crate::config::{Config, StageName};
 use crate::engine_stage::EngineStage;
-use crate::history::History;
-use crate::history::keeper::{Keeper, Schedule};
 use crate::intake::{NewConnection, intake};
 use crate::journaler::Journaler;
 use crate::progress::{Fault, Progress};
 use crate::publisher::Publisher;
 use crate::receiver::Receiver;
+use crate::routing::routing;
 use crate::slot::Slot;
 use crate::snapshots;
 use crate::threads::{drive, place};
@@ -81,7 +80,6 @@ impl Stage for AnyStage {
 pub(crate) struct Pipeline {
     threads: Vec<JoinHandle<Vec<AnyStage>>>,
     snapshots: JoinHandle<()>,
-    keeper: JoinHandle<()>,
 }
 
 /// What the threads leave behind: the record, and the state it came to.
@@ -94,7 +92,8 @@ impl Pipeline {
     pub(crate) fn start(
         config: &Config,
         recovered: Recovered,
-        (progress, views, history): (&Arc<Progress>, &Arc<RwLock<Views>>, &Arc<History>),
+        progress: &Arc<Progress>,
+        views: &Arc<RwLock<Views>>,
     ) -> std::io::Result<(Sender<NewConnection>, Pipeline)> {
         let encoder_views = views.clone();
         let (jobs, snapshot_jobs) = unbounded();
@@ -107,16 +106,7 @@ impl Pipeline {
         let snapshots = thread::Builder::new()
             .name("snapshots".into())
             .spawn(move || snapshots::run(&snapshot_jobs, &encoder_views))?;
-        let keeper = Keeper {
-            dir: config.data.clone(),
-            saved: history.saved().clone(),
-            history: history.clone(),
-            progress: progress.clone(),
-            schedule: Schedule::of(config),
-            orders_expected: config.orders_expected,
-        };
-        let keeper = thread::Builder::new().name("keeper".into()).spawn(move || keeper.run())?;
-        Ok((connections, Pipeline { threads, snapshots, keeper }))
+        Ok((connections, Pipeline { threads, snapshots }))
     }
 
     /// Waits for all threads: they have been told to stop, or stop at a fault.
@@ -133,7 +123,6 @@ impl Pipeline {
             }
         }
         join(self.snapshots)?;
-        join(self.keeper)?;
         let missing = || Fault::Failed("a layout without a journal or an engine".into());
         Ok(Finished { journaler: journaler.ok_or_else(missing)?, engine: engine.ok_or_else(missing)? })
     }
@@ -165,6 +154,7 @@ fn stages(
     let (writers, new_writers) = unbounded();
     let (checkpoints, checkpoints_due) = bounded(CHECKPOINTS_WAITING_MAX);
     let (taken, snapshots_taken) = unbounded();
+    let (routing, routing_news) = routing();
     let receiver = Receiver::new(
         tasks.receiver,
         slots,
@@ -180,12 +170,12 @@ fn stages(
         (tasks.publisher, outcomes.publisher),
         progress.clone(),
         new_writers,
-        (snapshots_taken, jobs),
+        (snapshots_taken, jobs, routing_news),
         &engine,
         config.outbound_bytes_max,
     )?;
     let engine = EngineStage::new(tasks.engine, outcomes.engine, engine, checkpoints, progress.clone());
-    let views = ViewsStage::new((tasks.views, outcomes.views), views.clone(), taken, progress.clone());
+    let views = ViewsStage::new((tasks.views, outcomes.views), views.clone(), (taken, routing), progress.clone());
     let mut stages = Stages::default();
     stages[StageName::Receiver as usize] = Some(AnyStage::Receiver(Box::new(receiver)));
     stages[StageName::Journal as usize] = Some(AnyStage::Journal(Box::new(journaler)));

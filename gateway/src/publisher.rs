@@ -23,8 +23,9 @@ use ordo_core::engine::Engine;
 use ordo_core::outcome::Outcome;
 use ordo_core::ring::{Behind, First, Stage};
 
-use self::desk::Desk;
+use self::desk::{Desk, FeedNews};
 use crate::progress::{Fault, Progress};
+use crate::routing::RoutingNews;
 use crate::slot::{ConnNo, Slot};
 use crate::snapshots::{Job, Taken};
 
@@ -61,11 +62,11 @@ impl Publisher {
         (tasks, outcomes): (Behind<Slot>, First<Outcome>),
         progress: Arc<Progress>,
         newcomers: Channel<Writing>,
-        (taken, jobs): (Channel<Taken>, Sender<Job>),
+        (taken, jobs, news): (Channel<Taken>, Sender<Job>, RoutingNews),
         engine: &Engine,
         queue_bytes_max: usize,
     ) -> io::Result<Publisher> {
-        let desk = Desk::new(engine, (taken, jobs), queue_bytes_max);
+        let desk = Desk::new(engine, (taken, jobs), FeedNews::new(news), queue_bytes_max);
         Ok(Publisher {
             tasks,
             outcomes,
@@ -143,12 +144,14 @@ impl Stage for Publisher {
         }
         let is_idle = told < budget;
         self.desk.bookmarks_due(is_idle);
-        let moved = self.desk.advance_snapshots(self.told);
+        let viewed = self.progress.viewed.load_acquire();
+        let moved = self.desk.advance_snapshots(self.told) + self.desk.advance_feeds(self.told, viewed);
         self.desk.flush_dirty(&self.poll);
         self.polls_since_look += 1;
         if self.desk.has_blocked() && self.polls_since_look >= POLLS_BETWEEN_LOOKS {
             self.look();
         }
+        self.desk.drop_overdue(&self.poll);
         if self.progress.is_stopping() && self.stopping_since.is_none() {
             self.stopping_since = Some(Instant::now());
         }

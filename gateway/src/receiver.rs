@@ -9,6 +9,7 @@
 //! not read, and TCP holds the senders back.
 
 mod admission;
+mod boundary;
 mod feeds;
 mod pressure;
 mod session;

@@ -131,7 +131,7 @@ impl Replay {
     ///
     /// # Errors
     /// As [`Replay::next`].
-    pub(crate) fn peek(&mut self) -> Result<Option<Stamp>, ReplayError> {
+    pub fn peek(&mut self) -> Result<Option<Stamp>, ReplayError> {
         while self.ready.is_none() && self.last_sequence < self.until {
             let Some(frame) = self.reader.next()? else {
                 let (sequence, until) = (self.last_sequence, self.until);

@@ -5,9 +5,12 @@
 
 mod access;
 mod answer;
+mod channels;
 mod error;
+mod feed_updates;
 mod feeds;
 mod orders;
+mod past;
 mod path;
 mod positions;
 mod query;
@@ -104,6 +107,9 @@ fn routes(shared: Shared) -> Router {
         .route("/streaming", get(streaming::upgrade))
         .merge(positions::routes("/balance", positions::Kind::Cash))
         .merge(positions::routes("/holding", positions::Kind::Asset))
+        .merge(past::routes())
+        .merge(feed_updates::routes())
+        .merge(channels::routes())
         .route("/order", get(orders::all))
         .route("/order/on/{exchange}", get(orders::on_exchange))
         .route("/order/for/{owner}", get(orders::of_owner))

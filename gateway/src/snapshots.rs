@@ -8,9 +8,12 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use ordo_core::encode;
+use ordo_core::metadata::{Metadata, MetadataRecord};
 use ordo_core::names::Names;
+use ordo_core::outcome::MetadataKind;
 use ordo_core::proto::{
-    EventMessage, EventMessageType, SnapshotPosition, SubscriptionDetails, SubscriptionType, UpdateEventType,
+    EventMessage, EventMessageType, FeedDetails, SnapshotPosition, SubscriptionDetails, SubscriptionType,
+    UpdateEventType,
 };
 use ordo_core::views::{Record, Table, Views};
 use ordo_core::wire::ReverseWriter;
@@ -18,11 +21,15 @@ use parking_lot::RwLock;
 use prost::Message;
 
 use crate::filter::Filter;
+use crate::metadata;
 use crate::publisher::frames::{Form, put_message};
 use crate::publisher::subscription::message_head;
+use crate::routing;
 
 /// A message of a snapshot holds about this many bytes of records.
 const MESSAGE_BYTES: usize = 64 * 1024;
+/// Records looked at before the next job's turn, and before the views' lock is let go of.
+const RECORDS_PER_TURN: usize = 8 * 1024;
 /// Chunks ready for a subscriber before its job waits.
 const CHUNKS_AHEAD: usize = 4;
 /// Between rounds in which no subscriber had room.
@@ -47,10 +54,17 @@ pub(crate) struct Taken {
 pub(crate) enum Records {
     /// Of this event type; as Actions of type Replace where that is the type.
     Of(UpdateEventType, Table<Record>),
+    /// Orders, of which those that are open and go to a feed count; and what decides where they go.
+    Routed(Table<Record>, Box<Metadata>),
     /// FeedDetails.
     Feeds(Vec<Arc<[u8]>>),
+    Definitions(Vec<MetadataRecord>),
     Nothing,
 }
+
+/// Definitions as a snapshot shows them: what others name comes before them.
+const DEFINITIONS: [MetadataKind; 4] =
+    [MetadataKind::Exchange, MetadataKind::RequestStatus, MetadataKind::Owner, MetadataKind::Account];
 
 impl Records {
     /// What a view holds now.
@@ -60,13 +74,66 @@ impl Records {
             SubscriptionType::Holdings => Records::Of(UpdateEventType::Holding, views.holdings().clone()),
             SubscriptionType::Orders => Records::Of(UpdateEventType::Order, views.orders().clone()),
             SubscriptionType::Updates => Records::Of(UpdateEventType::Action, views.orders().clone()),
+            SubscriptionType::Feed => Records::Routed(views.orders().clone(), Box::new(views.metadata().clone())),
             SubscriptionType::Status => Records::Feeds(views.feeds().cloned().collect()),
+            SubscriptionType::Metadata => {
+                let kinds = DEFINITIONS.into_iter();
+                Records::Definitions(kinds.flat_map(|kind| views.metadata().all(kind)).cloned().collect())
+            }
             _ => Records::Nothing,
+        }
+    }
+
+    /// One more than the largest number that may have a record.
+    fn numbers(&self) -> u32 {
+        match self {
+            Records::Of(_, table) | Records::Routed(table, _) => table.numbers(),
+            Records::Feeds(feeds) => feeds.len() as u32,
+            Records::Definitions(definitions) => definitions.len() as u32,
+            Records::Nothing => 0,
+        }
+    }
+
+    /// Writes the record of a number as an event, if there is one and it passes.
+    fn put(&self, number: u32, w: &mut ReverseWriter, names: &Names, filter: &mut Filter) {
+        match self {
+            Records::Of(kind, table) => {
+                let Some(record) = table.get(number) else { return };
+                if filter.passes(names, record.account, record.instrument) {
+                    match kind {
+                        UpdateEventType::Action => encode::replace_action_event(w, &record.bytes),
+                        kind => encode::record_event(w, *kind, &record.bytes),
+                    }
+                }
+            }
+            Records::Routed(table, metadata) => {
+                let Some(record) = table.get(number).filter(|record| !record.completed) else { return };
+                if filter.passes(names, record.account, record.instrument)
+                    && filter.passes_feed(routing::route(metadata, names, record))
+                {
+                    encode::record_event(w, UpdateEventType::Order, &record.bytes);
+                }
+            }
+            Records::Feeds(feeds) => {
+                if let Some(details) = feeds.get(number as usize)
+                    && filter.passes_feed(&feed_id(details))
+                {
+                    encode::record_event(w, UpdateEventType::Status, details);
+                }
+            }
+            Records::Definitions(definitions) => {
+                let Some(MetadataRecord { details, bytes }) = definitions.get(number as usize) else { return };
+                let (first, second) = details.key();
+                if filter.passes_named(&metadata::subject(details.kind(), first, second)) {
+                    encode::definition_event(w, details.kind(), bytes);
+                }
+            }
+            Records::Nothing => {}
         }
     }
 }
 
-/// Records on their way into messages: what is written of them, and what is to come.
+/// Records on their way into messages.
 #[derive(Debug)]
 pub(crate) struct RecordsAtRest {
     records: Records,
@@ -84,33 +151,15 @@ impl RecordsAtRest {
         self.is_complete
     }
 
-    /// Writes the next records that pass, as many as a message holds; the writer is empty.
+    /// Writes the next records that pass, no more than a message holds; none are written of many that do not pass.
     pub(crate) fn write_some(&mut self, w: &mut ReverseWriter, names: &Names, filter: &mut Filter) {
-        match &self.records {
-            Records::Nothing => self.is_complete = true,
-            Records::Feeds(feeds) => {
-                for details in feeds.iter().rev() {
-                    encode::record_event(w, UpdateEventType::Status, details);
-                }
-                self.is_complete = true;
+        for _ in 0..RECORDS_PER_TURN {
+            if w.len() >= MESSAGE_BYTES || self.is_complete {
+                break;
             }
-            Records::Of(kind, table) => {
-                while w.len() < MESSAGE_BYTES && !self.is_complete {
-                    self.is_complete = self.next_record >= table.numbers();
-                    let Some(record) = table.get(self.next_record) else {
-                        self.next_record += 1;
-                        continue;
-                    };
-                    self.next_record += 1;
-                    if !filter.passes(names, record.account, record.instrument) {
-                        continue;
-                    }
-                    match kind {
-                        UpdateEventType::Action => encode::replace_action_event(w, &record.bytes),
-                        kind => encode::record_event(w, *kind, &record.bytes),
-                    }
-                }
-            }
+            self.records.put(self.next_record, w, names, filter);
+            self.next_record += 1;
+            self.is_complete = self.next_record >= self.records.numbers();
         }
     }
 }
@@ -153,6 +202,11 @@ pub(crate) fn run(jobs: &Receiver<Job>, views: &RwLock<Views>) {
             std::thread::sleep(PAUSE);
         }
     }
+}
+
+/// The feed that FeedDetails are of.
+fn feed_id(details: &[u8]) -> String {
+    FeedDetails::decode(details).unwrap_or_default().feed_id
 }
 
 /// A job under way.

@@ -13,6 +13,7 @@ use ordo_core::views::Views;
 use parking_lot::RwLock;
 
 use crate::progress::Progress;
+use crate::routing::Routing;
 use crate::slot::{Reply, Slot};
 use crate::snapshots::{Records, Taken};
 
@@ -25,6 +26,7 @@ pub(crate) struct ViewsStage {
     outcomes: First<Outcome>,
     views: Arc<RwLock<Views>>,
     taken: Sender<Taken>,
+    routing: Routing,
     progress: Arc<Progress>,
     viewed: u64,
 }
@@ -33,10 +35,10 @@ impl ViewsStage {
     pub(crate) fn new(
         (tasks, outcomes): (Behind<Slot>, First<Outcome>),
         views: Arc<RwLock<Views>>,
-        taken: Sender<Taken>,
+        (taken, routing): (Sender<Taken>, Routing),
         progress: Arc<Progress>,
     ) -> ViewsStage {
-        ViewsStage { tasks, outcomes, views, taken, progress, viewed: 0 }
+        ViewsStage { tasks, outcomes, views, taken, routing, progress, viewed: 0 }
     }
 }
 
@@ -57,10 +59,17 @@ impl Stage for ViewsStage {
         let mut views = self.views.write();
         for (slot, outcome) in (&mut tasks).zip(&mut outcomes) {
             if slot.recorded {
+                let before = self.routing.before(&views, outcome);
                 views.fold(outcome);
+                if let Some(before) = before {
+                    self.routing.tell(self.viewed, before, &views, outcome);
+                }
             }
             if let (Reply::Subscribed, Some(details)) = (slot.reply, &slot.subscription) {
                 let view = SubscriptionType::try_from(details.r#type).unwrap_or(SubscriptionType::Unknown);
+                if view == SubscriptionType::Feed {
+                    self.routing.watchers.begin();
+                }
                 let (records, positions) = (Records::of(view, &views), views.positions());
                 // The publisher ends after this stage has nothing left to take.
                 let _ = self.taken.send(Taken { task: self.viewed, records, positions });

@@ -6,8 +6,8 @@
 //! Invariants: in each sequence positions increase from event to event and never fall behind a Bookmark; one that
 //! comes twice is an error, not an overwrite.
 //!
-//! Absent on purpose: Transactions, Metadata and Feed have no key here. Their events are counted and handed to the
-//! caller (`Subscriber::next`).
+//! Absent on purpose: Transactions have no key, and requests of the Feed view none here. Their events are counted and
+//! handed to the caller (`Subscriber::next`).
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,8 @@ pub struct Key(Vec<u8>);
 
 impl Key {
     /// A key of its parts: `["XS", "A", "AUD"]` of a balance, `["XS", "A", "XASX", "BHP"]` of a holding,
-    /// `["XS", "A", "1"]` of an order or a request, `["prodigy"]` of a feed.
+    /// `["XS", "A", "1"]` of an order or a request, `["prodigy"]` of a feed; of definitions `["Owner", "XS"]`,
+    /// `["Account", "XS", "A"]`, `["Exchange", "XASX"]`, `["RequestStatus", "Pending"]`.
     #[must_use]
     pub fn of(parts: &[&str]) -> Key {
         let mut key = Key::default();
@@ -212,6 +213,7 @@ impl FoldedView {
     /// One UpdateEvent.
     fn take(&mut self, update: &[u8]) -> Result<(), ClientError> {
         let Some(shape) = Shape::of(self.details.r#type()) else { return Ok(()) };
+        let is_metadata = self.details.r#type() == SubscriptionType::Metadata;
         let (mut action, mut record) = (UpdateAction::Update as u64, None);
         for entry in Fields::new(update) {
             match entry? {
@@ -220,10 +222,14 @@ impl FoldedView {
                 _ => {}
             }
         }
-        // An Operation in the Updates view has no record.
+        // An Operation in the Updates view has no record, and a request in the Feed view none.
         let Some(record) = record.map(|record| shape.content(record)).transpose()? else { return Ok(()) };
         self.key.0.clear();
-        shape.key(record, &mut self.key)?;
+        if is_metadata {
+            definition_key(record, &mut self.key)?;
+        } else {
+            shape.key(record, &mut self.key)?;
+        }
         if action == UpdateAction::Remove as u64 {
             self.records.remove(&self.key.0);
             return Ok(());
@@ -263,7 +269,10 @@ impl Shape {
                 let parts = &[asset_position::EXCHANGE, asset_position::CODE];
                 shape(update_event::HOLDING, asset_position::ACCOUNT, parts)
             }
-            SubscriptionType::Orders => shape(update_event::ORDER, order_state::ACCOUNT, &[order_state::ORDER_ID]),
+            SubscriptionType::Orders | SubscriptionType::Feed => {
+                shape(update_event::ORDER, order_state::ACCOUNT, &[order_state::ORDER_ID])
+            }
+            SubscriptionType::Metadata => shape(update_event::OPERATION, 0, &[]),
             SubscriptionType::Updates => Shape {
                 inner: external_action::ORDER,
                 ..shape(update_event::ACTION, order_state::ACCOUNT, &[order_state::ORDER_ID])
@@ -293,6 +302,29 @@ impl Shape {
         }
         Ok(())
     }
+}
+
+/// The key of what an Operation defines or drops.
+fn definition_key(operation: &[u8], key: &mut Key) -> Result<(), ClientError> {
+    use field::{account_details, exchange_details, operation as f, owner_details, request_status_details};
+    let kinds = [
+        (f::OWNER_DETAILS, "Owner", owner_details::OWNER_ID),
+        (f::EXCHANGE_DETAILS, "Exchange", exchange_details::EXCHANGE),
+        (f::REQUEST_STATUS, "RequestStatus", request_status_details::CODE),
+    ];
+    for entry in Fields::new(operation) {
+        let (number, value) = entry?;
+        if number == f::ACCOUNT_DETAILS {
+            let account = find(value.bytes(), account_details::ACCOUNT)?;
+            key.push(b"Account");
+            key.push(find(account, field::account::OWNER_ID)?);
+            key.push(find(account, field::account::ACCOUNT_ID)?);
+        } else if let Some((_, word, code)) = kinds.iter().find(|(details, ..)| *details == number) {
+            key.push(word.as_bytes());
+            key.push(find(value.bytes(), *code)?);
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

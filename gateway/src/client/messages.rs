@@ -1,7 +1,7 @@
 //! The requests of the protocol, made of what varies in them.
 
 use ordo_core::proto::{ExternalAction, FeedConfiguration, FeedDetails, FeedPosition, FeedRequest, FeedRequestType};
-use ordo_core::proto::{RequestMessage, RequestMessageType};
+use ordo_core::proto::{Operation, RequestMessage, RequestMessageType};
 use ordo_core::proto::{SubscriptionDetails, SubscriptionTarget, SubscriptionType};
 
 /// A feed's message of a type, at a position (0: none) of its feed; the type's own field is the caller's to set.
@@ -44,6 +44,12 @@ pub fn bookmark(feed: &str) -> FeedRequest {
 #[must_use]
 pub fn action(feed: &str, position: i64, action: ExternalAction) -> FeedRequest {
     FeedRequest { action: Some(action), ..feed_request(feed, position, FeedRequestType::Action) }
+}
+
+/// A definition or a transform.
+#[must_use]
+pub fn operation(feed: &str, position: i64, operation: Operation) -> FeedRequest {
+    FeedRequest { operation: Some(operation.into()), ..feed_request(feed, position, FeedRequestType::Operation) }
 }
 
 /// The health of a feed.

@@ -225,19 +225,19 @@ pub static SETTINGS: [Setting; 26] = [
     },
     Setting {
         key: "snapshot_every_updates",
-        meaning: "updates from one snapshot of the state to the next",
+        meaning: "updates from one snapshot of the state to the next; 0: none for that reason",
         unit: "updates",
         up: "a start after a crash, and a question about the past, fold more",
         down: "more is written, and folded twice",
-        takes: number!(snapshot_every_updates, Any, 1_000, 1_000_000_000_000),
+        takes: number!(snapshot_every_updates, Any, 0, 1_000_000_000_000),
     },
     Setting {
         key: "snapshot_every_s",
-        meaning: "a hub that records less than that makes a snapshot all the same after so long",
+        meaning: "a hub that records less than that makes a snapshot all the same after so long; 0: not for that reason",
         unit: "s",
         up: "as snapshot_every_updates",
         down: "as snapshot_every_updates",
-        takes: number!(snapshot_every_s, Any, 1, 31_536_000),
+        takes: number!(snapshot_every_s, Any, 0, 31_536_000),
     },
     Setting {
         key: "snapshots_max",

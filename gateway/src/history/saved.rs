@@ -11,14 +11,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ordo_core::engine::Engine;
+use ordo_core::engine::{Engine, IMAGE_VERSION};
 use ordo_journal::{SnapshotInfo, Snapshots};
 
 use super::Positions;
 use crate::config::Config;
 
-/// Version of the body.
-const BODY_VERSION: u32 = 2;
+/// Version of the body: of what stands before the image, and of the image.
+const BODY_VERSION: u32 = 1 << 16 | IMAGE_VERSION as u32;
 /// Enough for the positions of a thousand feeds; more are read when needed.
 const PEEK_BYTES: usize = 32 << 10;
 /// However few may be kept, the newest and one to fall back on are.

@@ -78,7 +78,9 @@ impl History {
             positions.insert(sequence.into(), position);
             if let Some(Apart { engine, outcome }) = &mut apart {
                 // What named a feed may be left out, and its number is in every frame of it.
-                applied.names.feeds.iter().for_each(|name| drop(engine.know_feed(name)));
+                for name in &applied.names.feeds {
+                    engine.know_feed(name);
+                }
                 engine.apply(&applied.input, outcome);
             }
         }

@@ -70,10 +70,9 @@ pub(crate) struct EventTeller {
 }
 
 /// The order of events in a message.
-const ORDER: [SubscriptionType; 9] = [
+const ORDER: [SubscriptionType; 8] = [
     SubscriptionType::Metadata,
     SubscriptionType::Updates,
-    SubscriptionType::Feed,
     SubscriptionType::Status,
     SubscriptionType::Orders,
     SubscriptionType::Requests,
@@ -91,11 +90,8 @@ impl EventTeller {
         views: &[SubscriptionType],
         targets: Vec<SubscriptionTarget>,
     ) -> Result<EventTeller, &'static str> {
-        let filter = Filter::of(&targets)?;
-        let is_asked_for = |view: &SubscriptionType| match views {
-            [] => *view != SubscriptionType::Feed,
-            views => views.contains(view),
-        };
+        let filter = filter_of(&targets)?;
+        let is_asked_for = |view: &SubscriptionType| views.is_empty() || views.contains(view);
         let views = ORDER.into_iter().filter(is_asked_for).collect();
         let head = EventMessage { r#type: EventMessageType::Update as i32, ..EventMessage::default() }.encode_to_vec();
         Ok(EventTeller { encoder: EventEncoder::default(), views, targets, filter, head, message: Vec::new() })
@@ -177,7 +173,7 @@ impl TradeTeller {
     /// # Errors
     /// The code that such targets are refused with.
     pub(crate) fn new(targets: &[SubscriptionTarget]) -> Result<TradeTeller, &'static str> {
-        Ok(TradeTeller { filter: Filter::of(targets)?, writer: ReverseWriter::default() })
+        Ok(TradeTeller { filter: filter_of(targets)?, writer: ReverseWriter::default() })
     }
 }
 
@@ -205,7 +201,7 @@ impl TransactionTeller {
     /// # Errors
     /// The code that such targets are refused with.
     pub(crate) fn new(targets: &[SubscriptionTarget]) -> Result<TransactionTeller, &'static str> {
-        Ok(TransactionTeller { filter: Filter::of(targets)?, writer: ReverseWriter::default() })
+        Ok(TransactionTeller { filter: filter_of(targets)?, writer: ReverseWriter::default() })
     }
 }
 
@@ -219,6 +215,11 @@ impl Teller for TransactionTeller {
         encode::transaction(&mut self.writer, applied.names, &applied.input, applied.outcome, &event);
         Some(self.writer.bytes())
     }
+}
+
+fn filter_of(targets: &[SubscriptionTarget]) -> Result<Filter, &'static str> {
+    let r#type = SubscriptionType::Unknown as i32;
+    Filter::of(&SubscriptionDetails { r#type, targets: targets.to_vec() })
 }
 
 fn passes(filter: &mut Filter, names: &Names, account: AccountNo, instrument: Option<InstrumentNo>) -> bool {

@@ -1,6 +1,5 @@
 //! `Walk`: the updates of a span, one after another, each with what it did then.
 
-use ordo_core::names::Names;
 use ordo_core::views::Views;
 
 use super::HistoryError;
@@ -68,10 +67,6 @@ impl Walk {
             }
         }
         Ok(self.replay.last())
-    }
-
-    pub(crate) fn names(&self) -> &Names {
-        self.replay.engine().names()
     }
 
     /// Applies an update; whether there was one.

@@ -1,9 +1,12 @@
 //! A connection's writing half: what waits to be written, and its subscriptions.
 
+use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::net::Shutdown;
+use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
+use socket2::SockRef;
 
 use super::frames::{self, Form};
 use super::subscription::Subscription;
@@ -12,6 +15,8 @@ use super::subscription::Subscription;
 const QUEUE_BYTES: usize = 64 * 1024;
 /// A snapshot goes on when less than this waits.
 const SNAPSHOT_LOW_WATER: usize = 256 * 1024;
+/// A peer that does not read the end of its connection is dropped after this long.
+const END_WITHIN: Duration = Duration::from_secs(10);
 /// Closed because it fell too far behind.
 const CLOSE_SLOW: u16 = 4408;
 
@@ -26,14 +31,24 @@ pub(super) struct Connection {
     pub(super) form: Form,
     pub(super) compact: bool,
     pub(super) subscriptions: Vec<Subscription>,
-    /// Responses that wait until all snapshots of this connection are complete.
-    pub(super) deferred: Vec<u8>,
+    /// Frames that wait until snapshots of this connection are complete, in order.
+    deferred: VecDeque<Deferred>,
     /// The socket takes no more for now.
     pub(super) is_blocked: bool,
     /// Listed for the next flush.
     pub(super) is_dirty: bool,
-    /// Ends once the queue is written.
-    is_ending: bool,
+    /// Ends once the queue is written; since when.
+    ending_since: Option<Instant>,
+}
+
+/// A frame that may not be told yet, or stands behind one.
+#[derive(Debug)]
+struct Deferred {
+    /// The task it was made with.
+    task: u64,
+    /// Whether it waits for the snapshots of subscriptions that came before it, or only for its turn.
+    waits: bool,
+    frame: Vec<u8>,
 }
 
 /// What writing came to.
@@ -57,10 +72,10 @@ impl Connection {
             form: Form::Binary,
             compact,
             subscriptions: Vec::new(),
-            deferred: Vec::new(),
+            deferred: VecDeque::new(),
             is_blocked: false,
             is_dirty: false,
-            is_ending: false,
+            ending_since: None,
         }
     }
 
@@ -79,7 +94,12 @@ impl Connection {
     }
 
     pub(super) fn is_ending(&self) -> bool {
-        self.is_ending
+        self.ending_since.is_some()
+    }
+
+    /// Whether a peer that was told the end has not read so far for so long that it is no longer waited for.
+    pub(super) fn is_overdue(&self, now: Instant) -> bool {
+        self.ending_since.is_some_and(|since| now.saturating_duration_since(since) >= END_WITHIN)
     }
 
     pub(super) fn wants_snapshot(&self) -> bool {
@@ -90,18 +110,34 @@ impl Connection {
         self.subscriptions.iter().any(Subscription::is_held)
     }
 
-    /// A frame that must come after all that a snapshot in progress brings.
-    pub(super) fn put_in_order(&mut self, wait_for_snapshots: bool, parts: &[&[u8]]) {
-        let defer = !self.deferred.is_empty() || (wait_for_snapshots && self.is_holding());
-        let to = if defer { &mut self.deferred } else { &mut self.queue };
-        frames::put_message(to, self.form, parts);
+    /// A frame made with a task. `waits`: it comes after all that the snapshots in progress bring.
+    pub(super) fn put_in_order(&mut self, task: u64, waits: bool, parts: &[&[u8]]) {
+        if self.deferred.is_empty() && !(waits && self.is_held_before(task)) {
+            return frames::put_message(&mut self.queue, self.form, parts);
+        }
+        let mut frame = Vec::new();
+        frames::put_message(&mut frame, self.form, parts);
+        self.deferred.push_back(Deferred { task, waits, frame });
     }
 
-    /// Lets go of deferred responses once no snapshot is in progress.
+    /// Lets go of the frames that no snapshot keeps back any more.
     pub(super) fn release_deferred(&mut self) {
-        if !self.deferred.is_empty() && !self.is_holding() {
-            self.queue.append(&mut self.deferred);
+        while let Some(first) = self.deferred.front() {
+            if first.waits && self.is_held_before(first.task) {
+                return;
+            }
+            self.queue.extend_from_slice(&first.frame);
+            self.deferred.pop_front();
         }
+    }
+
+    /// The task whose frames, and those of all after it, are not told yet.
+    pub(super) fn deferred_from(&self) -> u64 {
+        self.deferred.front().map_or(u64::MAX, |first| first.task)
+    }
+
+    fn is_held_before(&self, task: u64) -> bool {
+        self.subscriptions.iter().any(|subscription| subscription.is_held_before(task))
     }
 
     /// Writes what waits.
@@ -118,7 +154,7 @@ impl Connection {
         self.queue.clear();
         self.written = 0;
         self.is_blocked = false;
-        if self.is_ending {
+        if self.is_ending() {
             return Flushed::Over;
         }
         Flushed::All
@@ -132,25 +168,32 @@ impl Connection {
             self.written = 0;
         }
         let held: usize = self.subscriptions.iter().map(Subscription::held_bytes).sum();
-        let waiting = self.queue.len() - self.written + held + self.deferred.len();
-        if !self.is_ending && waiting > self.queue_bytes_max { Flushed::Behind } else { Flushed::Blocked }
+        let deferred: usize = self.deferred.iter().map(|deferred| deferred.frame.len()).sum();
+        let waiting = self.queue.len() - self.written + held + deferred;
+        if !self.is_ending() && waiting > self.queue_bytes_max { Flushed::Behind } else { Flushed::Blocked }
     }
 
     /// Too slow: nothing more is queued but the word why the connection ends, behind what waits already.
     pub(super) fn fall_behind(&mut self) {
         tracing::warn!(bytes = self.queue.len() - self.written, "subscriber too slow: closing with {CLOSE_SLOW}");
-        self.deferred = Vec::new();
+        self.deferred = VecDeque::new();
         self.end(CLOSE_SLOW, "slow subscriber");
     }
 
     /// A close frame, then the end. Whoever ends a connection has taken it out of everything else.
     pub(super) fn end(&mut self, code: u16, reason: &str) {
         frames::put_close(&mut self.queue, code, reason);
-        self.is_ending = true;
+        self.ending_since = Some(Instant::now());
     }
 
     pub(super) fn put_ping(&mut self) {
         frames::put_ping(&mut self.queue);
+    }
+
+    /// What was not read yet is not kept for the peer either: its next word finds the connection reset.
+    pub(super) fn abort(&mut self) {
+        let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        let _ = self.stream.shutdown(Shutdown::Both);
     }
 
     /// Whatever was written is on its way; nothing more comes in either.

@@ -3,6 +3,7 @@
 //! Hot path: thread of the publisher. Apart from the rings, so that a batch of them can be read while this is written
 //! to. Subscriptions and their snapshots are in `desk/subscribing.rs`.
 
+mod routed;
 mod subscribing;
 
 use std::collections::VecDeque;
@@ -16,6 +17,7 @@ use ordo_core::outcome::Outcome;
 use ordo_core::proto::{EventMessageType, FeedEventType, RequestMessageType, SubscriptionType};
 use ordo_core::wire::{ReverseWriter, field};
 
+pub(super) use self::routed::FeedNews;
 use super::Writing;
 use super::bookmarks::Bookmarks;
 use super::connection::{Connection, Flushed};
@@ -25,6 +27,9 @@ use crate::snapshots::{Job, Taken};
 
 /// A subscriber that gets nothing hears how far the hub is.
 const SUBSCRIBER_BOOKMARK_EVERY: Duration = Duration::from_secs(1);
+
+/// Between looks for connections whose end nobody reads.
+const OVERDUE_EVERY: Duration = Duration::from_millis(500);
 
 /// See the module.
 pub(super) struct Desk {
@@ -41,23 +46,41 @@ pub(super) struct Desk {
     /// For responses and feed events.
     writer: ReverseWriter,
     bookmarks: Bookmarks,
+    feed_news: FeedNews,
     taken: Channel<Taken>,
     /// Snapshots taken for a subscription that this stage has not come to, or has refused.
     early: VecDeque<Taken>,
     jobs: Sender<Job>,
     queue_bytes_max: usize,
-    /// The newest public update told: sequence, position, time.
-    newest: Option<(FeedNo, i64, u64)>,
-    /// Tasks before the newest public update, itself included.
+    /// The task being told.
+    task: u64,
+    /// By feed number: the newest public update told of it.
+    newest: Vec<Newest>,
+    /// Tasks before the newest public update of all, itself included.
     newest_task: u64,
     bookmarked_at: Instant,
+    overdue_looked_at: Instant,
+}
+
+/// The newest update of a sequence.
+#[derive(Debug, Clone, Copy, Default)]
+struct Newest {
+    /// Tasks before it, itself included.
+    tasks: u64,
+    position: i64,
+    time_ns: u64,
 }
 
 /// Views have numbers up to 40 on the wire.
 const VIEWS: usize = 41;
 
 impl Desk {
-    pub(super) fn new(engine: &Engine, (taken, jobs): (Channel<Taken>, Sender<Job>), queue_bytes_max: usize) -> Desk {
+    pub(super) fn new(
+        engine: &Engine,
+        (taken, jobs): (Channel<Taken>, Sender<Job>),
+        feed_news: FeedNews,
+        queue_bytes_max: usize,
+    ) -> Desk {
         Desk {
             names: engine.names().clone(),
             connections: VecDeque::new(),
@@ -69,13 +92,16 @@ impl Desk {
             encoder: EventEncoder::default(),
             writer: ReverseWriter::with_capacity(1024),
             bookmarks: Bookmarks::of(engine),
+            feed_news,
             taken,
             early: VecDeque::new(),
             jobs,
             queue_bytes_max,
-            newest: None,
+            task: 0,
+            newest: Vec::with_capacity(64),
             newest_task: 0,
             bookmarked_at: Instant::now(),
+            overdue_looked_at: Instant::now(),
         }
     }
 
@@ -130,20 +156,30 @@ impl Desk {
     /// One task: first what the update brings to all, then what its sender is owed.
     #[inline]
     pub(super) fn tell(&mut self, task: u64, slot: &Slot, outcome: &Outcome) {
+        self.task = task;
         for name in &outcome.names {
             let (first, second) = (name.first.text(&outcome.bytes), name.second.text(&outcome.bytes));
             self.names.learn(name.kind, name.number, first, second);
         }
         if slot.recorded && !outcome.is_silent() {
             let input = Input { stamp: outcome.stamp, bytes: &slot.bytes, request: &slot.request };
-            self.newest = Some((outcome.stamp.feed, outcome.stamp.position, outcome.stamp.time_ns));
-            self.newest_task = task + 1;
+            self.note_newest(outcome, task + 1);
             if slot.feed != FeedNo::OMS {
                 self.bookmarks.recorded(slot.feed, outcome.stamp.position);
             }
             self.tell_events(task, &input, outcome);
         }
         self.reply(task, slot, outcome);
+    }
+
+    #[inline]
+    fn note_newest(&mut self, outcome: &Outcome, tasks: u64) {
+        let feed = outcome.stamp.feed.index();
+        if self.newest.len() <= feed {
+            self.newest.resize(feed + 1, Newest::default());
+        }
+        self.newest[feed] = Newest { tasks, position: outcome.stamp.position, time_ns: outcome.stamp.time_ns };
+        self.newest_task = tasks;
     }
 
     fn tell_events(&mut self, task: u64, input: &Input<'_>, outcome: &Outcome) {
@@ -156,13 +192,13 @@ impl Desk {
             }
             for at in 0..self.live_by_view[view as usize].len() {
                 let conn = self.live_by_view[view as usize][at];
-                self.tell_subscriber(conn, view, task);
+                self.tell_subscriber(conn, view, outcome.stamp.feed, task);
             }
         }
     }
 
     #[inline]
-    fn tell_subscriber(&mut self, conn: ConnNo, view: SubscriptionType, task: u64) {
+    fn tell_subscriber(&mut self, conn: ConnNo, view: SubscriptionType, feed: FeedNo, task: u64) {
         let Some(at) = self.place(conn) else { return };
         let Some(Some(connection)) = self.connections.get_mut(at) else { return };
         let mut subscriptions = std::mem::take(&mut connection.subscriptions);
@@ -170,7 +206,7 @@ impl Desk {
         for subscription in subscriptions.iter_mut().filter(|subscription| subscription.view == view) {
             if let Some(parts) = self.encoder.parts(&self.names, &mut subscription.filter) {
                 subscription.put_update(connection.queue(), form, parts);
-                subscription.told = task + 1;
+                subscription.set_told(feed, task);
             }
         }
         connection.subscriptions = subscriptions;
@@ -266,8 +302,8 @@ impl Desk {
         w.int(details::TYPE, slot.kind as i64);
         w.close(message::REQUEST, 0);
         w.int(message::TYPE, EventMessageType::Response as i64);
-        let wait = slot.kind == RequestMessageType::Synchronise;
-        self.with(slot.conn, |connection| connection.put_in_order(wait, &[w.bytes()]));
+        let (task, waits) = (self.task, slot.kind == RequestMessageType::Synchronise);
+        self.with(slot.conn, |connection| connection.put_in_order(task, waits, &[w.bytes()]));
         self.writer = w;
     }
 
@@ -285,7 +321,8 @@ impl Desk {
         w.int(event::TYPE, kind as i64);
         w.close(message::FEED, 0);
         w.int(message::TYPE, EventMessageType::Feed as i64);
-        self.with(conn, |connection| connection.put_in_order(false, &[w.bytes()]));
+        let task = self.task;
+        self.with(conn, |connection| connection.put_in_order(task, false, &[w.bytes()]));
         self.writer = w;
     }
 
@@ -308,10 +345,7 @@ impl Desk {
             connection.flush();
             connection.shut_down();
         }
-        while self.connections.front().is_some_and(Option::is_none) {
-            self.connections.pop_front();
-            self.first += 1;
-        }
+        self.drop_gone();
     }
 
     /// Tells every supplier that has not been told so to wait. Not by a task: the ring may be full of what the disk
@@ -333,6 +367,33 @@ impl Desk {
         {
             self.bookmarked_at = self.bookmarks.now();
             self.bookmark_subscribers();
+        }
+    }
+
+    /// Drops connections whose end nobody reads.
+    pub(super) fn drop_overdue(&mut self, poll: &Poll) {
+        let now = self.bookmarks.now();
+        if self.blocked == 0 || now.duration_since(self.overdue_looked_at) < OVERDUE_EVERY {
+            return;
+        }
+        self.overdue_looked_at = now;
+        for at in 0..self.connections.len() {
+            let Some(connection) = self.connections[at].as_mut() else { continue };
+            if connection.is_blocked && connection.is_overdue(now) {
+                tracing::warn!(conn = self.first + at as u32, "its end is not read: dropped");
+                let _ = poll.registry().deregister(connection.stream());
+                connection.abort();
+                self.blocked -= 1;
+                self.connections[at] = None;
+            }
+        }
+        self.drop_gone();
+    }
+
+    fn drop_gone(&mut self) {
+        while self.connections.front().is_some_and(Option::is_none) {
+            self.connections.pop_front();
+            self.first += 1;
         }
     }
 

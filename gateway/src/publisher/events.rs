@@ -2,29 +2,39 @@
 
 use ordo_core::encode;
 use ordo_core::engine::Input;
-use ordo_core::names::{AccountNo, InstrumentNo, Names};
+use ordo_core::names::{AccountNo, FeedNo, InstrumentNo, Names};
 use ordo_core::outcome::Outcome;
 use ordo_core::proto::{SubscriptionType, UpdateAction, UpdateEventType};
 use ordo_core::wire::ReverseWriter;
 
-use crate::filter::Filter;
+use crate::filter::{Filter, Named};
+use crate::metadata;
 
 /// The views that an update can have events for.
-pub(super) const VIEWS_WITH_EVENTS: [SubscriptionType; 6] = [
+pub(super) const VIEWS_WITH_EVENTS: [SubscriptionType; 7] = [
     SubscriptionType::Updates,
     SubscriptionType::Status,
     SubscriptionType::Orders,
     SubscriptionType::Holdings,
     SubscriptionType::Balances,
     SubscriptionType::Transactions,
+    SubscriptionType::Metadata,
 ];
 
-/// An event among those encoded: whose it is, and how long.
+/// An event among those encoded: what a filter asks about, and how long.
 #[derive(Debug, Clone, Copy)]
 struct Part {
-    account: Option<AccountNo>,
-    instrument: Option<InstrumentNo>,
+    about: About,
     len: usize,
+}
+
+/// What an event is about.
+#[derive(Debug, Clone, Copy)]
+enum About {
+    Record(AccountNo, Option<InstrumentNo>),
+    Feed(FeedNo),
+    /// By place among the encoder's names.
+    Named(usize),
 }
 
 /// See the module.
@@ -33,6 +43,7 @@ pub(crate) struct EventEncoder {
     events: ReverseWriter,
     /// Last event first, as they are written.
     parts: Vec<Part>,
+    named: Vec<Named>,
     position: ReverseWriter,
     /// The sequence whose position is encoded.
     positioned: u64,
@@ -51,42 +62,55 @@ impl EventEncoder {
     ) -> bool {
         self.events.clear();
         self.parts.clear();
+        self.named.clear();
         match view {
             SubscriptionType::Balances => {
                 for event in outcome.balances.iter().rev() {
-                    self.write(Some(event.account), None, |w| encode::balance_event(w, names, outcome, event));
+                    let about = About::Record(event.account, None);
+                    self.write(about, |w| encode::balance_event(w, names, outcome, event));
                 }
             }
             SubscriptionType::Holdings => {
                 for event in outcome.holdings.iter().rev() {
-                    let instrument = Some(event.instrument);
-                    self.write(Some(event.account), instrument, |w| encode::holding_event(w, names, event));
+                    let about = About::Record(event.account, Some(event.instrument));
+                    self.write(about, |w| encode::holding_event(w, names, event));
                 }
             }
             SubscriptionType::Orders => {
                 for event in outcome.orders.iter().rev() {
-                    let instrument = Some(event.instrument);
-                    self.write(Some(event.account), instrument, |w| encode::order_event(w, outcome, event));
+                    let about = About::Record(event.account, Some(event.instrument));
+                    self.write(about, |w| encode::order_event(w, outcome, event));
                 }
             }
             SubscriptionType::Transactions => {
                 if let Some(event) = outcome.transaction {
-                    let encode = |w: &mut ReverseWriter| encode::transaction_event(w, names, input, outcome);
-                    self.write(Some(event.account), event.instrument, encode);
+                    let about = About::Record(event.account, event.instrument);
+                    self.write(about, |w| encode::transaction_event(w, names, input, outcome));
                 }
             }
             SubscriptionType::Updates => {
                 if let Some(event) = outcome.action {
-                    let encode = |w: &mut ReverseWriter| encode::action_event(w, input, outcome);
-                    self.write(Some(event.account), Some(event.instrument), encode);
+                    let about = About::Record(event.account, Some(event.instrument));
+                    self.write(about, |w| encode::action_event(w, input, outcome));
+                }
+                if let Some(operation) = outcome.operation {
+                    self.named.push(metadata::subject_of_transform(outcome.bytes_of(operation)));
+                    self.write(About::Named(self.named.len() - 1), |w| encode::operation_event(w, outcome));
                 }
             }
             SubscriptionType::Status => {
-                if let Some((_, details)) = outcome.status {
-                    self.write(None, None, |w| {
+                if let Some((feed, details)) = outcome.status {
+                    self.write(About::Feed(feed), |w| {
                         let details = outcome.bytes_of(details);
                         encode::update_event(w, UpdateEventType::Status, UpdateAction::Update, |w| w.put(details));
                     });
+                }
+            }
+            SubscriptionType::Metadata => {
+                for event in outcome.metadata.iter().rev().filter(|event| event.kind.is_in_view()) {
+                    let (first, second) = (event.first.text(&outcome.bytes), event.second.text(&outcome.bytes));
+                    self.named.push(metadata::subject(event.kind, first, second));
+                    self.write(About::Named(self.named.len() - 1), |w| encode::metadata_event(w, outcome, event));
                 }
             }
             _ => {}
@@ -104,15 +128,10 @@ impl EventEncoder {
     }
 
     #[inline]
-    fn write(
-        &mut self,
-        account: Option<AccountNo>,
-        instrument: Option<InstrumentNo>,
-        encode: impl FnOnce(&mut ReverseWriter),
-    ) {
+    fn write(&mut self, about: About, encode: impl FnOnce(&mut ReverseWriter)) {
         let before = self.events.len();
         encode(&mut self.events);
-        self.parts.push(Part { account, instrument, len: self.events.len() - before });
+        self.parts.push(Part { about, len: self.events.len() - before });
     }
 
     /// Position and events of the message for one subscriber; none if it may have no event of it.
@@ -126,7 +145,12 @@ impl EventEncoder {
         for part in self.parts.iter().rev() {
             let event = &self.events.bytes()[at..at + part.len];
             at += part.len;
-            if part.account.is_none_or(|account| filter.passes(names, account, part.instrument)) {
+            let passes = match part.about {
+                About::Record(account, instrument) => filter.passes(names, account, instrument),
+                About::Feed(feed) => filter.passes_feed(names.feed(feed)),
+                About::Named(at) => filter.passes_named(&self.named[at]),
+            };
+            if passes {
                 self.chosen.extend_from_slice(event);
             }
         }

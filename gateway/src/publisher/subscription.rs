@@ -1,12 +1,14 @@
 //! A subscription: what it gets, what stands at the head of each of its messages, and its snapshot in progress.
 
 use crossbeam_channel::{Receiver, TryRecvError};
+use ordo_core::names::FeedNo;
 use ordo_core::proto::{EventMessageType, SubscriptionDetails, SubscriptionType};
 use ordo_core::wire::{ReverseWriter, field};
 use prost::Message;
 
 use super::frames::{self, Form};
 use crate::filter::Filter;
+use crate::routing::Watch;
 use crate::snapshots::Chunk;
 
 /// See the module.
@@ -18,8 +20,15 @@ pub(super) struct Subscription {
     /// Type and Subscription of its Update messages, encoded once.
     update_head: Vec<u8>,
     hold: Option<Hold>,
-    /// Tasks before the last message it got: how far it knows.
-    pub(super) told: u64,
+    /// The task it was accepted with.
+    pub(super) accepted: u64,
+    /// For one that watches a feed: the tasks before which it knows of everything.
+    pub(super) routed_to: u64,
+    _watch: Option<Watch>,
+    /// By feed number: tasks before the last message of that sequence that it got, that message included.
+    told: Vec<u64>,
+    /// Tasks before the last round of Bookmarks that it took part in.
+    marked: u64,
 }
 
 /// Live events wait here while the snapshot before them is on its way.
@@ -32,11 +41,46 @@ struct Hold {
 }
 
 impl Subscription {
-    pub(super) fn new(details: SubscriptionDetails, filter: Filter, task: u64) -> Subscription {
+    pub(super) fn new(details: SubscriptionDetails, filter: Filter, task: u64, watch: Option<Watch>) -> Subscription {
         let view = SubscriptionType::try_from(details.r#type).unwrap_or(SubscriptionType::Unknown);
         let update_head = message_head(EventMessageType::Update, &details);
         let hold = Some(Hold { task, snapshot: None, events: Vec::new() });
-        Subscription { details, view, filter, update_head, hold, told: task }
+        Subscription {
+            details,
+            view,
+            filter,
+            update_head,
+            hold,
+            accepted: task,
+            routed_to: if watch.is_some() { task } else { u64::MAX },
+            _watch: watch,
+            told: Vec::new(),
+            marked: task,
+        }
+    }
+
+    /// It got a message of a sequence with a task.
+    #[inline]
+    pub(super) fn set_told(&mut self, feed: FeedNo, task: u64) {
+        if self.told.len() <= feed.index() {
+            self.told.resize(feed.index() + 1, 0);
+        }
+        self.told[feed.index()] = task + 1;
+    }
+
+    /// Whether it has not heard of an update of a sequence, told with the last of so many tasks.
+    pub(super) fn is_behind(&self, feed: FeedNo, tasks: u64) -> bool {
+        tasks > self.marked && self.told.get(feed.index()).is_none_or(|told| *told < tasks)
+    }
+
+    /// It has been told, one way or the other, how far every sequence was before so many tasks.
+    pub(super) fn set_marked(&mut self, tasks: u64) {
+        self.marked = tasks;
+    }
+
+    /// Whether a task from before `task` keeps it from being told what is new.
+    pub(super) fn is_held_before(&self, task: u64) -> bool {
+        self.routed_to < task || self.hold.as_ref().is_some_and(|hold| hold.task < task)
     }
 
     #[inline]
@@ -71,7 +115,11 @@ impl Subscription {
 
     /// Moves on with the snapshot: frames that are ready go to the queue, and behind the last one the live events.
     /// Whether anything moved.
-    pub(super) fn advance_snapshot(&mut self, queue: &mut Vec<u8>) -> bool {
+    /// What came after the task `until` may not be told yet.
+    pub(super) fn advance_snapshot(&mut self, queue: &mut Vec<u8>, until: u64) -> bool {
+        if self.hold.as_ref().is_some_and(|hold| hold.task >= until) {
+            return false;
+        }
         let Some(chunks) = self.hold.as_ref().and_then(|hold| hold.snapshot.as_ref()) else { return false };
         match chunks.try_recv() {
             Ok(chunk) => {

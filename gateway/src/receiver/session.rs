@@ -8,6 +8,7 @@ use ordo_core::names::FeedNo;
 use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket};
 
+use super::boundary::Boundary;
 use crate::slot::ConnNo;
 
 /// The codec zeroes its read buffer on every read: enough for a few dozen messages, and no more.
@@ -16,6 +17,12 @@ const READ_BUFFER_BYTES: usize = 16 * 1024;
 const PING_AFTER: Duration = Duration::from_secs(20);
 /// A connection silent this long is dropped.
 const DROP_AFTER: Duration = Duration::from_secs(60);
+/// A message that has begun is there after this long, or its connection is dropped.
+const MESSAGE_WITHIN: Duration = Duration::from_secs(10);
+/// Control frames that a connection may send in a second.
+const CONTROLS_MAX: u32 = 100;
+const CONTROLS_EVERY: Duration = Duration::from_secs(1);
+const CLOSE_POLICY: u16 = 1008;
 
 /// Reads from the socket; keeps what the codec wants written (pongs, close frames) for the publisher, which alone
 /// writes to sockets.
@@ -23,11 +30,14 @@ const DROP_AFTER: Duration = Duration::from_secs(60);
 struct Pipe {
     stream: TcpStream,
     to_write: Vec<u8>,
+    boundary: Boundary,
 }
 
 impl Read for Pipe {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.stream.read(buffer)
+        let read = self.stream.read(buffer)?;
+        self.boundary.pass(&buffer[..read]);
+        Ok(read)
     }
 }
 
@@ -76,6 +86,11 @@ pub(super) struct Session {
     pub(super) is_ready: bool,
     heard_at: Instant,
     is_pinged: bool,
+    /// Control frames since then.
+    controls: u32,
+    controls_since: Instant,
+    /// A message that has begun and not ended: those that ended before it, and when it was first seen.
+    unfinished: Option<(u64, Instant)>,
 }
 
 impl Session {
@@ -85,9 +100,22 @@ impl Session {
             .write_buffer_size(0)
             .max_message_size(Some(message_bytes_max))
             .max_frame_size(Some(message_bytes_max));
-        let pipe = Pipe { stream, to_write: Vec::new() };
+        let mut boundary = Boundary::default();
+        boundary.pass(&already_read);
+        let pipe = Pipe { stream, to_write: Vec::new(), boundary };
+        let now = Instant::now();
         let socket = WebSocket::from_partially_read(pipe, already_read, Role::Server, Some(config));
-        Session { socket, conn, feeds: Vec::new(), is_ready: true, heard_at: Instant::now(), is_pinged: false }
+        Session {
+            socket,
+            conn,
+            feeds: Vec::new(),
+            is_ready: true,
+            heard_at: now,
+            is_pinged: false,
+            controls: 0,
+            controls_since: now,
+            unfinished: None,
+        }
     }
 
     pub(super) fn stream(&mut self) -> &mut TcpStream {
@@ -100,8 +128,11 @@ impl Session {
             Ok(Message::Binary(bytes)) => Heard::Binary(bytes),
             Ok(Message::Text(text)) => Heard::Text(text),
             Ok(Message::Pong(_)) => Heard::Pong,
-            Ok(_) => Heard::Control,
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Heard::Later,
+            Ok(_) => self.control(),
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.note_unfinished();
+                Heard::Later
+            }
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::Interrupted => Heard::Control,
             Err(Error::Protocol(error)) => match error {
                 tungstenite::error::ProtocolError::ResetWithoutClosingHandshake
@@ -112,6 +143,37 @@ impl Session {
             Err(Error::Capacity(_)) => Heard::Broken(1009),
             Err(_) => Heard::Over,
         }
+    }
+
+    /// Each is cheap for the one who sends it and has to be answered: who sends too many is sent away.
+    fn control(&mut self) -> Heard {
+        self.controls += 1;
+        if self.controls > CONTROLS_MAX {
+            let now = Instant::now();
+            if now.duration_since(self.controls_since) < CONTROLS_EVERY {
+                return Heard::Broken(CLOSE_POLICY);
+            }
+            (self.controls, self.controls_since) = (1, now);
+        }
+        Heard::Control
+    }
+
+    /// All that has come is read: what is not whole now waits for its sender.
+    #[inline]
+    fn note_unfinished(&mut self) {
+        let boundary = &self.socket.get_ref().boundary;
+        if !boundary.is_within() {
+            self.unfinished = None;
+        } else if self.unfinished.is_none_or(|(before, _)| before != boundary.messages()) {
+            self.unfinished = Some((boundary.messages(), Instant::now()));
+        }
+    }
+
+    /// Whether the sender has had its time to end a message. While there is something to be read, the hub is the
+    /// slower one.
+    fn is_overdue(&self, now: Instant) -> bool {
+        let is_late = |(_, since): (u64, Instant)| now.saturating_duration_since(since) >= MESSAGE_WITHIN;
+        !self.is_ready && self.unfinished.is_some_and(is_late)
     }
 
     /// What the codec wants written since the last time, if anything.
@@ -128,7 +190,7 @@ impl Session {
 
     pub(super) fn silence(&mut self, now: Instant) -> Silence {
         let silent = now.saturating_duration_since(self.heard_at);
-        if silent >= DROP_AFTER {
+        if silent >= DROP_AFTER || self.is_overdue(now) {
             Silence::Drop
         } else if silent >= PING_AFTER && !self.is_pinged {
             self.is_pinged = true;

@@ -2,7 +2,7 @@
 
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
-use hyper::header::{ACCEPT, CONTENT_TYPE};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderName};
 use hyper::http::request::Parts;
 use ordo_core::json::{self, ArrayWriter, MessageId, Style};
 
@@ -52,22 +52,54 @@ fn prefers_protobuf(accept: &str) -> Option<bool> {
     })
 }
 
+/// An array on its way out, record by record, in the form that was asked for.
+pub(super) enum ArrayForm {
+    Protobuf,
+    Json(Option<ArrayWriter>, MessageId),
+}
+
+impl ArrayForm {
+    pub(super) fn put(&mut self, record: &[u8], out: &mut Vec<u8>) {
+        match self {
+            ArrayForm::Protobuf => json::put_delimited(record, out),
+            ArrayForm::Json(Some(array), message) => {
+                if let Err(error) = array.push(record, out) {
+                    tracing::error!(?error, message = message.name(), "a record has no JSON form");
+                }
+            }
+            ArrayForm::Json(None, _) => unreachable!("invariant: nothing comes behind the end"),
+        }
+    }
+
+    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
+        if let ArrayForm::Json(array, _) = self
+            && let Some(array) = array.take()
+        {
+            array.finish(out);
+        }
+    }
+}
+
 impl Wanted {
+    pub(super) fn array(&self, message: MessageId) -> ArrayForm {
+        if self.protobuf { ArrayForm::Protobuf } else { self.json_array(message) }
+    }
+
+    /// For what has no other form.
+    pub(super) fn json_array(&self, message: MessageId) -> ArrayForm {
+        ArrayForm::Json(Some(ArrayWriter::new(message, self.style)), message)
+    }
+
+    pub(super) fn content_type(&self) -> [(HeaderName, &'static str); 1] {
+        [(CONTENT_TYPE, if self.protobuf { PROTOBUF } else { JSON })]
+    }
+
     /// An array of messages.
     pub(super) fn many<'a>(&self, message: MessageId, records: impl Iterator<Item = &'a [u8]>) -> Response {
-        let mut body = Vec::new();
-        if self.protobuf {
-            records.for_each(|record| json::put_delimited(record, &mut body));
-            return ([(CONTENT_TYPE, PROTOBUF)], body).into_response();
-        }
-        let mut array = ArrayWriter::new(message, self.style);
-        for record in records {
-            if let Err(error) = array.push(record, &mut body) {
-                tracing::error!(?error, message = message.name(), "a record has no JSON form");
-            }
-        }
+        let (mut array, mut body) = (self.array(message), Vec::new());
+        records.for_each(|record| array.put(record, &mut body));
         array.finish(&mut body);
-        ([(CONTENT_TYPE, JSON)], body).into_response()
+        (self.content_type(), body).into_response()
     }
 
     /// One message.

@@ -8,6 +8,7 @@
 
 mod actions;
 mod faulty_disk;
+mod definitions;
 mod feed;
 mod random;
 mod raw;
@@ -17,6 +18,7 @@ mod watch;
 
 pub(crate) use actions::*;
 pub(crate) use faulty_disk::*;
+pub(crate) use definitions::*;
 pub(crate) use feed::*;
 pub(crate) use random::*;
 pub(crate) use raw::*;

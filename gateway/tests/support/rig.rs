@@ -132,3 +132,23 @@ pub(crate) fn replay(data: &Path, snapshots: bool) -> Result<Replay, ReplayError
     replay.run()?;
     Ok(replay)
 }
+
+/// The snapshot files of a rig's folder.
+pub(crate) fn snapshot_files(rig: &Rig) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(rig.data()).expect("the folder can be listed");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    paths.filter(|path| path.file_name().is_some_and(|name| is_snapshot(&name.to_string_lossy()))).collect()
+}
+
+fn is_snapshot(name: &str) -> bool {
+    name.starts_with("snap-") && name.ends_with(".ordo")
+}
+
+/// Waits until the hub has made so many snapshots.
+pub(crate) fn wait_for_snapshots(rig: &Rig, count: usize) {
+    let deadline = std::time::Instant::now() + super::PATIENCE;
+    while snapshot_files(rig).len() < count {
+        assert!(std::time::Instant::now() < deadline, "no {count} snapshots come");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}

@@ -1,28 +1,34 @@
 //! Subscriptions at the desk: taken and given up, and their snapshots on the way.
 
+use ordo_core::names::FeedNo;
 use ordo_core::outcome::Outcome;
-use ordo_core::proto::{EventMessage, EventMessageType, SubscriptionType, UpdatePosition};
+use ordo_core::proto::{EventMessage, EventMessageType, SubscriptionType, TimestampWithTimeZone, UpdatePosition};
 use prost::Message;
 
 use super::Desk;
-use crate::filter::Filter;
+use crate::filter::{Filter, is_same};
 use crate::publisher::frames;
 use crate::publisher::subscription::{Subscription, message_head};
 use crate::slot::{ConnNo, Slot};
 use crate::snapshots::{Job, chunks};
 
+/// Subscriptions of one connection.
+const SUBSCRIPTIONS_MAX: usize = 256;
+
 impl Desk {
     pub(super) fn subscribe(&mut self, task: u64, slot: &Slot, outcome: &Outcome) {
         let Some(details) = slot.subscription.as_deref() else { return };
-        let accepted = match Filter::of(&details.targets) {
+        let watch = (details.r#type() == SubscriptionType::Feed).then(|| self.feed_news.news.watchers.watch());
+        let accepted = match Filter::of(details) {
             Err(code) => Err(code),
             Ok(filter) => match self.connection(slot.conn) {
                 None => return,
-                Some(connection) if connection.subscriptions.iter().any(|other| other.details == *details) => {
+                Some(connection) if connection.subscriptions.iter().any(|other| is_same(&other.details, details)) => {
                     Err("AlreadySubscribed")
                 }
+                Some(connection) if connection.subscriptions.len() >= SUBSCRIPTIONS_MAX => Err("Limited"),
                 Some(connection) => {
-                    connection.subscriptions.push(Subscription::new(details.clone(), filter, task));
+                    connection.subscriptions.push(Subscription::new(details.clone(), filter, task, watch));
                     Ok(())
                 }
             },
@@ -43,7 +49,7 @@ impl Desk {
     pub(super) fn unsubscribe(&mut self, slot: &Slot, outcome: &Outcome) {
         let Some(details) = slot.subscription.as_deref() else { return };
         let Some(connection) = self.connection(slot.conn) else { return };
-        let Some(at) = connection.subscriptions.iter().position(|other| other.details == *details) else {
+        let Some(at) = connection.subscriptions.iter().position(|other| is_same(&other.details, details)) else {
             return self.respond_with(slot, ["Operation"].into_iter());
         };
         let ended = connection.subscriptions.remove(at);
@@ -83,10 +89,11 @@ impl Desk {
                 continue;
             }
             let conn = ConnNo(self.first + at as u32);
+            let until = connection.deferred_from();
             let mut subscriptions = std::mem::take(&mut connection.subscriptions);
             let mut moved_here = 0;
             for subscription in subscriptions.iter_mut().filter(|subscription| subscription.is_held()) {
-                moved_here += usize::from(subscription.advance_snapshot(connection.queue()));
+                moved_here += usize::from(subscription.advance_snapshot(connection.queue(), until));
                 self.held -= usize::from(!subscription.is_held());
             }
             connection.subscriptions = subscriptions;
@@ -125,28 +132,60 @@ impl Desk {
         started
     }
 
+    /// Tells every subscriber how far each sequence is that went on without an event for it; the newest last.
     pub(super) fn bookmark_subscribers(&mut self) {
-        let Some((feed, position, time_ns)) = self.newest else { return };
-        let executed_at = ordo_core::proto::TimestampWithTimeZone::from_unix_nanos(time_ns);
-        let position =
-            UpdatePosition { sequence: self.names.feed(feed).to_owned(), position, executed_at: Some(executed_at) };
-        let tail = EventMessage { position: Some(position), ..EventMessage::default() }.encode_to_vec();
+        let (newest_task, marks) = (self.newest_task, self.marks());
+        self.bookmark(&marks, newest_task, false);
+        // Those who watch a feed hear of it when the views are there.
+        self.feed_news.marks = Some((newest_task, marks));
+    }
+
+    /// One round of Bookmarks, to those who watch feeds or to all others.
+    pub(super) fn bookmark(&mut self, marks: &[Mark], newest_task: u64, to_feeds: bool) {
+        let is_meant = |it: &&mut Subscription| !it.is_held() && (it.view == SubscriptionType::Feed) == to_feeds;
         for at in 0..self.connections.len() {
             let Some(connection) = self.connections[at].as_mut() else { continue };
-            let newest_task = self.newest_task;
-            let behind = |subscription: &&mut Subscription| !subscription.is_held() && subscription.told < newest_task;
-            let mut heads: Vec<Vec<u8>> = Vec::new();
-            for subscription in connection.subscriptions.iter_mut().filter(behind) {
-                subscription.told = newest_task;
-                heads.push(message_head(EventMessageType::Bookmark, &subscription.details));
-            }
             let form = connection.form;
-            for head in &heads {
-                frames::put_message(connection.queue(), form, &[head, &tail]);
+            let mut subscriptions = std::mem::take(&mut connection.subscriptions);
+            let before = connection.queue().len();
+            for subscription in subscriptions.iter_mut().filter(is_meant) {
+                let heads = marks.iter().filter(|mark| subscription.is_behind(mark.feed, mark.tasks));
+                let mut head = None;
+                for mark in heads {
+                    let kind = EventMessageType::Bookmark;
+                    let head = head.get_or_insert_with(|| message_head(kind, &subscription.details));
+                    frames::put_message(connection.queue(), form, &[head, &mark.position]);
+                }
+                subscription.set_marked(newest_task);
             }
-            if !heads.is_empty() {
+            connection.subscriptions = subscriptions;
+            if connection.queue().len() > before {
                 self.touch(ConnNo(self.first + at as u32));
             }
         }
     }
+
+    /// How far each sequence is, as a Bookmark says it, in the order of their newest updates.
+    fn marks(&self) -> Vec<Mark> {
+        let moved = (0..).map(FeedNo).zip(&self.newest).filter(|(_, newest)| newest.tasks > 0);
+        let mut marks: Vec<Mark> = moved
+            .map(|(feed, newest)| {
+                let executed_at = Some(TimestampWithTimeZone::from_unix_nanos(newest.time_ns));
+                let sequence = self.names.feed(feed).to_owned();
+                let position = Some(UpdatePosition { sequence, position: newest.position, executed_at });
+                let message = EventMessage { position, ..EventMessage::default() };
+                Mark { feed, tasks: newest.tasks, position: message.encode_to_vec() }
+            })
+            .collect();
+        marks.sort_unstable_by_key(|mark| mark.tasks);
+        marks
+    }
+}
+
+/// A sequence's place, as the tail of a Bookmark.
+pub(super) struct Mark {
+    feed: FeedNo,
+    /// Tasks before its newest update, itself included.
+    tasks: u64,
+    position: Vec<u8>,
 }

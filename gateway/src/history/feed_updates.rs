@@ -1,0 +1,86 @@
+//! What a feed submitted, as it was recorded: read from the record alone, no engine goes along.
+
+use std::ops::ControlFlow;
+
+use ordo_core::names::FeedNo;
+use ordo_core::proto::{FeedPosition, FeedRequest};
+use ordo_journal::{Kind, Reader};
+use prost::Message;
+
+use super::{Begin, History, HistoryError};
+use crate::replay::ReplayError;
+
+/// Frames between two looks at whether anybody still waits for the answer.
+const FRAMES_PER_LOOK: u64 = 4096;
+
+/// Which updates of a feed.
+#[derive(Debug)]
+pub(crate) struct FeedSpan {
+    pub(crate) feed: FeedNo,
+    pub(crate) name: Box<str>,
+    /// A time, or a position of this feed alone.
+    pub(crate) from: Begin,
+    /// Inclusive; not beyond the last one there is.
+    pub(crate) to: i64,
+}
+
+impl FeedSpan {
+    fn begins_before(&self, position: i64, time_ns: u64) -> bool {
+        match &self.from {
+            Begin::Time(from) => time_ns > *from,
+            Begin::Positions(from) => position > from.get(&self.name).copied().unwrap_or(0),
+        }
+    }
+}
+
+impl History {
+    /// Hands over each update of a feed in a span, with its position. Blocks: for workers.
+    ///
+    /// # Errors
+    /// [`HistoryError`].
+    pub(crate) fn feed_updates(
+        &self,
+        span: &FeedSpan,
+        told: u64,
+        is_wanted: impl Fn() -> bool,
+        mut put: impl FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> Result<(), HistoryError> {
+        let mut reader = Reader::open(&self.dir).map_err(ReplayError::from)?;
+        reader.seek(self.start_of(span)? + 1).map_err(ReplayError::from)?;
+        let (mut frames, mut last) = (0u64, 0);
+        while last < span.to && reader.sequence() < told {
+            let Some(frame) = reader.next().map_err(ReplayError::from)? else { break };
+            frames += 1;
+            if frames.is_multiple_of(FRAMES_PER_LOOK) && !is_wanted() {
+                return Err(HistoryError::Unwanted);
+            }
+            if frame.kind != Kind::Update || frame.feed != span.feed.0 || frame.sequence > told {
+                continue;
+            }
+            last = frame.position;
+            if last > span.to || !span.begins_before(frame.position, frame.time_ns) {
+                continue;
+            }
+            let decoded = FeedRequest::decode(frame.body);
+            let damaged =
+                |_| ReplayError::Update { sequence: frame.sequence, error: ordo_core::wire::DecodeError::Malformed };
+            let mut request = decoded.map_err(damaged)?;
+            request.position = Some(FeedPosition { sequence: span.name.to_string(), position: frame.position }.into());
+            if put(&request.encode_to_vec()).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sequence of a snapshot before which nothing is asked for.
+    fn start_of(&self, span: &FeedSpan) -> Result<u64, HistoryError> {
+        let is_before = |info: &&ordo_journal::SnapshotInfo| match &span.from {
+            Begin::Time(from) => info.time_ns <= *from,
+            Begin::Positions(_) => self.saved.positions(info.sequence).is_some_and(|positions| {
+                positions.get(&span.name).is_none_or(|position| !span.begins_before(*position, info.time_ns))
+            }),
+        };
+        Ok(self.saved.infos()?.iter().find(is_before).map_or(0, |info| info.sequence))
+    }
+}

@@ -1,0 +1,10 @@
+//! The past, asked of a hub: what it answers is what was said live.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod as_at;
+mod events;
+mod heard;
+mod reads;
+mod snapshots;
