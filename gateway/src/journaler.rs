@@ -9,7 +9,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use crossbeam_channel::Receiver as Channel;
 use ordo_core::engine::RULES_VERSION;
@@ -17,6 +17,7 @@ use ordo_core::ring::{First, Stage};
 use ordo_journal::{AppendError, Entry, Journal, Kind};
 
 use crate::checkpoint::Checkpoint;
+use crate::clock::Clock;
 use crate::config::Durability;
 use crate::progress::{Fault, Progress};
 use crate::slot::Slot;
@@ -36,6 +37,7 @@ pub(crate) struct Journaler {
     started: Instant,
     /// What is next in the ring found no room on the disk.
     is_stuck: bool,
+    clock: Clock,
 }
 
 impl Journaler {
@@ -58,6 +60,7 @@ impl Journaler {
             last_time_ns,
             started: Instant::now(),
             is_stuck: false,
+            clock: Clock::WALL,
         }
     }
 
@@ -72,7 +75,7 @@ impl Journaler {
         let count = ExactSizeIterator::len(&&mut batch);
         // One look at the clock serves the batch: updates in it are a nanosecond apart, as if they had come at once.
         let mut recorder =
-            Recorder { journal: &mut self.journal, last_time_ns: &mut self.last_time_ns, wall_ns: wall_clock_ns() };
+            Recorder { journal: &mut self.journal, last_time_ns: &mut self.last_time_ns, wall_ns: self.clock.now_ns() };
         let mut taken = 0;
         for slot in &mut batch {
             if slot.recorded {
@@ -110,8 +113,11 @@ impl Journaler {
     fn record_checkpoints(&mut self) -> Result<usize, Fault> {
         let mut recorded = 0;
         while let Ok(checkpoint) = self.checkpoints.try_recv() {
-            let mut recorder =
-                Recorder { journal: &mut self.journal, last_time_ns: &mut self.last_time_ns, wall_ns: wall_clock_ns() };
+            let mut recorder = Recorder {
+                journal: &mut self.journal,
+                last_time_ns: &mut self.last_time_ns,
+                wall_ns: self.clock.now_ns(),
+            };
             match recorder.record(&hub_entry(Kind::Checkpoint, &checkpoint.encode())) {
                 Ok(_) => recorded += 1,
                 // A record can do without one; without room for an update it must.
@@ -207,7 +213,7 @@ impl Recorder<'_> {
 #[inline]
 fn entry_of(slot: &Slot) -> Entry<'_> {
     Entry {
-        kind: Kind::Update,
+        kind: slot.frame,
         rules: RULES_VERSION,
         flags: slot.origin.flags(),
         feed: slot.feed.0,
@@ -221,8 +227,4 @@ fn entry_of(slot: &Slot) -> Entry<'_> {
 /// An entry that no feed made.
 pub(crate) fn hub_entry(kind: Kind, body: &[u8]) -> Entry<'_> {
     Entry { kind, rules: RULES_VERSION, flags: 0, feed: 0, identity: 0, position: 0, time_ns: 0, body }
-}
-
-pub(crate) fn wall_clock_ns() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
 }

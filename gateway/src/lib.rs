@@ -10,6 +10,7 @@
 
 mod checkpoint;
 pub mod client;
+mod clock;
 pub mod config;
 mod engine_stage;
 mod filter;

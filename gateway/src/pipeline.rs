@@ -161,6 +161,7 @@ fn stages(
         progress.clone(),
         (new_connections, writers),
         &engine,
+        config.settings(),
         config.message_bytes_max,
     )?;
     let durability = config.durability;

@@ -11,6 +11,7 @@
 mod admission;
 mod boundary;
 mod feeds;
+mod housekeeping;
 mod pressure;
 mod session;
 
@@ -26,14 +27,18 @@ use ordo_core::engine::{Engine, FeedRow};
 use ordo_core::json;
 use ordo_core::names::FeedNo;
 use ordo_core::proto::{ConnectionStatus, RequestMessageType, SubscriptionDetails, SubscriptionType};
+use ordo_core::record::Settings;
 use ordo_core::ring::{Filler, Stage};
 use ordo_core::wire::{DecodeError, RequestMessage};
+use ordo_journal::Kind;
 use prost::Message;
 
 use self::admission::{FollowUp, admit, status_body};
 use self::feeds::Feeds;
+use self::housekeeping::{Due, removal_body};
 use self::pressure::{Change, Load, Pressure};
 use self::session::{Heard, Session, Silence};
+use crate::clock::Clock;
 use crate::intake::NewConnection;
 use crate::progress::{Fault, Progress};
 use crate::publisher::Writing;
@@ -71,6 +76,9 @@ pub(crate) struct Receiver {
     pressure: Pressure,
     transcoded: Vec<u8>,
     timers_at: Instant,
+    clock: Clock,
+    housekept_at: Instant,
+    removals: Due,
     message_bytes_max: usize,
     is_closing: bool,
 }
@@ -98,6 +106,12 @@ enum Owed {
         conn: ConnNo,
         feed: FeedNo,
     },
+    /// Settings that are in force from here on.
+    Settings(Settings),
+    /// Orders that were due at an instant.
+    Removal {
+        due_ns: u64,
+    },
 }
 
 impl Receiver {
@@ -107,8 +121,11 @@ impl Receiver {
         progress: Arc<Progress>,
         (intake, writers): (Channel<NewConnection>, Sender<Writing>),
         engine: &Engine,
+        settings: Settings,
         message_bytes_max: usize,
     ) -> io::Result<Receiver> {
+        // Before anything else, so that all of this run is under them.
+        let settings = (settings != *engine.settings()).then_some(Owed::Settings(settings));
         Ok(Receiver {
             ring,
             ring_slots: ring_slots as u64,
@@ -123,11 +140,14 @@ impl Receiver {
             first_session: 0,
             ready: VecDeque::with_capacity(256),
             feeds: Feeds::of(engine),
-            owed: left_online(engine).collect(),
+            owed: settings.into_iter().chain(left_online(engine)).collect(),
             unrecorded: VecDeque::new(),
             pressure: Pressure::default(),
             transcoded: Vec::with_capacity(4096),
             timers_at: Instant::now(),
+            clock: Clock::WALL,
+            housekept_at: Instant::now(),
+            removals: Due::default(),
             message_bytes_max,
             is_closing: false,
         })
@@ -189,6 +209,10 @@ impl Receiver {
         }
         let now = Instant::now();
         self.feel_pressure(now);
+        if now.duration_since(self.housekept_at) >= housekeeping::EVERY {
+            self.housekept_at = now;
+            self.keep_house(now);
+        }
         if now.duration_since(self.timers_at) >= TIMERS_EVERY {
             self.timers_at = now;
             self.run_timers(now);
@@ -231,6 +255,21 @@ impl Receiver {
                 self.owed.append(&mut self.unrecorded);
                 self.owed.extend(self.feeds.supplied().map(|(feed, conn)| Owed::Resume { conn, feed }));
             }
+        }
+    }
+
+    /// Sees to what the time of day has made due.
+    fn keep_house(&mut self, now: Instant) {
+        let wall_ns = self.clock.now_ns();
+        while let Some(feed) = self.feeds.take_expired(wall_ns) {
+            let (status, conn, reply) = (ConnectionStatus::Disconnected, ConnNo::default(), Reply::Nothing);
+            self.owed.push_back(Owed::Status { feed, status, conn, reply });
+        }
+        let (due_ns, told) = (self.progress.next_removal_ns(), self.progress.told.load_acquire());
+        if self.removals.is_to_be_asked(due_ns, wall_ns, now, told) {
+            // Counted as asked when it has its slot; until then it is owed.
+            self.removals.ask(due_ns, now, u64::MAX);
+            self.owed.push_back(Owed::Removal { due_ns });
         }
     }
 
@@ -470,6 +509,11 @@ impl Receiver {
                 status @ Owed::Status { .. } if self.feeds.is_storage_full => self.unrecorded.push_back(status),
                 Owed::Status { feed, status, conn, reply } => self.record_status(feed, status, conn, reply),
                 Owed::Resume { conn, feed } => self.resume(conn, feed),
+                Owed::Settings(settings) => self.fill(|slot| {
+                    slot.begin(Reply::Nothing, ConnNo::default());
+                    slot.record_word(Kind::Settings, &settings.encode_to_vec());
+                }),
+                Owed::Removal { due_ns } => self.record_removal(due_ns),
             }
             paid += 1;
         }
@@ -488,14 +532,23 @@ impl Receiver {
     }
 
     fn record_status(&mut self, feed: FeedNo, status: ConnectionStatus, conn: ConnNo, reply: Reply) {
-        let known = self.feeds.get(feed);
-        let (body, position) = (status_body(&known.name, status), known.last);
+        let body = status_body(&mut self.feeds, feed, status);
+        let position = self.feeds.get(feed).last;
         self.fill(|slot| {
             slot.begin(reply, conn);
             slot.record_in_oms(&body);
             slot.about = feed;
             slot.position = position;
         });
+    }
+
+    fn record_removal(&mut self, due_ns: u64) {
+        let body = removal_body(self.clock.now_ns());
+        self.fill(|slot| {
+            slot.begin(Reply::Nothing, ConnNo::default());
+            slot.record_in_oms(&body);
+        });
+        self.removals.ask(due_ns, Instant::now(), self.filled);
     }
 
     /// Ends every session once; the rings drain behind it.

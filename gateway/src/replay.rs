@@ -8,10 +8,11 @@ use std::path::Path;
 use ordo_core::engine::{Engine, Input};
 use ordo_core::names::{FeedNo, Names};
 use ordo_core::outcome::{Outcome, Stamp};
-use ordo_core::record::Origin;
+use ordo_core::record::{Origin, Settings};
 use ordo_core::views::Views;
 use ordo_core::wire::{DecodeError, FeedRequest, Span};
 use ordo_journal::{Kind, ReadError, Reader};
+use prost::Message as _;
 use thiserror::Error;
 
 use crate::checkpoint::{Checkpoint, Divergence};
@@ -45,6 +46,8 @@ pub enum ReplayError {
     Short { sequence: u64, until: u64 },
     #[error("CORRUPT seq={sequence}: a recorded update cannot be decoded ({error})")]
     Update { sequence: u64, error: DecodeError },
+    #[error("CORRUPT seq={sequence}: recorded settings cannot be decoded")]
+    Settings { sequence: u64 },
 }
 
 impl ReplayError {
@@ -53,7 +56,10 @@ impl ReplayError {
         match self {
             ReplayError::Io(_) | ReplayError::Short { .. } => 1,
             ReplayError::Read(ReadError::Io { .. }) => 1,
-            ReplayError::Read(_) | ReplayError::Divergence(_) | ReplayError::Update { .. } => 65,
+            ReplayError::Read(_)
+            | ReplayError::Divergence(_)
+            | ReplayError::Update { .. }
+            | ReplayError::Settings { .. } => 65,
         }
     }
 }
@@ -152,6 +158,15 @@ impl Replay {
                     });
                 }
                 Kind::Checkpoint => compare(&mut self.expected, frame.body)?,
+                Kind::Settings => {
+                    let stamp = Stamp { sequence: frame.sequence, time_ns: frame.time_ns, ..Stamp::default() };
+                    let settings =
+                        Settings::decode(frame.body).map_err(|_| ReplayError::Settings { sequence: stamp.sequence })?;
+                    let before = self.engine.sequence();
+                    self.engine.set_settings(stamp, &settings, &mut self.outcome);
+                    self.expected.extend(Checkpoint::due(before, &self.engine));
+                    self.applied = None;
+                }
                 _ => {}
             }
         }

@@ -21,6 +21,7 @@ mod refusals;
 mod rest;
 mod retention;
 mod transform;
+mod transform_cost;
 mod transform_stream;
 
 use std::collections::BTreeMap;

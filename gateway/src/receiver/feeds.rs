@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use ordo_core::engine::Engine;
 use ordo_core::names::{FeedNo, OMS};
-use ordo_core::proto::FeedConfiguration;
+use ordo_core::proto::{ConnectionStatus, FeedConfiguration, FeedDetails};
 use prost::Message;
 
 use crate::slot::ConnNo;
@@ -29,6 +29,8 @@ pub(crate) struct Feed {
     /// Resume that sends it back, what it had sent beyond is refused too: taken, it would make duplicates of all that
     /// was refused.
     refused_from: Option<i64>,
+    /// When its Online status no longer counts; none if never, or if that is not its status.
+    expires_ns: Option<u64>,
 }
 
 /// What becomes of an update at a position.
@@ -162,6 +164,21 @@ impl Feeds {
         self.list[feed.index()].is_contiguous = is_contiguous(configuration);
     }
 
+    /// Takes note of a status: how long it counts.
+    pub(crate) fn note_status(&mut self, feed: FeedNo, details: &FeedDetails) {
+        let is_online = details.status() == ConnectionStatus::Online;
+        let expire_after = details.expire_after.filter(|_| is_online);
+        self.list[feed.index()].expires_ns = expire_after.and_then(|at| at.unix_nanos().ok());
+    }
+
+    /// A feed whose status has run out; said once.
+    pub(crate) fn take_expired(&mut self, wall_ns: u64) -> Option<FeedNo> {
+        let is_expired = |feed: &Feed| feed.expires_ns.is_some_and(|expires_ns| expires_ns <= wall_ns);
+        let at = self.list.iter().position(is_expired)?;
+        self.list[at].expires_ns = None;
+        Some(FeedNo(at as u32))
+    }
+
     fn add(&mut self, name: &str, last: i64, is_contiguous: bool) -> FeedNo {
         let number = FeedNo(self.list.len() as u32);
         self.by_name.insert(name.into(), number);
@@ -172,6 +189,7 @@ impl Feeds {
             parked: VecDeque::new(),
             is_contiguous,
             refused_from: None,
+            expires_ns: None,
         });
         number
     }

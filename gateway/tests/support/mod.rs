@@ -7,8 +7,8 @@
 #![allow(dead_code, unused_imports)]
 
 mod actions;
-mod faulty_disk;
 mod definitions;
+mod faulty_disk;
 mod feed;
 mod random;
 mod raw;
@@ -17,8 +17,8 @@ mod same;
 mod watch;
 
 pub(crate) use actions::*;
-pub(crate) use faulty_disk::*;
 pub(crate) use definitions::*;
+pub(crate) use faulty_disk::*;
 pub(crate) use feed::*;
 pub(crate) use random::*;
 pub(crate) use raw::*;

@@ -853,6 +853,33 @@ fn an_owner_undefined_goes_with_all_that_is_attached() {
 }
 
 #[test]
+fn trades_booked_to_others_outlive_an_owner_and_those_booked_to_it_do_not() {
+    // Booked to P, moved to O and traded there; booked to O, moved to P.
+    let mut table = check(
+        "
+        buy P:A #1 100@10
+        trade #1 T1 10@10
+        amend #1 exec 10/100 to A
+        trade #1 T2 20@10
+        buy A #2 100@1
+        trade #2 T1 5@1
+        trade #2 T2 6@1
+        amend #2 exec 11/11 to P:A
+        trade #2 T3 7@1                                  -> cash P:A 0 -107 -82 0 | cash A 0 -211 -700 0
+        undefine O                                       -> events -order -holding -balance | cash P:A 0 -107 -82 0
+        bust #2 T3                                       -> cash P:A 0 -100 -89 0 | oddities 0 0 0
+        bust #2 T1 exec 6/6                              -> oddities 0 1 0
+        ",
+    );
+    assert_eq!(table.engine.counts().trades, 3, "T1 of #1, T3 of #2, and T1 of #2 as a revision of the unknown");
+    table.assert_image_is_whole();
+    // The owner's names are free: what P booked for an order of that name is not met.
+    table.run("trade #1 T1 1@10");
+    assert_eq!(table.engine.oddities().duplicate_trades, 0);
+    table.assert_image_is_whole();
+}
+
+#[test]
 fn an_owner_in_use_is_kept_unless_the_caller_insists() {
     for (commands, refused) in [
         ("cash A 1", true),

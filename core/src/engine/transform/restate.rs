@@ -127,7 +127,7 @@ impl Engine {
             state,
         });
         if removed {
-            self.drop_order(number);
+            self.state.remove_order(number);
         } else {
             let handle = self.state.bytes.replace(row.state, out.bytes_of(state));
             self.state.set_order(number, OrderRow { state: handle, ..row });
@@ -144,7 +144,7 @@ impl Engine {
         }
         for number in &orders {
             self.tell_last_time(*number, out);
-            self.drop_order(*number);
+            self.state.remove_order(*number);
         }
         self.put_reservations(&reservations, out);
         Ok(!orders.is_empty())
@@ -163,14 +163,5 @@ impl Engine {
             completed: row.completed,
             state,
         });
-    }
-
-    /// Takes an order out; its trades are still found under its account and id.
-    fn drop_order(&mut self, number: u32) {
-        let row = *self.state.orders.get(number);
-        let order = StoredOrder::of(self.state.bytes.get(row.state));
-        let home = self.state.home(row.account, order.order_id, row.key);
-        self.state.keep_lineage(home, row.lineage);
-        self.state.remove_order(number);
     }
 }

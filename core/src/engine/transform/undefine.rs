@@ -1,5 +1,7 @@
 //! An owner undefined with all that is attached: definitions, orders, positions, and the trades booked to them.
 
+use super::super::rows::{NO_TRADE, TradeRow};
+use super::super::state::State;
 use super::super::{Engine, Input};
 use crate::metadata::Details;
 use crate::names::AccountNo;
@@ -27,12 +29,13 @@ impl Engine {
         let orders: Vec<u32> = orders.map(|(number, _)| number).collect();
         self.require_room(&orders, 1)?;
         let mut changed = self.undefine_owner_records(owner, out);
+        // Before the orders go: what they leave then is trades booked to others.
+        changed |= self.drop_trades_of(is_owned);
         changed |= !orders.is_empty();
         for number in orders {
             self.tell_last_time(number, out);
             self.state.remove_order(number);
         }
-        changed |= self.drop_trades_of(is_owned);
         changed |= self.empty_positions_of(is_owned, out);
         if changed {
             let numbers = accounts.iter().enumerate().filter(|(_, owned)| **owned);
@@ -66,16 +69,16 @@ impl Engine {
     /// others, before the order moved, stay.
     fn drop_trades_of(&mut self, is_owned: impl Fn(AccountNo) -> bool) -> bool {
         let state = &mut self.state;
-        let is_booked_here = |cash: u32| is_owned(state.cash.get(cash).account);
-        let trades = state.trades.iter().filter(|(_, row)| row.is_some_and(|row| is_booked_here(row.cash)));
-        let trades: Vec<u32> = trades.map(|(number, _)| number).collect();
-        for number in &trades {
-            let row = state.trades.remove(*number);
+        let is_booked_here = |row: &TradeRow| is_owned(state.cash.get(row.cash).account);
+        let trades: Vec<bool> = state.trades.iter().map(|(_, row)| row.is_some_and(is_booked_here)).collect();
+        state.unhang(&trades);
+        for (number, _) in trades.iter().enumerate().filter(|(_, goes)| **goes) {
+            let row = state.trades.remove(number as u32);
             state.trade_numbers.remove(row.key);
             row.fund_entries.into_iter().for_each(|entries| state.bytes.remove(entries));
             state.rehash(row.hash, 0);
         }
-        !trades.is_empty()
+        trades.contains(&true)
     }
 
     fn empty_positions_of(&mut self, is_owned: impl Fn(AccountNo) -> bool, out: &mut Outcome) -> bool {
@@ -91,5 +94,42 @@ impl Engine {
             }
         }
         out.balances.len() + out.holdings.len() > events_before
+    }
+}
+
+impl State {
+    /// Takes trades out of the chains that they hang on. `goes` is by trade number.
+    fn unhang(&mut self, goes: &[bool]) {
+        for number in 0..self.orders.numbers() {
+            if let Some(last_trade) = self.orders.find(number).map(|row| row.last_trade) {
+                self.orders.get_mut(number).last_trade = self.chain_without(last_trade, goes);
+            }
+        }
+        for number in 0..self.gone.numbers() {
+            if let Some(last_trade) = self.gone.find(number).map(|gone| gone.last_trade) {
+                self.gone.get_mut(number).last_trade = self.chain_without(last_trade, goes);
+            }
+        }
+    }
+
+    /// A chain with only those that stay; its first trade.
+    fn chain_without(&mut self, last_trade: u32, goes: &[bool]) -> u32 {
+        let (mut first, mut kept, mut next) = (NO_TRADE, NO_TRADE, last_trade);
+        while next != NO_TRADE {
+            let previous = self.trades.get(next).previous;
+            if !goes[next as usize] {
+                if kept == NO_TRADE {
+                    first = next;
+                } else {
+                    self.trades.get_mut(kept).previous = next;
+                }
+                kept = next;
+            }
+            next = previous;
+        }
+        if kept != NO_TRADE {
+            self.trades.get_mut(kept).previous = NO_TRADE;
+        }
+        first
     }
 }
