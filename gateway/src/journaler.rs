@@ -40,13 +40,8 @@ pub(crate) struct Journaler {
     started: Instant,
     /// What is next in the ring found no room on the disk.
     is_stuck: bool,
-    /// When the journal was last asked whether it runs out of storage.
-    storage_asked_ns: u64,
     clock: Clock,
 }
-
-/// Asking takes a lock.
-const STORAGE_ASKED_EVERY_NS: u64 = 1_000_000;
 
 impl Journaler {
     pub(crate) fn new(
@@ -69,7 +64,6 @@ impl Journaler {
             batch: (0, 0),
             started: Instant::now(),
             is_stuck: false,
-            storage_asked_ns: 0,
             clock: Clock::WALL,
         }
     }
@@ -147,14 +141,12 @@ impl Journaler {
 
     /// Says whether the disk has room for what comes: from when the next segment cannot be made, while there is still
     /// room in this one for all that is in the ring.
-    fn ask_storage(&mut self, now_ns: u64) -> Result<(), Fault> {
-        if now_ns.saturating_sub(self.storage_asked_ns) < STORAGE_ASKED_EVERY_NS {
-            return Ok(());
-        }
-        self.storage_asked_ns = now_ns;
+    fn watch_storage(&mut self) -> Result<(), Fault> {
         let is_short = self.journal.is_short_of_storage();
-        self.progress.set_storage_full(is_short);
-        if is_short && self.progress.is_stopping() && self.is_stuck {
+        if is_short != self.progress.is_storage_full() {
+            self.progress.set_storage_full(is_short);
+        }
+        if self.is_stuck && self.progress.is_stopping() {
             return Err(Fault::Failed(
                 "the disk is full: what was taken and is not recorded was not acknowledged either; make room, start again"
                     .into(),
@@ -181,7 +173,7 @@ impl Journaler {
     fn step(&mut self, budget: usize) -> Result<usize, Fault> {
         let taken = self.record_batch(budget)? + self.record_checkpoints()?;
         let now_ns = self.started.elapsed().as_nanos() as u64;
-        self.ask_storage(now_ns)?;
+        self.watch_storage()?;
         let synced = self.journal.poll_sync(now_ns).map_err(|error| Fault::Poisoned(error.to_string()))?;
         if taken > 0 || synced {
             self.release();

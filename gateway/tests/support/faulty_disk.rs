@@ -117,6 +117,11 @@ impl DiskFile for FaultyFile {
         self.real.len()
     }
 
+    fn reserve(&self, bytes: u64) -> io::Result<()> {
+        self.faults.before_growth()?;
+        self.real.reserve(bytes)
+    }
+
     fn read_at(&self, into: &mut [u8], offset: u64) -> io::Result<usize> {
         self.real.read_at(into, offset)
     }
