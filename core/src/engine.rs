@@ -9,6 +9,7 @@
 //! results like any other.
 
 mod applied;
+mod batch;
 mod byte_store;
 mod cost;
 mod describe;
@@ -32,6 +33,8 @@ mod transform;
 pub use image::{IMAGE_VERSION, ImageError, ImageHeader};
 pub use state::FeedRow;
 
+use applied::AppliedEntry;
+use batch::OpenBatch;
 use draft::Draft;
 use funds::FundSums;
 use rows::CashRow;
@@ -80,10 +83,14 @@ pub struct Engine {
     /// Runs over every event made.
     events_hash: u128,
     oddities: Oddities,
+    /// The batch whose members come next.
+    batch: Option<OpenBatch>,
     // What follows is room to work in and holds nothing between updates.
     draft: Draft,
     funds: FundSums,
     scratch: ReverseWriter,
+    /// TransactionIDs of a batch while it is checked.
+    batch_ids: Vec<AppliedEntry>,
 }
 
 /// How many records there are.
@@ -107,17 +114,22 @@ impl Engine {
             public_time_ns: 0,
             events_hash: 0,
             oddities: Oddities::default(),
+            batch: None,
             draft: Draft::default(),
             funds: FundSums::default(),
             scratch: ReverseWriter::with_capacity(1024),
+            batch_ids: Vec::new(),
         }
     }
 
     /// Applies the next update and says in `out` what happened.
     ///
     /// # Panics
-    /// If the update is not later than the last one: the record is broken, and going on would hide it.
+    /// If the update is not later than the last one (a batch and its members have one sequence): the record is broken, and going on would hide it.
     pub fn apply(&mut self, input: &Input<'_>, out: &mut Outcome) {
+        if self.batch.is_some() && !self.goes_on(input.stamp, out) {
+            return;
+        }
         self.begin(input.stamp, out);
         let changed = match self.step(input, out) {
             Ok(changed) => changed,
@@ -206,7 +218,11 @@ impl Engine {
     /// One update; whether anything changed (a feed's update takes its position even if not).
     fn step(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Reject> {
         match FeedRequestType::try_from(input.request.r#type) {
-            Ok(FeedRequestType::Action) => self.act(input, out)?,
+            Ok(FeedRequestType::Action) => {
+                if !self.act(input, out)? {
+                    return Ok(false);
+                }
+            }
             Ok(FeedRequestType::Operation) => {
                 if !self.operate(input, out)? {
                     return Ok(false);
@@ -224,7 +240,7 @@ impl Engine {
         Ok(true)
     }
 
-    fn act(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<(), Reject> {
+    fn act(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Reject> {
         let action = &input.request.action;
         if !action.span.is_given() {
             return Err(Reject::Details);
@@ -232,14 +248,14 @@ impl Engine {
         match ExternalActionType::try_from(action.r#type) {
             Ok(ExternalActionType::Update | ExternalActionType::Replace) => self.update_order(input, out),
             Ok(ExternalActionType::Trade) => self.trade(input, out),
-            Ok(ExternalActionType::CashTransfer) => self.transfer_cash(input, out),
-            Ok(ExternalActionType::AssetTransfer) => self.transfer_assets(input, out),
+            Ok(ExternalActionType::CashTransfer | ExternalActionType::AssetTransfer) => self.transfer(input, out),
             Ok(ExternalActionType::Unknown) | Err(_) => Err(Reject::OperationUnknown),
         }
     }
 
     #[cold]
     fn refuse(&mut self, reject: Reject, out: &mut Outcome) {
+        assert!(self.batch.is_none(), "invariant: a member of an accepted batch is applied, not {}", reject.code());
         if !out.rejects.contains(&reject) {
             out.rejects.push(reject);
         }

@@ -8,11 +8,13 @@ use crossbeam_channel::Sender;
 use disruptor::Producer;
 use ordo_core::engine::{Engine, Input};
 use ordo_core::outcome::Outcome;
+use ordo_core::record::Batch;
 use ordo_core::ring::{Behind, Filler, Stage};
+use prost::Message;
 
 use crate::checkpoint::Checkpoint;
 use crate::progress::Progress;
-use crate::slot::{Reply, Slot};
+use crate::slot::{Part, Reply, Slot};
 
 /// See the module.
 pub(crate) struct EngineStage {
@@ -77,14 +79,23 @@ impl Stage for EngineStage {
 
 #[inline]
 fn apply(engine: &mut Engine, slot: &Slot, outcome: &mut Outcome) {
-    if slot.recorded {
+    if !slot.recorded {
+        outcome.clear();
+    } else if let Part::Frame { .. } = slot.part {
+        open_batch(engine, slot, outcome);
+    } else {
         let input = Input { stamp: slot.stamp(), bytes: &slot.bytes, request: &slot.request };
         engine.apply(&input, outcome);
-    } else {
-        outcome.clear();
     }
     // Both end with a Resume, which holds it.
     if matches!(slot.reply, Reply::FeedOpened | Reply::FeedGap) {
         outcome.configuration = outcome.keep(engine.configuration(slot.about));
     }
+}
+
+/// Checks the batch as a whole; its members follow, each as an update of its own, without effect if it was refused.
+#[cold]
+fn open_batch(engine: &mut Engine, slot: &Slot, outcome: &mut Outcome) {
+    let batch = Batch::decode(slot.body.of(&slot.bytes)).expect("invariant: the edge encoded it");
+    engine.open_batch(slot.stamp(), &batch, outcome);
 }

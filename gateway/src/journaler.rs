@@ -10,13 +10,14 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::Receiver as Channel;
 use ordo_core::engine::RULES_VERSION;
+use ordo_core::record::BATCH;
 use ordo_core::ring::{First, Stage};
 use ordo_journal::{AppendError, Entry, Journal, Kind};
 
 use crate::checkpoint::Checkpoint;
 use crate::config::Durability;
 use crate::progress::{Fault, Progress};
-use crate::slot::Slot;
+use crate::slot::{Part, Slot};
 
 /// See the module.
 pub(crate) struct Journaler {
@@ -30,6 +31,8 @@ pub(crate) struct Journaler {
     /// Recorded tasks that may not be told yet: their sequence, and how many tasks stand before each.
     waiting: VecDeque<(u64, u64)>,
     last_time_ns: u64,
+    /// Where the batch whose members come by is recorded: its sequence and time.
+    batch: (u64, u64),
     started: Instant,
 }
 
@@ -51,6 +54,7 @@ impl Journaler {
             taken: 0,
             waiting: VecDeque::with_capacity(ring_slots),
             last_time_ns,
+            batch: (0, 0),
             started: Instant::now(),
         }
     }
@@ -72,12 +76,19 @@ impl Journaler {
             started: self.started,
         };
         for slot in &mut batch {
-            if slot.recorded {
+            if let Part::Member(nth) = slot.part {
+                // Recorded with its batch.
+                slot.set_recorded(self.batch.0, self.batch.1 + u64::from(nth));
+            } else if slot.recorded {
                 let recorded =
                     recorder.record(&entry_of(slot), |sequence, time_ns| slot.set_recorded(sequence, time_ns));
                 // Said before the batch is let go of: the engine must not take what is not recorded.
                 let sequence = recorded.inspect_err(|fault| self.progress.fail(fault.clone()))?;
                 self.waiting.push_back((sequence, self.taken));
+                if let Part::Frame { members } = slot.part {
+                    self.batch = (sequence, *recorder.last_time_ns);
+                    *recorder.last_time_ns += u64::from(members);
+                }
             }
             self.taken += 1;
         }
@@ -191,7 +202,7 @@ fn entry_of(slot: &Slot) -> Entry<'_> {
     Entry {
         kind: Kind::Update,
         rules: RULES_VERSION,
-        flags: slot.origin.flags(),
+        flags: slot.origin.flags() | if matches!(slot.part, Part::Frame { .. }) { BATCH } else { 0 },
         feed: slot.feed.0,
         identity: slot.identity,
         position: slot.position_recorded(),

@@ -13,7 +13,7 @@ use parking_lot::RwLock;
 
 use crate::config::{Config, StageName};
 use crate::engine_stage::EngineStage;
-use crate::intake::{NewConnection, intake};
+use crate::intake::{Doors, intake};
 use crate::journaler::Journaler;
 use crate::progress::{Fault, Progress};
 use crate::publisher::Publisher;
@@ -94,10 +94,10 @@ impl Pipeline {
         recovered: Recovered,
         progress: &Arc<Progress>,
         views: &Arc<RwLock<Views>>,
-    ) -> std::io::Result<(Sender<NewConnection>, Pipeline)> {
+    ) -> std::io::Result<(Doors, Pipeline)> {
         let encoder_views = views.clone();
         let (jobs, snapshot_jobs) = unbounded();
-        let (connections, mut stages) = stages(config, recovered, progress, views, jobs)?;
+        let (doors, mut stages) = stages(config, recovered, progress, views, jobs)?;
         let mut threads = Vec::new();
         for thread in place(config) {
             let mine = thread.plan.stages.iter().filter_map(|name| stages[*name as usize].take()).collect();
@@ -106,7 +106,7 @@ impl Pipeline {
         let snapshots = thread::Builder::new()
             .name("snapshots".into())
             .spawn(move || snapshots::run(&snapshot_jobs, &encoder_views))?;
-        Ok((connections, Pipeline { threads, snapshots }))
+        Ok((doors, Pipeline { threads, snapshots }))
     }
 
     /// Waits for all threads: they have been told to stop, or stop at a fault.
@@ -142,7 +142,7 @@ fn stages(
     progress: &Arc<Progress>,
     views: &Arc<RwLock<Views>>,
     jobs: Sender<snapshots::Job>,
-) -> std::io::Result<(Sender<NewConnection>, Stages)> {
+) -> std::io::Result<(Doors, Stages)> {
     let slots = config.ring_slots;
     let Recovered { journal, last_time_ns, engine } = recovered;
     *views.write() = Views::of(&engine);
@@ -150,19 +150,13 @@ fn stages(
     progress.durable_sequence.store_release(journal.durable());
     let tasks = InRing::new(slots, Slot::with_room);
     let outcomes = OutRing::new(slots, Outcome::with_room);
-    let (connections, new_connections) = intake();
+    let (doors, intake) = intake();
     let (writers, new_writers) = unbounded();
     let (checkpoints, checkpoints_due) = bounded(CHECKPOINTS_WAITING_MAX);
     let (taken, snapshots_taken) = unbounded();
     let (routing, routing_news) = routing();
-    let receiver = Receiver::new(
-        tasks.receiver,
-        slots,
-        progress.clone(),
-        (new_connections, writers),
-        &engine,
-        config.message_bytes_max,
-    )?;
+    let receiver =
+        Receiver::new(tasks.receiver, slots, progress.clone(), (intake, writers), &engine, config.message_bytes_max)?;
     let durability = config.durability;
     let journaler =
         Journaler::new(tasks.journal, slots, journal, last_time_ns, durability, (progress.clone(), checkpoints_due));
@@ -182,5 +176,5 @@ fn stages(
     stages[StageName::Engine as usize] = Some(AnyStage::Engine(Box::new(engine)));
     stages[StageName::Publisher as usize] = Some(AnyStage::Publisher(Box::new(publisher)));
     stages[StageName::Views as usize] = Some(AnyStage::Views(Box::new(views)));
-    Ok((connections, stages))
+    Ok((doors, stages))
 }

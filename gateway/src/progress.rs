@@ -61,6 +61,7 @@ pub(crate) struct Progress {
     /// A group is on its way to the disk, whose completion needs a core: who has nothing to do leaves his.
     writing: AtomicBool,
     stopping: AtomicBool,
+    over: AtomicBool,
     /// Tasks there will ever have been, once the receiver has filled its last slot.
     end: OnceLock<u64>,
     fault: OnceLock<Fault>,
@@ -81,6 +82,16 @@ impl Progress {
 
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the pipeline has ended: all that will ever be answered has been.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
+    /// Every stage has been joined.
+    pub(crate) fn set_over(&self) {
+        self.over.store(true, Ordering::Release);
     }
 
     /// The receiver has filled its last slot.

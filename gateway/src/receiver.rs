@@ -12,6 +12,7 @@ mod admission;
 mod boundary;
 mod feeds;
 mod session;
+mod writes;
 
 use std::collections::VecDeque;
 use std::io;
@@ -19,7 +20,7 @@ use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver as Channel, Sender};
+use crossbeam_channel::Sender;
 use mio::{Events, Interest, Poll, Token};
 use ordo_core::engine::{Engine, FeedRow};
 use ordo_core::json;
@@ -32,7 +33,8 @@ use prost::Message;
 use self::admission::{FollowUp, admit, status_body};
 use self::feeds::Feeds;
 use self::session::{Heard, Session, Silence};
-use crate::intake::NewConnection;
+use self::writes::BatchSlot;
+use crate::intake::{Intake, NewConnection};
 use crate::progress::{Fault, Progress};
 use crate::publisher::Writing;
 use crate::slot::{ConnNo, Reply, Slot};
@@ -55,7 +57,7 @@ pub(crate) struct Receiver {
     poll: Poll,
     events: Events,
     polls_since_look: u32,
-    intake: Channel<NewConnection>,
+    intake: Intake,
     writers: Sender<Writing>,
     /// By connection number; a gone one leaves a gap, its number is never given again.
     sessions: VecDeque<Option<Session>>,
@@ -88,6 +90,8 @@ enum Owed {
         conn: ConnNo,
         reply: Reply,
     },
+    /// A part of a batch: nothing of another sender comes between.
+    Batch(BatchSlot),
 }
 
 impl Receiver {
@@ -95,7 +99,7 @@ impl Receiver {
         ring: Filler<Slot>,
         ring_slots: usize,
         progress: Arc<Progress>,
-        (intake, writers): (Channel<NewConnection>, Sender<Writing>),
+        (intake, writers): (Intake, Sender<Writing>),
         engine: &Engine,
         message_bytes_max: usize,
     ) -> io::Result<Receiver> {
@@ -149,7 +153,7 @@ impl Receiver {
     /// Takes in new connections and what the system says of the others.
     fn look(&mut self) {
         self.polls_since_look = 0;
-        while let Ok(new) = self.intake.try_recv() {
+        while let Ok(new) = self.intake.connections.try_recv() {
             if let Err(error) = self.welcome(new) {
                 tracing::warn!(%error, "a connection was lost while it was handed over");
             }
@@ -416,6 +420,7 @@ impl Receiver {
                     slot.bytes.extend_from_slice(&bytes);
                 }),
                 Owed::Status { feed, status, conn, reply } => self.record_status(feed, status, conn, reply),
+                Owed::Batch(part) => self.fill(|slot| slot.begin_batch_part(part)),
             }
             paid += 1;
         }
@@ -436,7 +441,7 @@ impl Receiver {
     /// Ends every session once; the rings drain behind it.
     fn close_all(&mut self) {
         self.is_closing = true;
-        while let Ok(new) = self.intake.try_recv() {
+        while let Ok(new) = self.intake.connections.try_recv() {
             let _ = new.stream.shutdown(Shutdown::Both);
         }
         let open: Vec<ConnNo> = self.sessions.iter().flatten().map(|session| session.conn).collect();
@@ -458,6 +463,7 @@ impl Stage for Receiver {
                 self.close_all();
                 done += 1 + self.pay();
             }
+            self.refuse_writes();
             if self.owed.is_empty() {
                 self.progress.end_at(self.filled);
             }
@@ -466,6 +472,7 @@ impl Stage for Receiver {
         self.polls_since_look += 1;
         if self.ready.is_empty() || self.polls_since_look >= POLLS_BETWEEN_LOOKS {
             self.look();
+            done += self.take_writes();
         }
         for _ in 0..self.ready.len() {
             if done >= budget || !self.owed.is_empty() || !self.has_room() {

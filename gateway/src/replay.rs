@@ -3,15 +3,17 @@
 //! Used at start, by the offline tools, and wherever a past state is asked for. Reads only; safe on the folder of a
 //! running hub. Only the engine goes along: the views of the state that it comes to are made at the end.
 
+use std::collections::VecDeque;
 use std::path::Path;
 
 use ordo_core::engine::{Engine, Input};
 use ordo_core::names::{FeedNo, Names};
 use ordo_core::outcome::{Outcome, Stamp};
-use ordo_core::record::Origin;
+use ordo_core::record::{BATCH, Batch, Origin};
 use ordo_core::views::Views;
 use ordo_core::wire::{DecodeError, FeedRequest, Span};
 use ordo_journal::{Kind, ReadError, Reader};
+use prost::Message;
 use thiserror::Error;
 
 use crate::checkpoint::{Checkpoint, Divergence};
@@ -71,6 +73,10 @@ pub struct Replay {
     applied: Option<Stamp>,
     /// No update beyond this sequence is applied.
     until: u64,
+    /// A batch that was read, and is opened with its first member.
+    batch: Option<(Stamp, Batch)>,
+    /// Members of the batch that was read last and are yet to be applied.
+    members: VecDeque<(Stamp, Vec<u8>)>,
     /// What a checkpoint that is yet to be read must say.
     expected: Vec<Checkpoint>,
     updates: u64,
@@ -110,6 +116,8 @@ impl Replay {
             ready: None,
             applied: None,
             until,
+            batch: None,
+            members: VecDeque::new(),
             expected: Vec::new(),
             updates: 0,
         })
@@ -132,7 +140,16 @@ impl Replay {
     /// # Errors
     /// As [`Replay::next`].
     pub(crate) fn peek(&mut self) -> Result<Option<Stamp>, ReplayError> {
-        while self.ready.is_none() && self.last_sequence < self.until {
+        while self.ready.is_none() {
+            if let Some((stamp, body)) = self.members.pop_front() {
+                self.applied = None;
+                self.body = body;
+                self.ready = Some(stamp);
+                break;
+            }
+            if self.last_sequence >= self.until {
+                return Ok(None);
+            }
             let Some(frame) = self.reader.next()? else {
                 let (sequence, until) = (self.last_sequence, self.until);
                 return if until == u64::MAX { Ok(None) } else { Err(ReplayError::Short { sequence, until }) };
@@ -143,13 +160,19 @@ impl Replay {
                     self.applied = None;
                     self.body.clear();
                     self.body.extend_from_slice(frame.body);
-                    self.ready = Some(Stamp {
+                    let is_batch = frame.flags & BATCH != 0;
+                    let stamp = Stamp {
                         sequence: frame.sequence,
                         time_ns: frame.time_ns,
                         feed: FeedNo(frame.feed),
                         position: frame.position,
                         origin: Origin::from_flags(frame.flags),
-                    });
+                    };
+                    if is_batch {
+                        self.read_batch(stamp)?;
+                    } else {
+                        self.ready = Some(stamp);
+                    }
                 }
                 Kind::Checkpoint => compare(&mut self.expected, frame.body)?,
                 _ => {}
@@ -166,6 +189,11 @@ impl Replay {
     pub fn next(&mut self) -> Result<Option<Applied<'_>>, ReplayError> {
         let Some(stamp) = self.peek()? else { return Ok(None) };
         self.ready = None;
+        if let Some((stamp, batch)) = self.batch.take() {
+            let before = self.engine.sequence();
+            self.engine.open_batch(stamp, &batch, &mut self.outcome);
+            self.expected.extend(Checkpoint::due(before, &self.engine));
+        }
         let decoded = self.request.decode_into(&self.body, Span::whole(&self.body));
         decoded.map_err(|error| ReplayError::Update { sequence: stamp.sequence, error })?;
         let before = self.engine.sequence();
@@ -175,6 +203,24 @@ impl Replay {
         self.updates += 1;
         self.applied = Some(stamp);
         Ok(self.last())
+    }
+
+    /// One frame, several updates: the members are applied one by one behind it.
+    fn read_batch(&mut self, stamp: Stamp) -> Result<(), ReplayError> {
+        let malformed = |_| ReplayError::Update { sequence: stamp.sequence, error: DecodeError::Malformed };
+        let batch = Batch::decode(&*self.body).map_err(malformed)?;
+        let updates = batch.members.iter().map(|member| member.update.clone().unwrap_or_default().encode_to_vec());
+        let stamps = (1..).map(|nth| Stamp { time_ns: stamp.time_ns + nth, ..stamp });
+        self.members = stamps.zip(updates).collect();
+        if !self.members.is_empty() {
+            self.batch = Some((stamp, batch));
+        }
+        Ok(())
+    }
+
+    /// Whether the state is that after a whole frame: what a snapshot can hold.
+    pub(crate) fn is_between_frames(&self) -> bool {
+        self.members.is_empty() && self.batch.is_none() && self.ready.is_none()
     }
 
     /// Applies all that is left; the number of updates applied in all.

@@ -10,7 +10,7 @@ use super::{Engine, Input, executed_at, funds};
 use crate::dec::{Dec, OutOfRange};
 use crate::names::{AccountNo, CurrencyNo, InstrumentNo, NameKind, order_key};
 use crate::outcome::{ActionEvent, OrderEvent, Outcome, Reject};
-use crate::proto::Side;
+use crate::proto::{ExternalActionType, Side};
 use crate::wire::{Account, FeedRequest, OrderState, Span, field};
 
 /// What an order was before this update, under the key it has now and under the one it moves from.
@@ -61,12 +61,23 @@ pub(super) struct OrderDraft {
 }
 
 impl Engine {
-    pub(super) fn update_order(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<(), Reject> {
+    /// An Update or a Replace. Whether it changed anything: a feed's action is an event of its own, one through REST is
+    /// nothing where it says what is known.
+    pub(super) fn update_order(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Reject> {
         check_order(input, out)?;
         let before = self.find_order(input, out);
+        let is_rest = input.stamp.origin.is_rest;
+        let replaces = input.request.action.r#type == ExternalActionType::Replace as i32;
+        if is_rest && replaces && before.order.is_none() {
+            return Err(Reject::Order);
+        }
         let draft = self.draft_order(input, before, Executed::default(), out)?;
         self.write_order(&draft, input, out);
-        Ok(())
+        if is_rest && out.orders.is_empty() {
+            out.action = None;
+            return Ok(false);
+        }
+        Ok(true)
     }
 
     /// The order that an action is about, and where it comes from if it moves.

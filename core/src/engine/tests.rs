@@ -12,11 +12,13 @@
 //! AveragePrice. `order A #1`: Quantity, ExecutedQuantity, ExecutedValue. Accounts are of one owner, the currency is
 //! AUD and the instrument BHP on XASX unless said.
 
+mod batches;
 mod command;
 mod definitions;
 mod examples;
 mod oddities;
 mod refusals;
+mod rest;
 
 use std::collections::BTreeMap;
 

@@ -46,7 +46,7 @@ struct Legs {
 }
 
 impl Engine {
-    pub(super) fn trade(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<(), Reject> {
+    pub(super) fn trade(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Reject> {
         let sign = trade_sign(input.request.action.order.side).ok_or(Reject::Side);
         let stated = stated_trade(input);
         // All problems at once: one does not hide another.
@@ -69,7 +69,7 @@ impl Engine {
             Step::Nothing => {}
         }
         self.write_order(&order, input, out);
-        Ok(())
+        Ok(true)
     }
 
     fn next_step(&mut self, input: &Input<'_>, stated: &Stated, before: &Before) -> Step {

@@ -1,10 +1,14 @@
 //! Cash and asset transfers: a record of facts, without a floor under any balance.
 
+use prost::Message;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::applied::{AppliedEntry, AppliedKind, applied_key};
 use super::{Engine, Input, funds};
 use crate::dec::{Dec, OutOfRange};
-use crate::names::{AccountNo, CurrencyNo, InstrumentNo, NameKind};
+use crate::names::{AccountNo, CurrencyNo, InstrumentNo, NameKind, name_hash};
 use crate::outcome::{Booking, Outcome, Reject, TransactionEvent};
-use crate::proto::SettlementStatus;
+use crate::proto::{ExternalAction, ExternalActionType, SettlementStatus};
 use crate::wire::Span;
 
 /// The pool that is a figure of its own.
@@ -12,26 +16,77 @@ const MARGIN: &str = "Margin";
 /// Behind a pool's name: its part that is not settled yet.
 const UNBOOKED_SUFFIX: &str = ":Unbooked";
 
+/// A transfer that is drafted, and what is told and remembered of it once it is booked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct DraftedTransfer {
+    booking: Booking,
+    account: AccountNo,
+    instrument: Option<InstrumentNo>,
+    currency: CurrencyNo,
+    /// Its TransactionID, where one must not be booked again.
+    pub(super) id: Option<AppliedEntry>,
+}
+
+/// Whether a transfer that is in order is to be booked.
+enum Verdict {
+    Book {
+        id: Option<AppliedEntry>,
+    },
+    /// It moves nothing, or the same was booked before.
+    Nothing,
+}
+
 impl Engine {
-    pub(super) fn transfer_cash(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<(), Reject> {
+    /// Books a transfer of either kind; whether that changed anything.
+    pub(super) fn transfer(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Reject> {
+        let Some(drafted) = self.draft_transfer(input, out)? else { return Ok(false) };
+        if let Some(id) = drafted.id {
+            self.state.note_applied(id);
+        }
+        let id = self.transaction_id(input, out);
+        let DraftedTransfer { booking, account, instrument, currency, .. } = drafted;
+        out.transaction = Some(TransactionEvent { booking, account, instrument, currency, id });
+        Ok(true)
+    }
+
+    /// Drafts a transfer; none if it would change nothing.
+    pub(super) fn draft_transfer(
+        &mut self,
+        input: &Input<'_>,
+        out: &mut Outcome,
+    ) -> Result<Option<DraftedTransfer>, Reject> {
+        if input.request.action.r#type == ExternalActionType::CashTransfer as i32 {
+            self.draft_cash_transfer(input, out)
+        } else {
+            self.draft_asset_transfer(input, out)
+        }
+    }
+
+    fn draft_cash_transfer(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<Option<DraftedTransfer>, Reject> {
         let (bytes, transfer) = (input.bytes, &input.request.action.cash_transfer);
         let settlement = SettlementStatus::try_from(transfer.settlement).map_err(|_| Reject::Settlement);
         let is_given = transfer.span.is_given();
+        let is_rest = input.stamp.origin.is_rest;
+        let pool = transfer.pool.text(bytes);
         require(
             &[
                 (is_given, Reject::Details),
-                (!input.request.action.transaction.account.account_id.is_empty(), Reject::Account),
+                (has_account(input), Reject::Account),
                 (!is_given || !transfer.currency.is_empty(), Reject::Currency),
                 (settlement.is_ok(), Reject::Settlement),
+                (!is_rest || !is_given || transfer.value.is_some(), Reject::Value),
+                (!is_rest || !pool.ends_with(UNBOOKED_SUFFIX), Reject::Pool),
             ],
             out,
-        )?;
+        );
+        let moves_nothing = transfer.value.is_none_or(Dec::is_zero) && transfer.additional_funds.count == 0;
+        let Verdict::Book { id } = self.judge(input, moves_nothing, out)? else { return Ok(None) };
         let settlement = settlement?;
         let account = self.transaction_account(input, out);
         let currency = self.state.currency(transfer.currency.of(bytes), out);
         let number = self.state.cash_number(account, currency);
         let net = transfer.value.unwrap_or_default().minus(funds::total(transfer.additional_funds(bytes))?)?;
-        match transfer.pool.text(bytes) {
+        match pool {
             "" => self.settle(number, settlement, net)?,
             MARGIN => {
                 let figures = self.draft.cash(&self.state, number);
@@ -39,29 +94,34 @@ impl Engine {
             }
             pool => self.settle_pool(number, pool, settlement, net)?,
         }
-        let id = self.transaction_id(input, out);
-        out.transaction =
-            Some(TransactionEvent { booking: Booking::CashTransfer, account, instrument: None, currency, id });
-        Ok(())
+        let booking = Booking::CashTransfer;
+        Ok(Some(DraftedTransfer { booking, account, instrument: None, currency, id }))
     }
 
-    pub(super) fn transfer_assets(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<(), Reject> {
+    fn draft_asset_transfer(
+        &mut self,
+        input: &Input<'_>,
+        out: &mut Outcome,
+    ) -> Result<Option<DraftedTransfer>, Reject> {
         let (bytes, transfer) = (input.bytes, &input.request.action.asset_transfer);
         let is_given = transfer.span.is_given();
+        let is_rest = input.stamp.origin.is_rest;
         require(
             &[
                 (is_given, Reject::Details),
-                (!input.request.action.transaction.account.account_id.is_empty(), Reject::Account),
+                (has_account(input), Reject::Account),
                 (!is_given || !transfer.exchange.is_empty(), Reject::Exchange),
                 (!is_given || !transfer.code.is_empty(), Reject::Symbol),
+                (!is_rest || !is_given || transfer.value.is_some(), Reject::Value),
             ],
             out,
-        )?;
+        );
+        let quantity = transfer.value.unwrap_or_default();
+        let Verdict::Book { id } = self.judge(input, quantity.is_zero(), out)? else { return Ok(None) };
         let account = self.transaction_account(input, out);
         let (exchange, code) = (transfer.exchange.of(bytes), transfer.code.of(bytes));
         let instrument = InstrumentNo(self.state.number(NameKind::Instrument, exchange, code, out));
         let number = self.state.holding_number(account, instrument);
-        let quantity = transfer.value.unwrap_or_default();
         let mut values = input.request.action.transaction.values(bytes);
         let price = values.find(|(name, _)| *name == b"Price").map(|(_, price)| price);
         let row = self.draft.holding(&self.state, number);
@@ -69,19 +129,35 @@ impl Engine {
             Some(price) => row.book_leg(quantity, price, row.currency)?,
             None => row.book_unpriced(quantity)?,
         }
-        let id = self.transaction_id(input, out);
-        let booking = Booking::AssetTransfer;
-        let currency = CurrencyNo::default();
-        let instrument = Some(instrument);
-        out.transaction = Some(TransactionEvent { booking, account, instrument, currency, id });
-        Ok(())
+        let (booking, instrument) = (Booking::AssetTransfer, Some(instrument));
+        Ok(Some(DraftedTransfer { booking, account, instrument, currency: CurrencyNo::default(), id }))
+    }
+
+    /// What becomes of a transfer of which all problems but one are noted. A feed is believed: only what comes through
+    /// REST can be nothing, or be there already.
+    fn judge(&self, input: &Input<'_>, moves_nothing: bool, out: &mut Outcome) -> Result<Verdict, Reject> {
+        let id = if input.stamp.origin.is_rest { applied_id(input) } else { None };
+        let known = id.and_then(|id| self.known_transaction(id));
+        if id.zip(known).is_some_and(|(id, content)| content != id.content) {
+            out.rejects.push(Reject::TransactionDuplicate);
+        }
+        match out.rejects.first() {
+            Some(problem) => Err(*problem),
+            None if known.is_some() || (input.stamp.origin.is_rest && moves_nothing) => Ok(Verdict::Nothing),
+            None => Ok(Verdict::Book { id }),
+        }
+    }
+
+    /// The content under a transaction's id, booked before or earlier in the batch that is being checked.
+    fn known_transaction(&self, id: AppliedEntry) -> Option<u64> {
+        let in_batch = self.batch_ids.iter().find(|known| known.key == id.key).map(|known| known.content);
+        in_batch.or_else(|| self.state.applied(id.key, id.time_ns))
     }
 
     fn settle(&mut self, number: u32, settlement: SettlementStatus, net: Dec) -> Result<(), OutOfRange> {
         let figures = self.draft.cash(&self.state, number);
         let (booked, unbooked) = moves(settlement, net);
-        figures.balance = figures.balance.plus(booked)?;
-        figures.unbooked = figures.unbooked.plus(unbooked)?;
+        (figures.balance, figures.unbooked) = (figures.balance.plus(booked)?, figures.unbooked.plus(unbooked)?);
         Ok(())
     }
 
@@ -108,7 +184,8 @@ impl Engine {
         AccountNo(self.state.number(NameKind::Account, owner, id, out))
     }
 
-    /// The id of a transaction that came without one: 22 characters from its sequence, the same at every replay.
+    /// The id of a transaction that came without one: 22 characters from its sequence, the same at every replay; the
+    /// members of a batch, which share a sequence, have their place behind.
     fn transaction_id(&mut self, input: &Input<'_>, out: &mut Outcome) -> Span {
         if !input.request.action.transaction.transaction_id.is_empty() {
             return Span::default();
@@ -119,8 +196,33 @@ impl Engine {
             *digit = b'0' + (rest % 10) as u8;
             rest /= 10;
         }
-        out.keep(&id)
+        match self.member_index() {
+            Some(index) => out.keep_joined(&id, format!("-{index}").as_bytes()),
+            None => out.keep(&id),
+        }
     }
+}
+
+fn has_account(input: &Input<'_>) -> bool {
+    !input.request.action.transaction.account.account_id.is_empty()
+}
+
+/// A transaction's id under its account, with a hash of all that it says but who sent it. None if it has no id.
+#[cold]
+fn applied_id(input: &Input<'_>) -> Option<AppliedEntry> {
+    let (bytes, action) = (input.bytes, &input.request.action);
+    let id = action.transaction.transaction_id.of(bytes);
+    if id.is_empty() {
+        return None;
+    }
+    let account = &action.transaction.account;
+    let account = name_hash(NameKind::Account, account.owner_id.of(bytes), account.account_id.of(bytes));
+    let key = applied_key(AppliedKind::Transaction, &account.to_le_bytes(), id);
+    let mut stated = ExternalAction::decode(action.span.of(bytes)).expect("invariant: the decoder accepted it");
+    if let Some(transaction) = &mut stated.transaction {
+        transaction.authorities.clear();
+    }
+    Some(AppliedEntry { key, content: xxh3_64(&stated.encode_to_vec()), time_ns: input.stamp.time_ns })
 }
 
 /// What a transfer of `net` adds to the booked and to the unbooked figure.
@@ -134,7 +236,6 @@ fn moves(settlement: SettlementStatus, net: Dec) -> (Dec, Dec) {
 }
 
 /// Notes every condition that does not hold; all problems at once.
-fn require(conditions: &[(bool, Reject)], out: &mut Outcome) -> Result<(), Reject> {
+fn require(conditions: &[(bool, Reject)], out: &mut Outcome) {
     out.rejects.extend(conditions.iter().filter(|(holds, _)| !holds).map(|(_, reject)| *reject));
-    out.rejects.first().map_or(Ok(()), |reject| Err(*reject))
 }

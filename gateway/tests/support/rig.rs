@@ -32,6 +32,10 @@ impl Rig {
         self.hub.as_ref().expect("the hub runs").addr()
     }
 
+    pub(crate) fn hub(&self) -> &Hub {
+        self.hub.as_ref().expect("the hub runs")
+    }
+
     pub(crate) fn config(&self) -> &Config {
         &self.config
     }
