@@ -9,6 +9,7 @@
 mod cache;
 pub(crate) mod feed_updates;
 mod keeper;
+pub(crate) mod resume;
 mod saved;
 mod span;
 mod subset;
@@ -80,6 +81,8 @@ pub(crate) struct History {
     saved: SavedStates,
     progress: Arc<Progress>,
     permits: Arc<Semaphore>,
+    /// Subscriptions that resume have places of their own.
+    resuming: Arc<Semaphore>,
     cache: Mutex<Cache>,
     orders_expected: usize,
     workers: Mutex<Vec<JoinHandle<()>>>,
@@ -92,6 +95,7 @@ impl History {
             saved,
             progress,
             permits: Arc::new(Semaphore::new(limits.requests)),
+            resuming: Arc::new(Semaphore::new(limits.requests)),
             cache: Mutex::new(Cache::new(limits.states)),
             orders_expected: limits.orders_expected,
             workers: Mutex::default(),

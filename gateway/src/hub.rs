@@ -116,9 +116,9 @@ impl Hub {
         let addr = listener.local_addr().map_err(HubError::io("listener"))?;
         let progress = Arc::new(Progress::default());
         let views = Arc::new(RwLock::new(Views::default()));
-        let (doors, pipeline) =
-            Pipeline::start(&config, recovered, &progress, &views).map_err(HubError::io("pipeline"))?;
         let history = Arc::new(History::new(config.data.clone(), saved, progress.clone(), Limits::of(&config)));
+        let (doors, pipeline) = Pipeline::start(&config, recovered, &progress, &views, history.clone())
+            .map_err(HubError::io("pipeline"))?;
         let keeper = Keeper::start(&config, history.clone()).map_err(HubError::io("keeper"))?;
         let shared = Shared {
             doors,

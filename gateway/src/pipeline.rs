@@ -13,6 +13,7 @@ use parking_lot::RwLock;
 
 use crate::config::{Config, StageName};
 use crate::engine_stage::EngineStage;
+use crate::history::History;
 use crate::intake::{Doors, intake};
 use crate::journaler::Journaler;
 use crate::progress::{Fault, Progress};
@@ -94,6 +95,7 @@ impl Pipeline {
         recovered: Recovered,
         progress: &Arc<Progress>,
         views: &Arc<RwLock<Views>>,
+        history: Arc<History>,
     ) -> std::io::Result<(Doors, Pipeline)> {
         let encoder_views = views.clone();
         let (jobs, snapshot_jobs) = unbounded();
@@ -105,7 +107,7 @@ impl Pipeline {
         }
         let snapshots = thread::Builder::new()
             .name("snapshots".into())
-            .spawn(move || snapshots::run(&snapshot_jobs, &encoder_views))?;
+            .spawn(move || snapshots::run(&snapshot_jobs, &encoder_views, &history))?;
         Ok((doors, Pipeline { threads, snapshots }))
     }
 

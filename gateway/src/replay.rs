@@ -145,8 +145,16 @@ impl Replay {
     /// # Errors
     /// As [`Replay::next`].
     pub fn peek(&mut self) -> Result<Option<Stamp>, ReplayError> {
-        self.ready_member();
-        while self.ready.is_none() && self.last_sequence < self.until {
+        while self.ready.is_none() {
+            if let Some((stamp, body)) = self.members.pop_front() {
+                self.applied = None;
+                self.body = body;
+                self.ready = Some(stamp);
+                break;
+            }
+            if self.last_sequence >= self.until {
+                return Ok(None);
+            }
             let Some(frame) = self.reader.next()? else {
                 let (sequence, until) = (self.last_sequence, self.until);
                 return if until == u64::MAX { Ok(None) } else { Err(ReplayError::Short { sequence, until }) };
@@ -167,7 +175,6 @@ impl Replay {
                     };
                     if is_batch {
                         self.read_batch(stamp)?;
-                        self.ready_member();
                     } else {
                         self.ready = Some(stamp);
                     }
@@ -216,31 +223,22 @@ impl Replay {
         Ok(self.last())
     }
 
-    /// One frame, several updates: each is read, peeked at and applied like any other.
+    /// One frame, several updates: the members are applied one by one behind it.
     fn read_batch(&mut self, stamp: Stamp) -> Result<(), ReplayError> {
         let malformed = |_| ReplayError::Update { sequence: stamp.sequence, error: DecodeError::Malformed };
         let batch = Batch::decode(&*self.body).map_err(malformed)?;
-        let updates =
-            batch.members.iter().map(|member| member.update.as_ref().map_or(Vec::new(), |it| it.encode_to_vec()));
+        let updates = batch.members.iter().map(|member| member.update.clone().unwrap_or_default().encode_to_vec());
         let stamps = (1..).map(|nth| Stamp { time_ns: stamp.time_ns + nth, ..stamp });
         self.members = stamps.zip(updates).collect();
-        self.batch = Some((stamp, batch));
+        if !self.members.is_empty() {
+            self.batch = Some((stamp, batch));
+        }
         Ok(())
     }
 
-    fn ready_member(&mut self) {
-        if self.ready.is_none()
-            && let Some((stamp, body)) = self.members.pop_front()
-        {
-            self.applied = None;
-            self.body = body;
-            self.ready = Some(stamp);
-        }
-    }
-
-    /// Whether what was applied last is followed by more of its batch: its state is then none to go on from.
-    pub(crate) fn is_within_batch(&self) -> bool {
-        !self.members.is_empty()
+    /// Whether the state is that after a whole frame: what a snapshot can hold.
+    pub(crate) fn is_between_frames(&self) -> bool {
+        self.members.is_empty() && self.batch.is_none() && self.ready.is_none()
     }
 
     /// Applies all that is left; the number of updates applied in all.

@@ -5,7 +5,6 @@
 
 mod access;
 mod answer;
-mod array;
 mod body;
 mod channels;
 mod definitions;
@@ -21,6 +20,7 @@ mod positions;
 mod query;
 mod records;
 mod renames;
+mod state;
 mod statuses;
 mod streaming;
 mod transfers;
@@ -45,8 +45,6 @@ use parking_lot::{RwLock, RwLockReadGuard};
 use tokio::sync::watch;
 use tower::ServiceExt as _;
 
-use self::answer::Wanted;
-use self::error::Refusal;
 use crate::config::Durability;
 use crate::history::History;
 use crate::intake::Doors;
@@ -82,38 +80,6 @@ impl Shared {
             tokio::time::sleep(VIEWS_PAUSE).await;
         }
         self.views.read()
-    }
-}
-
-/// The state that a read is about.
-pub(crate) enum Seen<'a> {
-    Live(RwLockReadGuard<'a, Views>),
-    Past(Arc<Views>),
-}
-
-impl std::ops::Deref for Seen<'_> {
-    type Target = Views;
-
-    fn deref(&self) -> &Views {
-        match self {
-            Seen::Live(views) => views,
-            Seen::Past(views) => views,
-        }
-    }
-}
-
-impl Shared {
-    /// The state that was asked for: as it was at `asAt`, or as it is.
-    async fn state(&self, wanted: &Wanted) -> Result<Seen<'_>, Refusal> {
-        let Some(at_ns) = wanted.as_at else { return Ok(Seen::Live(self.views().await)) };
-        {
-            let views = self.views().await;
-            // Nothing has changed since then, or then is yet to come.
-            if views.time_ns() <= at_ns {
-                return Ok(Seen::Live(views));
-            }
-        }
-        Ok(Seen::Past(self.history.state_at(at_ns).await?))
     }
 }
 

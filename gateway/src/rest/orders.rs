@@ -18,6 +18,7 @@ use super::body::Sent;
 use super::error::Refusal;
 use super::path::segment;
 use super::positions::each;
+use super::state::state_at;
 use super::write::of_action;
 
 pub(super) fn routes() -> Router<Shared> {
@@ -31,7 +32,7 @@ pub(super) fn routes() -> Router<Shared> {
 
 async fn all(State(shared): State<Shared>, wanted: Wanted) -> Result<Response, Refusal> {
     let (orders, shown) = {
-        let views = shared.state(&wanted).await?;
+        let views = state_at(&shared, &wanted).await?;
         (views.orders().clone(), Shown::of(&wanted, &views))
     };
     Ok(wanted.orders(each(orders), shown))
@@ -42,7 +43,7 @@ async fn on_exchange(
     Path(exchange): Path<String>,
     wanted: Wanted,
 ) -> Result<Response, Refusal> {
-    let views = shared.state(&wanted).await?;
+    let views = state_at(&shared, &wanted).await?;
     let (names, exchange) = (views.names(), segment(&exchange));
     if !views.exchange_exists(exchange) {
         return Err(Refusal::NotFound);
@@ -57,7 +58,7 @@ async fn of_owner(
     Path(owner): Path<String>,
     wanted: Wanted,
 ) -> Result<Response, Refusal> {
-    let views = shared.state(&wanted).await?;
+    let views = state_at(&shared, &wanted).await?;
     let owner = segment(&owner);
     if !views.owner_exists(owner) {
         return Err(Refusal::NotFound);
@@ -71,7 +72,7 @@ async fn of_account(
     Path((owner, account)): Path<(String, String)>,
     wanted: Wanted,
 ) -> Result<Response, Refusal> {
-    let views = shared.state(&wanted).await?;
+    let views = state_at(&shared, &wanted).await?;
     let (owner, account) = (segment(&owner), segment(&account));
     if !views.account_exists(owner, account) {
         return Err(Refusal::NotFound);
@@ -86,7 +87,7 @@ async fn one(
     Path((owner, account, order)): Path<(String, String, String)>,
     wanted: Wanted,
 ) -> Result<Response, Refusal> {
-    let views = shared.state(&wanted).await?;
+    let views = state_at(&shared, &wanted).await?;
     let record = find(&views, &owner, &account, &order).ok_or(Refusal::NotFound)?;
     Ok(wanted.one(ORDER_STATE, &record.bytes))
 }
@@ -110,11 +111,7 @@ async fn replace(
         order: Some(Box::new(state)),
         ..ExternalAction::default()
     };
-    let after = shared.record_order(of_action(replace)).await.map_err(|refusal| match refusal {
-        // Gone since it was looked up.
-        Refusal::Unprocessable(codes) if codes == ["Order"] => Refusal::NotFound,
-        other => other,
-    })?;
+    let after = shared.record_order(of_action(replace)).await?;
     // Nothing changed: it is as it was.
     Ok(wanted.one(ORDER_STATE, after.as_deref().unwrap_or(&before)))
 }

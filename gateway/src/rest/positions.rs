@@ -15,6 +15,7 @@ use super::Shared;
 use super::answer::Wanted;
 use super::error::Refusal;
 use super::path::segment;
+use super::state::state_at;
 use super::transfers;
 
 /// Which positions a route is about.
@@ -66,7 +67,7 @@ async fn all(
     Extension(kind): Extension<Kind>,
     wanted: Wanted,
 ) -> Result<Response, Refusal> {
-    let table = kind.all(&*shared.state(&wanted).await?).clone();
+    let table = kind.all(&*state_at(&shared, &wanted).await?).clone();
     Ok(wanted.many(kind.message(), each(table).map(|record| record.bytes)))
 }
 
@@ -76,7 +77,7 @@ async fn of_owner(
     Path(owner): Path<String>,
     wanted: Wanted,
 ) -> Result<Response, Refusal> {
-    let views = shared.state(&wanted).await?;
+    let views = state_at(&shared, &wanted).await?;
     let records: Vec<_> = views.accounts_of(segment(&owner)).flat_map(|account| kind.of(&views, account)).collect();
     Ok(wanted.many(kind.message(), records.into_iter()))
 }
@@ -87,7 +88,7 @@ async fn of_account(
     Path((owner, account)): Path<(String, String)>,
     wanted: Wanted,
 ) -> Result<Response, Refusal> {
-    let views = shared.state(&wanted).await?;
+    let views = state_at(&shared, &wanted).await?;
     let account = views.account(segment(&owner), segment(&account));
     let records = account.map(|account| kind.of(&views, account)).unwrap_or_default();
     Ok(wanted.many(kind.message(), records.into_iter()))

@@ -135,13 +135,6 @@ impl DiskFile for FaultyFile {
         self.real.write_at(bytes, offset)
     }
 
-    fn reserve(&self, bytes: u64) -> io::Result<()> {
-        if !self.is_durable {
-            self.faults.before_growth()?;
-        }
-        self.real.reserve(bytes)
-    }
-
     fn sync(&self) -> io::Result<()> {
         self.real.sync()
     }
