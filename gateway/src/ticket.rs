@@ -5,7 +5,7 @@
 //! waits sees that for himself.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
@@ -33,6 +33,8 @@ pub(crate) struct Ticket {
 
 /// Between looks at whether the pipeline still runs. No write waits for it: an answer wakes at once.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// A disk that has stalled for so long keeps nobody waiting: what becomes of the write is unknown then.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Ticket {
     pub(crate) fn new() -> Arc<Ticket> {
@@ -56,13 +58,14 @@ impl Ticket {
     }
 
     pub(crate) async fn wait(&self, progress: &Progress) -> Told {
+        let since = Instant::now();
         loop {
             // Looked at before the answer: a pipeline that is over has answered all that it ever will.
             let is_over = progress.fault().is_some() || progress.is_over();
             if let Some(told) = self.told.get() {
                 return told.clone();
             }
-            if is_over {
+            if is_over || since.elapsed() >= PATIENCE {
                 return Told::Unavailable;
             }
             let _ = tokio::time::timeout(LOOK_EVERY, self.answered.notified()).await;

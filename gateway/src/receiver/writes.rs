@@ -8,6 +8,7 @@ use std::sync::Arc;
 use ordo_core::record::Origin;
 use ordo_core::wire::{FeedRequest, Span};
 
+use super::feeds::STORAGE_FULL;
 use super::{Owed, Receiver, TURN};
 use crate::intake::{Body, Write};
 use crate::slot::{ConnNo, Part, Reply, Slot};
@@ -33,7 +34,11 @@ impl Receiver {
             && self.has_room()
             && let Ok(write) = self.intake.writes.try_recv()
         {
-            self.take_write(write);
+            if self.feeds.is_storage_full {
+                write.ticket.answer(Told::Refused(vec![STORAGE_FULL.to_owned()]));
+            } else {
+                self.take_write(write);
+            }
             taken += 1;
         }
         taken

@@ -1,8 +1,8 @@
 //! Several at once: all or none, one frame, a position and a time each.
 
-use ordo_core::json::put_delimited;
+use ordo_core::json::{message, put_delimited};
 use ordo_core::proto::model::CashTransferRequest;
-use ordo_core::proto::{EventMessageType, SubscriptionType};
+use ordo_core::proto::{CashPosition, EventMessageType, SubscriptionType, UpdatePosition};
 use prost::Message;
 
 use crate::sending::*;
@@ -186,4 +186,32 @@ fn a_batch_that_no_frame_takes_is_413() {
     let members: Vec<String> = (0..8000).map(|_| cash_json("A", "1")).collect();
     assert_eq!(post(&rig, "/balance/bulk", &bulk(&members)), "413");
     assert_eq!(oms_position(&rig), 0);
+}
+
+#[test]
+fn the_past_may_lie_within_a_batch() {
+    let mut rig = Rig::start();
+    let (mut watcher, _) = watcher(&rig, SubscriptionType::Transactions);
+    assert_eq!(post(&rig, "/balance", &cash_json("A", "1")), "204");
+    let body = bulk(&[cash_json("A", "10"), cash_json("A", "100"), cash_json("A", "1000")]);
+    assert_eq!(post(&rig, "/balance/bulk", &body), "204");
+    assert_eq!(post(&rig, "/balance", &cash_json("A", "10000")), "204");
+    let heard = heard_until_synchronised(&mut watcher);
+    let instants: Vec<String> = heard.iter().filter_map(|message| message.position.as_ref()).map(instant_of).collect();
+    assert_eq!(instants.len(), 5);
+    for is_restarted in [false, true] {
+        for (instant, expected) in instants.iter().zip(["1 0", "11 0", "111 0", "1111 0", "11111 0"]) {
+            let of: Vec<CashPosition> =
+                rig.get(&format!("/balance/for/XS/A?asAt={instant}")).records(message::CASH_POSITION).expect("records");
+            assert_eq!(format!("{} 0", figure(of[0].balance)), expected, "{instant}, restarted: {is_restarted}");
+        }
+        rig.stop();
+        rig.start_again();
+    }
+}
+
+fn instant_of(place: &UpdatePosition) -> String {
+    let mut text = Vec::new();
+    place.executed_at.expect("a time").write_iso(&mut text).expect("an instant");
+    String::from_utf8(text).expect("ISO-8601")
 }
