@@ -219,7 +219,8 @@ impl Receiver {
         }
         let now = Instant::now();
         self.feel_pressure(now);
-        if now.duration_since(self.housekept_at) >= housekeeping::EVERY {
+        // What is due waits for room on the disk.
+        if now.duration_since(self.housekept_at) >= housekeeping::EVERY && !self.feeds.is_storage_full {
             self.housekept_at = now;
             self.keep_house(now);
         }
