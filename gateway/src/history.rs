@@ -7,6 +7,7 @@
 //! Absent on purpose: an index of the record. Snapshots bound what there is to fold.
 
 mod cache;
+mod explain;
 pub(crate) mod feed_updates;
 mod keeper;
 pub(crate) mod resume;

@@ -12,6 +12,7 @@ mod error;
 mod feed_updates;
 mod feeds;
 mod identity;
+mod investigation;
 mod orders;
 mod parameters;
 mod past;
@@ -92,6 +93,7 @@ fn routes(shared: Shared) -> Router {
         .merge(past::routes())
         .merge(feed_updates::routes())
         .merge(channels::routes())
+        .merge(investigation::routes())
         .route("/balance/settle", post(transfers::settle))
         .merge(orders::routes())
         .merge(definitions::routes())
