@@ -4,6 +4,7 @@ pub mod echo;
 pub mod floors;
 mod html;
 pub mod ingest;
+pub mod large;
 pub mod latency;
 pub mod load;
 pub mod parts;

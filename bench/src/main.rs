@@ -4,7 +4,7 @@ use std::io;
 
 use clap::{Parser, ValueEnum};
 use ordo_bench::report::{Report, Scale};
-use ordo_bench::{ingest, latency, parts, slow};
+use ordo_bench::{ingest, large, latency, parts, slow};
 use ordo_gateway::hub::Durability;
 
 #[derive(Parser)]
@@ -34,6 +34,7 @@ enum Figure {
     Codec,
     Engine,
     Slow,
+    Large,
 }
 
 fn main() -> io::Result<()> {
@@ -58,6 +59,12 @@ fn main() -> io::Result<()> {
             println!("{:.0} updates/s where all read", all_read.updates_per_second());
             println!("{:.0} updates/s where one does not", one_does_not.updates_per_second());
             println!("{:.3} of it", slow.ratio());
+        }
+        Figure::Large => {
+            let large = large::run(updates)?;
+            println!("{:.0} bytes an account", large.bytes_an_account);
+            println!("{:.0} bytes an open order", large.bytes_an_order);
+            print(&large.applying);
         }
         Figure::Engine => println!("{:.0} updates/s", parts::engine(updates)),
         Figure::Codec => println!("{:?} ns", parts::codec(updates)),
