@@ -23,7 +23,7 @@ const WORST_NS: u64 = 60_000_000_000;
 /// Percentiles in nanoseconds.
 pub type Latencies = Histogram<u64>;
 
-fn histogram() -> Latencies {
+pub(crate) fn histogram() -> Latencies {
     Histogram::new_with_bounds(1, WORST_NS, 3).expect("valid bounds")
 }
 

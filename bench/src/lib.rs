@@ -1,9 +1,13 @@
 //! Load generators and reports. Every figure stands beside a floor or a peer of the same run.
 
 pub mod echo;
+pub mod floors;
+pub mod history;
+mod html;
 pub mod ingest;
 pub mod latency;
 pub mod load;
 pub mod parts;
 pub mod raw;
 pub mod report;
+pub mod rest;

@@ -14,6 +14,8 @@ use prost::Message;
 use crate::raw::put_frame;
 
 pub const FEED: &str = "bench";
+/// Owner of every account that trades here.
+pub const OWNER: &str = "BENCH";
 const ACCOUNTS: u64 = 50;
 const ORDERS_OPEN: u64 = 1_000;
 const FILLS: u64 = 10;
@@ -68,7 +70,7 @@ pub fn trade(position: u64) -> RequestMessage {
     let number = round * ORDERS_OPEN + order;
     let order = OrderState {
         order_id: format!("B{number:015}"),
-        account: Some(Account { account_id: format!("{:04}", order % ACCOUNTS), owner_id: "BENCH".into() }),
+        account: Some(Account { account_id: format!("{:04}", order % ACCOUNTS), owner_id: OWNER.into() }),
         code: "BTC".into(),
         exchange: "XBTS".into(),
         currency: "USD".into(),

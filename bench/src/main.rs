@@ -4,7 +4,7 @@ use std::io;
 
 use clap::{Parser, ValueEnum};
 use ordo_bench::report::{Report, Scale};
-use ordo_bench::{ingest, latency, parts};
+use ordo_bench::{history, ingest, latency, parts};
 use ordo_gateway::hub::Durability;
 
 #[derive(Parser)]
@@ -33,6 +33,7 @@ enum Figure {
     Echo,
     Codec,
     Engine,
+    History,
 }
 
 fn main() -> io::Result<()> {
@@ -40,7 +41,7 @@ fn main() -> io::Result<()> {
     let Some(figure) = arguments.only else {
         let scale = if arguments.quick { Scale::QUICK } else { Scale::FULL };
         let report = Report::measure(scale, |at| eprintln!("measuring: {at}"))?;
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        print!("{}", report.to_json());
         return Ok(());
     };
     let durability = match arguments.durability.as_str() {
@@ -52,6 +53,7 @@ fn main() -> io::Result<()> {
     match figure {
         Figure::Ingest => println!("{:.0} updates/s", ingest::run(durability, updates)?.updates_per_second()),
         Figure::Engine => println!("{:.0} updates/s", parts::engine(updates)),
+        Figure::History => println!("{}", serde_json::to_string_pretty(&history::run(updates)?)?),
         Figure::Codec => println!("{:?} ns", parts::codec(updates)),
         Figure::Echo => print(&latency::echo(updates)?),
         Figure::Unloaded => print(&latency::unloaded(durability, updates)?),

@@ -18,10 +18,12 @@ mod feeds;
 mod funds;
 mod image;
 mod index;
+mod lineage;
 mod metadata;
 mod operation;
 mod order;
 mod orders;
+mod retention;
 mod rows;
 mod settings;
 mod slab;
@@ -152,6 +154,7 @@ impl Engine {
         assert!(stamp.time_ns > self.time_ns, "invariant: time increases");
         out.clear();
         out.stamp = stamp;
+        self.state.now_ns = stamp.time_ns;
         self.draft.clear();
     }
 

@@ -6,6 +6,7 @@
 //! A hot message that the schema allows and no encoder makes (`DecodeError::Unusual`) is decoded by prost, encoded
 //! again and decoded here: one form behind this module.
 
+mod fields;
 mod reader;
 mod reverse;
 
@@ -26,6 +27,7 @@ mod flat {
     include!(concat!(env!("OUT_DIR"), "/hot.rs"));
 }
 
+pub use fields::{TopField, TopFields, replace_fields};
 pub use flat::*;
 pub use reader::Figures;
 pub use reverse::ReverseWriter;

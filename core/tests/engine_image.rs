@@ -6,6 +6,7 @@ use naive::for_seeds;
 use naive::hub::Hub;
 use naive::stream::Stream;
 use ordo_core::engine::{Engine, ImageError};
+use ordo_core::record::Settings;
 use ordo_core::views::Views;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -32,6 +33,29 @@ fn an_engine_of_an_image_goes_on_as_the_one_it_was_made_of() {
             assert_eq!(format!("{:?}", live.outcome), format!("{:?}", loaded.outcome));
         }
         assert_same(&live.engine, &loaded.engine);
+    });
+}
+
+/// Every trade hangs on an order, or on what one has left: an image would not load otherwise.
+#[test]
+fn an_engine_that_forgets_goes_on_as_one_of_its_image() {
+    for_seeds(110..116, |seed| {
+        let (mut live, mut stream) = (Hub::new(), Stream::new(seed));
+        live.set_settings(&Settings { trade_retention_s: 0, completed_order_retention_s: 5, ..Settings::initial() });
+        let (mut kept, mut forgotten) = (0, 0);
+        for _ in 0..30 {
+            live.run(&mut stream, 40);
+            let mut loaded = Hub::with(Engine::from_image(&live.engine.image()).expect("just made"));
+            let before = live.engine.counts().trades;
+            live.tick();
+            loaded.tick();
+            assert_same(&live.engine, &loaded.engine);
+            assert_eq!(live.engine.next_removal_ns(), loaded.engine.next_removal_ns());
+            assert_eq!((live.engine.next_prune_ns(), loaded.engine.next_prune_ns()), (None, None));
+            kept += live.engine.counts().trades;
+            forgotten += before - live.engine.counts().trades;
+        }
+        assert!(kept > 100 && forgotten > 5, "{kept} {forgotten}");
     });
 }
 

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use ordo_core::record::Settings as EngineSettings;
 use ordo_journal::Disk;
 use thiserror::Error;
 
@@ -190,6 +191,15 @@ impl Config {
     /// The defaults for a hub inside another program: on a folder, and on a port that is free.
     pub fn new(data: impl Into<PathBuf>) -> Config {
         Config { data: data.into(), listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..Config::default() }
+    }
+
+    /// Those that the engine's results depend on.
+    pub(crate) fn settings(&self) -> EngineSettings {
+        EngineSettings {
+            trade_retention_s: self.trade_retention_s,
+            completed_order_retention_s: self.completed_order_retention_s,
+            idempotency_retention_s: self.idempotency_retention_s,
+        }
     }
 
     /// Sets one setting from its text.

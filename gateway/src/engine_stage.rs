@@ -8,8 +8,9 @@ use crossbeam_channel::Sender;
 use disruptor::Producer;
 use ordo_core::engine::{Engine, Input};
 use ordo_core::outcome::Outcome;
-use ordo_core::record::Batch;
+use ordo_core::record::{Batch, Settings};
 use ordo_core::ring::{Behind, Filler, Stage};
+use ordo_journal::Kind;
 use prost::Message;
 
 use crate::checkpoint::Checkpoint;
@@ -34,6 +35,7 @@ impl EngineStage {
         checkpoints: Sender<Checkpoint>,
         progress: Arc<Progress>,
     ) -> EngineStage {
+        progress.set_next_removal_ns(engine.next_removal_ns());
         EngineStage { ring, outcomes, engine, checkpoints, progress, taken: 0 }
     }
 
@@ -68,6 +70,9 @@ impl Stage for EngineStage {
                 let _ = self.checkpoints.try_send(checkpoint);
             }
         }
+        if taken > 0 {
+            self.progress.set_next_removal_ns(self.engine.next_removal_ns());
+        }
         self.taken += taken as u64;
         taken
     }
@@ -77,18 +82,25 @@ impl Stage for EngineStage {
     }
 }
 
+#[cold]
+fn set_settings(engine: &mut Engine, slot: &Slot, outcome: &mut Outcome) {
+    let settings = Settings::decode(slot.body.of(&slot.bytes)).expect("invariant: the hub encoded them");
+    engine.set_settings(slot.stamp(), &settings, outcome);
+}
+
 #[inline]
 fn apply(engine: &mut Engine, slot: &Slot, outcome: &mut Outcome) {
-    if !slot.recorded {
-        outcome.clear();
-    } else if let Part::Frame { .. } = slot.part {
-        open_batch(engine, slot, outcome);
-    } else {
-        let input = Input { stamp: slot.stamp(), bytes: &slot.bytes, request: &slot.request };
-        engine.apply(&input, outcome);
+    match (slot.frame, slot.part) {
+        _ if !slot.recorded => outcome.clear(),
+        (Kind::Settings, _) => set_settings(engine, slot, outcome),
+        (_, Part::Frame { .. }) => open_batch(engine, slot, outcome),
+        _ => {
+            let input = Input { stamp: slot.stamp(), bytes: &slot.bytes, request: &slot.request };
+            engine.apply(&input, outcome);
+        }
     }
-    // Both end with a Resume, which holds it.
-    if matches!(slot.reply, Reply::FeedOpened | Reply::FeedGap) {
+    // They end with a Resume, which holds it.
+    if matches!(slot.reply, Reply::FeedOpened | Reply::FeedGap | Reply::FeedResumed) {
         outcome.configuration = outcome.keep(engine.configuration(slot.about));
     }
 }

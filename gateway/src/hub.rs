@@ -179,6 +179,7 @@ impl Hub {
             return Err(HubError::Fault(Fault::Failed("the hub has stopped before".into())));
         };
         let finished = pipeline.join();
+        self.progress.set_over();
         if let Some(rest) = self.rest.take() {
             rest.stop();
         }

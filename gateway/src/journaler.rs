@@ -3,10 +3,13 @@
 //!
 //! Hot path: one pinned thread. A sync is driven from here too (`Journal::poll_sync`), many updates at a time; nothing
 //! waits for a timer. In `async` what is appended may be told, else what is on stable storage.
+//!
+//! What the journal has no room for stays in the ring and is tried again: nothing that was admitted is dropped. It
+//! passes when the tail has drained, or when the disk has room for another segment; by then the receiver admits no more.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use crossbeam_channel::Receiver as Channel;
 use ordo_core::engine::RULES_VERSION;
@@ -15,6 +18,7 @@ use ordo_core::ring::{First, Stage};
 use ordo_journal::{AppendError, Entry, Journal, Kind};
 
 use crate::checkpoint::Checkpoint;
+use crate::clock::Clock;
 use crate::config::Durability;
 use crate::progress::{Fault, Progress};
 use crate::slot::{Part, Slot};
@@ -34,7 +38,15 @@ pub(crate) struct Journaler {
     /// Where the batch whose members come by is recorded: its sequence and time.
     batch: (u64, u64),
     started: Instant,
+    /// What is next in the ring found no room on the disk.
+    is_stuck: bool,
+    /// When the journal was last asked whether it runs out of storage.
+    storage_asked_ns: u64,
+    clock: Clock,
 }
+
+/// Asking takes a lock.
+const STORAGE_ASKED_EVERY_NS: u64 = 1_000_000;
 
 impl Journaler {
     pub(crate) fn new(
@@ -56,6 +68,9 @@ impl Journaler {
             last_time_ns,
             batch: (0, 0),
             started: Instant::now(),
+            is_stuck: false,
+            storage_asked_ns: 0,
+            clock: Clock::WALL,
         }
     }
 
@@ -65,51 +80,87 @@ impl Journaler {
     }
 
     fn record_batch(&mut self, budget: usize) -> Result<usize, Fault> {
+        self.is_stuck = false;
         let Ok(mut batch) = self.ring.take(budget as u64) else { return Ok(0) };
-        let taken = ExactSizeIterator::len(&&mut batch);
+        let count = ExactSizeIterator::len(&&mut batch);
         // One look at the clock serves the batch: updates in it are a nanosecond apart, as if they had come at once.
-        let wall_ns = wall_clock_ns();
-        let mut recorder = Recorder {
-            journal: &mut self.journal,
-            last_time_ns: &mut self.last_time_ns,
-            wall_ns,
-            started: self.started,
-        };
+        let mut recorder =
+            Recorder { journal: &mut self.journal, last_time_ns: &mut self.last_time_ns, wall_ns: self.clock.now_ns() };
+        let mut taken = 0;
         for slot in &mut batch {
             if let Part::Member(nth) = slot.part {
                 // Recorded with its batch.
                 slot.set_recorded(self.batch.0, self.batch.1 + u64::from(nth));
             } else if slot.recorded {
-                let recorded =
-                    recorder.record(&entry_of(slot), |sequence, time_ns| slot.set_recorded(sequence, time_ns));
-                // Said before the batch is let go of: the engine must not take what is not recorded.
-                let sequence = recorded.inspect_err(|fault| self.progress.fail(fault.clone()))?;
-                self.waiting.push_back((sequence, self.taken));
-                if let Part::Frame { members } = slot.part {
-                    self.batch = (sequence, *recorder.last_time_ns);
-                    *recorder.last_time_ns += u64::from(members);
+                match recorder.record(&entry_of(slot)) {
+                    Ok((sequence, time_ns)) => {
+                        slot.set_recorded(sequence, time_ns);
+                        self.waiting.push_back((sequence, self.taken));
+                        if let Part::Frame { members } = slot.part {
+                            self.batch = (sequence, time_ns);
+                            *recorder.last_time_ns += u64::from(members);
+                        }
+                    }
+                    Err(error @ (AppendError::Full | AppendError::StorageFull)) => {
+                        self.is_stuck = error == AppendError::StorageFull;
+                        break;
+                    }
+                    Err(error) => {
+                        // Said before the batch is let go of: the engine must not take what is not recorded.
+                        let fault = Fault::Poisoned(error.to_string());
+                        self.progress.fail(fault.clone());
+                        return Err(fault);
+                    }
                 }
             }
             self.taken += 1;
+            taken += 1;
         }
-        drop(batch);
+        if taken < count {
+            // A guard that is dropped lets go of its whole batch. This one is not: the ring stands where it stood, and
+            // only what is recorded goes on to the engine.
+            std::mem::forget(batch);
+            if taken > 0 {
+                drop(self.ring.take(taken as u64));
+            }
+        }
         Ok(taken)
     }
 
     fn record_checkpoints(&mut self) -> Result<usize, Fault> {
         let mut recorded = 0;
         while let Ok(checkpoint) = self.checkpoints.try_recv() {
-            let body = checkpoint.encode();
             let mut recorder = Recorder {
                 journal: &mut self.journal,
                 last_time_ns: &mut self.last_time_ns,
-                wall_ns: wall_clock_ns(),
-                started: self.started,
+                wall_ns: self.clock.now_ns(),
             };
-            recorder.record(&hub_entry(Kind::Checkpoint, &body), |_, _| {})?;
-            recorded += 1;
+            match recorder.record(&hub_entry(Kind::Checkpoint, &checkpoint.encode())) {
+                Ok(_) => recorded += 1,
+                // A record can do without one; without room for an update it must.
+                Err(AppendError::Full | AppendError::StorageFull) => {}
+                Err(error) => return Err(Fault::Poisoned(error.to_string())),
+            }
         }
         Ok(recorded)
+    }
+
+    /// Says whether the disk has room for what comes: from when the next segment cannot be made, while there is still
+    /// room in this one for all that is in the ring.
+    fn ask_storage(&mut self, now_ns: u64) -> Result<(), Fault> {
+        if now_ns.saturating_sub(self.storage_asked_ns) < STORAGE_ASKED_EVERY_NS {
+            return Ok(());
+        }
+        self.storage_asked_ns = now_ns;
+        let is_short = self.journal.is_short_of_storage();
+        self.progress.set_storage_full(is_short);
+        if is_short && self.progress.is_stopping() && self.is_stuck {
+            return Err(Fault::Failed(
+                "the disk is full: what was taken and is not recorded was not acknowledged either; make room, start again"
+                    .into(),
+            ));
+        }
+        Ok(())
     }
 
     /// Moves the gate up to the first task that waits for the disk.
@@ -130,6 +181,7 @@ impl Journaler {
     fn step(&mut self, budget: usize) -> Result<usize, Fault> {
         let taken = self.record_batch(budget)? + self.record_checkpoints()?;
         let now_ns = self.started.elapsed().as_nanos() as u64;
+        self.ask_storage(now_ns)?;
         let synced = self.journal.poll_sync(now_ns).map_err(|error| Fault::Poisoned(error.to_string()))?;
         if taken > 0 || synced {
             self.release();
@@ -164,43 +216,23 @@ struct Recorder<'a> {
     journal: &'a mut Journal,
     last_time_ns: &'a mut u64,
     wall_ns: u64,
-    started: Instant,
 }
 
 impl Recorder<'_> {
+    /// The sequence and time that the entry got.
     #[inline]
-    fn record(&mut self, entry: &Entry<'_>, told: impl FnOnce(u64, u64)) -> Result<u64, Fault> {
+    fn record(&mut self, entry: &Entry<'_>) -> Result<(u64, u64), AppendError> {
         let time_ns = self.wall_ns.max(*self.last_time_ns + 1);
-        let entry = Entry { time_ns, ..*entry };
-        let sequence = loop {
-            match self.journal.append(&entry) {
-                Ok(sequence) => break sequence,
-                // Both pass: the tail drains into the segments, and space may come back. Meanwhile the ring fills
-                // and the receiver holds the senders.
-                Err(AppendError::Full | AppendError::StorageFull) => self.wait_for_room()?,
-                Err(error) => return Err(Fault::Poisoned(error.to_string())),
-            }
-        };
+        let sequence = self.journal.append(&Entry { time_ns, ..*entry })?;
         *self.last_time_ns = time_ns;
-        told(sequence, time_ns);
-        Ok(sequence)
-    }
-
-    #[cold]
-    fn wait_for_room(&mut self) -> Result<(), Fault> {
-        let now_ns = self.started.elapsed().as_nanos() as u64;
-        let worked = self.journal.poll_sync(now_ns).map_err(|error| Fault::Poisoned(error.to_string()))?;
-        if !worked {
-            std::thread::yield_now();
-        }
-        Ok(())
+        Ok((sequence, time_ns))
     }
 }
 
 #[inline]
 fn entry_of(slot: &Slot) -> Entry<'_> {
     Entry {
-        kind: Kind::Update,
+        kind: slot.frame,
         rules: RULES_VERSION,
         flags: slot.origin.flags() | if matches!(slot.part, Part::Frame { .. }) { BATCH } else { 0 },
         feed: slot.feed.0,
@@ -214,8 +246,4 @@ fn entry_of(slot: &Slot) -> Entry<'_> {
 /// An entry that no feed made.
 pub(crate) fn hub_entry(kind: Kind, body: &[u8]) -> Entry<'_> {
     Entry { kind, rules: RULES_VERSION, flags: 0, feed: 0, identity: 0, position: 0, time_ns: 0, body }
-}
-
-pub(crate) fn wall_clock_ns() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
 }

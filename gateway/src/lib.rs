@@ -10,12 +10,14 @@
 
 mod checkpoint;
 pub mod client;
+mod clock;
 pub mod config;
 mod engine_stage;
 mod filter;
 mod history;
 pub mod hub;
 mod intake;
+pub mod investigation;
 mod journaler;
 mod metadata;
 mod pipeline;

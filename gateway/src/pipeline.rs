@@ -157,8 +157,15 @@ fn stages(
     let (checkpoints, checkpoints_due) = bounded(CHECKPOINTS_WAITING_MAX);
     let (taken, snapshots_taken) = unbounded();
     let (routing, routing_news) = routing();
-    let receiver =
-        Receiver::new(tasks.receiver, slots, progress.clone(), (intake, writers), &engine, config.message_bytes_max)?;
+    let receiver = Receiver::new(
+        tasks.receiver,
+        slots,
+        progress.clone(),
+        (intake, writers),
+        &engine,
+        config.settings(),
+        config.message_bytes_max,
+    )?;
     let durability = config.durability;
     let journaler =
         Journaler::new(tasks.journal, slots, journal, last_time_ns, durability, (progress.clone(), checkpoints_due));

@@ -46,7 +46,7 @@ impl Counter {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Progress {
     /// Tasks that are as durable as configured: the gate of publisher and views.
     pub(crate) releasable: Counter,
@@ -58,8 +58,14 @@ pub(crate) struct Progress {
     pub(crate) told_sequence: Counter,
     /// Sequence up to which the record is on stable storage, where a reader finds it.
     pub(crate) durable_sequence: Counter,
+    /// When the next order is to be removed, in nanoseconds since 1970; `u64::MAX`: never.
+    next_removal_ns: AtomicU64,
     /// A group is on its way to the disk, whose completion needs a core: who has nothing to do leaves his.
     writing: AtomicBool,
+    /// The journal cannot make its next segment: nothing more is admitted.
+    storage_full: AtomicBool,
+    /// The hub can take no more from feeds for now: who supplies one is told so.
+    holding_feeds: AtomicBool,
     stopping: AtomicBool,
     over: AtomicBool,
     /// Tasks there will ever have been, once the receiver has filled its last slot.
@@ -67,13 +73,60 @@ pub(crate) struct Progress {
     fault: OnceLock<Fault>,
 }
 
+impl Default for Progress {
+    fn default() -> Progress {
+        Progress {
+            releasable: Counter::default(),
+            told: Counter::default(),
+            viewed: Counter::default(),
+            told_sequence: Counter::default(),
+            durable_sequence: Counter::default(),
+            next_removal_ns: AtomicU64::new(u64::MAX),
+            writing: AtomicBool::default(),
+            storage_full: AtomicBool::default(),
+            holding_feeds: AtomicBool::default(),
+            stopping: AtomicBool::default(),
+            over: AtomicBool::default(),
+            end: OnceLock::new(),
+            fault: OnceLock::new(),
+        }
+    }
+}
+
 impl Progress {
+    /// Relaxed: who reads it looks again soon.
+    pub(crate) fn next_removal_ns(&self) -> u64 {
+        self.next_removal_ns.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_next_removal_ns(&self, due_ns: Option<u64>) {
+        self.next_removal_ns.store(due_ns.unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
     pub(crate) fn is_writing(&self) -> bool {
         self.writing.load(Ordering::Relaxed)
     }
 
     pub(crate) fn set_writing(&self, writing: bool) {
         self.writing.store(writing, Ordering::Relaxed);
+    }
+
+    /// Whether updates are refused with `Storage.Full`, whoever brings them. Reads go on.
+    pub(crate) fn is_storage_full(&self) -> bool {
+        self.storage_full.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_storage_full(&self, full: bool) {
+        self.storage_full.store(full, Ordering::Relaxed);
+    }
+
+    /// Relaxed: a Resume in the ring is published after it is unset, so who has seen the one sees the other.
+    pub(crate) fn is_holding_feeds(&self) -> bool {
+        self.holding_feeds.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_holding_feeds(&self, holding: bool) {
+        self.holding_feeds.store(holding, Ordering::Relaxed);
     }
 
     pub(crate) fn is_stopping(&self) -> bool {

@@ -140,6 +140,9 @@ impl Stage for Publisher {
 
     fn poll(&mut self, budget: usize) -> usize {
         let told = self.tell_batch(budget);
+        if self.progress.is_holding_feeds() {
+            self.desk.suspend_feeds();
+        }
         let is_idle = told < budget;
         self.desk.bookmarks_due(is_idle);
         let viewed = self.progress.viewed.load_acquire();

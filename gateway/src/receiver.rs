@@ -11,6 +11,8 @@
 mod admission;
 mod boundary;
 mod feeds;
+mod housekeeping;
+mod pressure;
 mod session;
 mod writes;
 
@@ -26,14 +28,19 @@ use ordo_core::engine::{Engine, FeedRow};
 use ordo_core::json;
 use ordo_core::names::FeedNo;
 use ordo_core::proto::{ConnectionStatus, RequestMessageType, SubscriptionDetails, SubscriptionType};
+use ordo_core::record::Settings;
 use ordo_core::ring::{Filler, Stage};
 use ordo_core::wire::{DecodeError, RequestMessage};
+use ordo_journal::Kind;
 use prost::Message;
 
 use self::admission::{FollowUp, admit, status_body};
 use self::feeds::Feeds;
+use self::housekeeping::{Due, removal_body};
+use self::pressure::{Change, Load, Pressure};
 use self::session::{Heard, Session, Silence};
 use self::writes::BatchSlot;
+use crate::clock::Clock;
 use crate::intake::{Intake, NewConnection};
 use crate::progress::{Fault, Progress};
 use crate::publisher::Writing;
@@ -66,8 +73,14 @@ pub(crate) struct Receiver {
     feeds: Feeds,
     /// Hub-made updates and control frames that wait for a free slot, in order.
     owed: VecDeque<Owed>,
+    /// Statuses that wait for room on the disk, in order.
+    unrecorded: VecDeque<Owed>,
+    pressure: Pressure,
     transcoded: Vec<u8>,
     timers_at: Instant,
+    clock: Clock,
+    housekept_at: Instant,
+    removals: Due,
     message_bytes_max: usize,
     is_closing: bool,
 }
@@ -90,6 +103,17 @@ enum Owed {
         conn: ConnNo,
         reply: Reply,
     },
+    /// A supplier that was told to wait goes on.
+    Resume {
+        conn: ConnNo,
+        feed: FeedNo,
+    },
+    /// Settings that are in force from here on.
+    Settings(Settings),
+    /// Orders that were due at an instant.
+    Removal {
+        due_ns: u64,
+    },
     /// A part of a batch: nothing of another sender comes between.
     Batch(BatchSlot),
 }
@@ -101,8 +125,11 @@ impl Receiver {
         progress: Arc<Progress>,
         (intake, writers): (Intake, Sender<Writing>),
         engine: &Engine,
+        settings: Settings,
         message_bytes_max: usize,
     ) -> io::Result<Receiver> {
+        // Before anything else, so that all of this run is under them.
+        let settings = (settings != *engine.settings()).then_some(Owed::Settings(settings));
         Ok(Receiver {
             ring,
             ring_slots: ring_slots as u64,
@@ -117,9 +144,14 @@ impl Receiver {
             first_session: 0,
             ready: VecDeque::with_capacity(256),
             feeds: Feeds::of(engine),
-            owed: left_online(engine).collect(),
+            owed: settings.into_iter().chain(left_online(engine)).collect(),
+            unrecorded: VecDeque::new(),
+            pressure: Pressure::default(),
             transcoded: Vec::with_capacity(4096),
             timers_at: Instant::now(),
+            clock: Clock::WALL,
+            housekept_at: Instant::now(),
+            removals: Due::default(),
             message_bytes_max,
             is_closing: false,
         })
@@ -128,8 +160,13 @@ impl Receiver {
     /// Whether the ring takes what one more message can make.
     #[inline]
     fn has_room(&self) -> bool {
-        let done = self.progress.told.load_acquire().min(self.progress.viewed.load_acquire());
-        self.filled - done + SLOTS_AHEAD <= self.ring_slots
+        self.filled - self.done() + SLOTS_AHEAD <= self.ring_slots
+    }
+
+    /// Slots that all stages have let go of.
+    #[inline]
+    fn done(&self) -> u64 {
+        self.progress.told.load_acquire().min(self.progress.viewed.load_acquire())
     }
 
     /// Fills the next slot; only called where `has_room`.
@@ -175,6 +212,11 @@ impl Receiver {
             }
         }
         let now = Instant::now();
+        self.feel_pressure(now);
+        if now.duration_since(self.housekept_at) >= housekeeping::EVERY {
+            self.housekept_at = now;
+            self.keep_house(now);
+        }
         if now.duration_since(self.timers_at) >= TIMERS_EVERY {
             self.timers_at = now;
             self.run_timers(now);
@@ -194,6 +236,45 @@ impl Receiver {
         // What was read behind the upgrade request raises no event.
         self.ready.push_back(conn);
         Ok(())
+    }
+
+    /// Suppliers are told to wait by the publisher, past the ring, which may be full; to go on, by a task.
+    fn feel_pressure(&mut self, now: Instant) {
+        let load = Load {
+            slots: self.ring_slots,
+            filled: self.filled,
+            done: self.done(),
+            has_room: self.has_room(),
+            storage_full: self.feeds.is_storage_full,
+        };
+        match self.pressure.look(now, load) {
+            None => {}
+            Some(Change::Suspend) => {
+                tracing::warn!(storage_full = load.storage_full, "feeds are told to wait");
+                self.progress.set_holding_feeds(true);
+            }
+            Some(Change::Resume) => {
+                tracing::info!("feeds are told to go on");
+                self.progress.set_holding_feeds(false);
+                self.owed.append(&mut self.unrecorded);
+                self.owed.extend(self.feeds.supplied().map(|(feed, conn)| Owed::Resume { conn, feed }));
+            }
+        }
+    }
+
+    /// Sees to what the time of day has made due.
+    fn keep_house(&mut self, now: Instant) {
+        let wall_ns = self.clock.now_ns();
+        while let Some(feed) = self.feeds.take_expired(wall_ns) {
+            let (status, conn, reply) = (ConnectionStatus::Disconnected, ConnNo::default(), Reply::Nothing);
+            self.owed.push_back(Owed::Status { feed, status, conn, reply });
+        }
+        let (due_ns, told) = (self.progress.next_removal_ns(), self.progress.told.load_acquire());
+        if self.removals.is_to_be_asked(due_ns, wall_ns, now, told) {
+            // Counted as asked when it has its slot; until then it is owed.
+            self.removals.ask(due_ns, now, u64::MAX);
+            self.owed.push_back(Owed::Removal { due_ns });
+        }
     }
 
     fn run_timers(&mut self, now: Instant) {
@@ -225,6 +306,7 @@ impl Receiver {
                 Heard::Binary(bytes) => self.on_binary(conn, &bytes, false),
                 Heard::Text(text) => self.on_text(conn, text.as_str()),
                 Heard::Control => {}
+                Heard::Pong => self.on_pong(conn),
                 Heard::Later => {
                     is_drained = true;
                     break;
@@ -249,6 +331,15 @@ impl Receiver {
             self.ready.push_back(conn);
         }
         messages
+    }
+
+    /// What was told before the ping has been heard, a Resume among it.
+    fn on_pong(&mut self, conn: ConnNo) {
+        let Some(at) = self.place(conn) else { return };
+        let Some(Some(session)) = self.sessions.get(at) else { return };
+        for feed in &session.feeds {
+            self.feeds.heard_resume(*feed, conn);
+        }
     }
 
     /// JSON becomes binary; what cannot is answered with where it went wrong.
@@ -419,7 +510,14 @@ impl Receiver {
                     slot.begin(Reply::Frame, conn);
                     slot.bytes.extend_from_slice(&bytes);
                 }),
+                status @ Owed::Status { .. } if self.feeds.is_storage_full => self.unrecorded.push_back(status),
                 Owed::Status { feed, status, conn, reply } => self.record_status(feed, status, conn, reply),
+                Owed::Resume { conn, feed } => self.resume(conn, feed),
+                Owed::Settings(settings) => self.fill(|slot| {
+                    slot.begin(Reply::Nothing, ConnNo::default());
+                    slot.record_word(Kind::Settings, &settings.encode_to_vec());
+                }),
+                Owed::Removal { due_ns } => self.record_removal(due_ns),
                 Owed::Batch(part) => self.fill(|slot| slot.begin_batch_part(part)),
             }
             paid += 1;
@@ -427,15 +525,35 @@ impl Receiver {
         paid
     }
 
+    fn resume(&mut self, conn: ConnNo, feed: FeedNo) {
+        let position = self.feeds.get(feed).last;
+        self.fill(|slot| {
+            slot.begin(Reply::FeedResumed, conn);
+            slot.about = feed;
+            slot.position = position;
+        });
+        // Its answer says that the Resume has been heard.
+        self.owed.push_back(Owed::Plain { conn, reply: Reply::Ping });
+    }
+
     fn record_status(&mut self, feed: FeedNo, status: ConnectionStatus, conn: ConnNo, reply: Reply) {
-        let known = self.feeds.get(feed);
-        let (body, position) = (status_body(&known.name, status), known.last);
+        let body = status_body(&mut self.feeds, feed, status);
+        let position = self.feeds.get(feed).last;
         self.fill(|slot| {
             slot.begin(reply, conn);
             slot.record_in_oms(&body);
             slot.about = feed;
             slot.position = position;
         });
+    }
+
+    fn record_removal(&mut self, due_ns: u64) {
+        let body = removal_body(self.clock.now_ns());
+        self.fill(|slot| {
+            slot.begin(Reply::Nothing, ConnNo::default());
+            slot.record_in_oms(&body);
+        });
+        self.removals.ask(due_ns, Instant::now(), self.filled);
     }
 
     /// Ends every session once; the rings drain behind it.
@@ -457,6 +575,7 @@ impl Stage for Receiver {
     }
 
     fn poll(&mut self, budget: usize) -> usize {
+        self.feeds.is_storage_full = self.progress.is_storage_full();
         let mut done = self.pay();
         if self.progress.is_stopping() {
             if !self.is_closing {

@@ -9,11 +9,11 @@ use std::path::Path;
 use ordo_core::engine::{Engine, Input};
 use ordo_core::names::{FeedNo, Names};
 use ordo_core::outcome::{Outcome, Stamp};
-use ordo_core::record::{BATCH, Batch, Origin};
+use ordo_core::record::{BATCH, Batch, Origin, Settings};
 use ordo_core::views::Views;
 use ordo_core::wire::{DecodeError, FeedRequest, Span};
 use ordo_journal::{Kind, ReadError, Reader};
-use prost::Message;
+use prost::Message as _;
 use thiserror::Error;
 
 use crate::checkpoint::{Checkpoint, Divergence};
@@ -47,6 +47,8 @@ pub enum ReplayError {
     Short { sequence: u64, until: u64 },
     #[error("CORRUPT seq={sequence}: a recorded update cannot be decoded ({error})")]
     Update { sequence: u64, error: DecodeError },
+    #[error("CORRUPT seq={sequence}: recorded settings cannot be decoded")]
+    Settings { sequence: u64 },
 }
 
 impl ReplayError {
@@ -55,7 +57,10 @@ impl ReplayError {
         match self {
             ReplayError::Io(_) | ReplayError::Short { .. } => 1,
             ReplayError::Read(ReadError::Io { .. }) => 1,
-            ReplayError::Read(_) | ReplayError::Divergence(_) | ReplayError::Update { .. } => 65,
+            ReplayError::Read(_)
+            | ReplayError::Divergence(_)
+            | ReplayError::Update { .. }
+            | ReplayError::Settings { .. } => 65,
         }
     }
 }
@@ -69,14 +74,14 @@ pub struct Replay {
     body: Vec<u8>,
     /// An update that was read, its bytes in `body`, and is not applied yet.
     ready: Option<Stamp>,
+    /// A batch that was read and is to be opened before the first of its members.
+    batch: Option<(Stamp, Batch)>,
+    /// Its members behind the one that is ready.
+    members: VecDeque<(Stamp, Vec<u8>)>,
     /// Stamp of the update whose outcome this is, its bytes in `body`.
     applied: Option<Stamp>,
     /// No update beyond this sequence is applied.
     until: u64,
-    /// A batch that was read, and is opened with its first member.
-    batch: Option<(Stamp, Batch)>,
-    /// Members of the batch that was read last and are yet to be applied.
-    members: VecDeque<(Stamp, Vec<u8>)>,
     /// What a checkpoint that is yet to be read must say.
     expected: Vec<Checkpoint>,
     updates: u64,
@@ -114,10 +119,10 @@ impl Replay {
             request: FeedRequest::default(),
             body: Vec::with_capacity(1024),
             ready: None,
-            applied: None,
-            until,
             batch: None,
             members: VecDeque::new(),
+            applied: None,
+            until,
             expected: Vec::new(),
             updates: 0,
         })
@@ -139,17 +144,9 @@ impl Replay {
     ///
     /// # Errors
     /// As [`Replay::next`].
-    pub(crate) fn peek(&mut self) -> Result<Option<Stamp>, ReplayError> {
-        while self.ready.is_none() {
-            if let Some((stamp, body)) = self.members.pop_front() {
-                self.applied = None;
-                self.body = body;
-                self.ready = Some(stamp);
-                break;
-            }
-            if self.last_sequence >= self.until {
-                return Ok(None);
-            }
+    pub fn peek(&mut self) -> Result<Option<Stamp>, ReplayError> {
+        self.ready_member();
+        while self.ready.is_none() && self.last_sequence < self.until {
             let Some(frame) = self.reader.next()? else {
                 let (sequence, until) = (self.last_sequence, self.until);
                 return if until == u64::MAX { Ok(None) } else { Err(ReplayError::Short { sequence, until }) };
@@ -170,11 +167,21 @@ impl Replay {
                     };
                     if is_batch {
                         self.read_batch(stamp)?;
+                        self.ready_member();
                     } else {
                         self.ready = Some(stamp);
                     }
                 }
                 Kind::Checkpoint => compare(&mut self.expected, frame.body)?,
+                Kind::Settings => {
+                    let stamp = Stamp { sequence: frame.sequence, time_ns: frame.time_ns, ..Stamp::default() };
+                    let settings =
+                        Settings::decode(frame.body).map_err(|_| ReplayError::Settings { sequence: stamp.sequence })?;
+                    let before = self.engine.sequence();
+                    self.engine.set_settings(stamp, &settings, &mut self.outcome);
+                    self.expected.extend(Checkpoint::due(before, &self.engine));
+                    self.applied = None;
+                }
                 _ => {}
             }
         }
@@ -194,9 +201,9 @@ impl Replay {
             self.engine.open_batch(stamp, &batch, &mut self.outcome);
             self.expected.extend(Checkpoint::due(before, &self.engine));
         }
+        let before = self.engine.sequence();
         let decoded = self.request.decode_into(&self.body, Span::whole(&self.body));
         decoded.map_err(|error| ReplayError::Update { sequence: stamp.sequence, error })?;
-        let before = self.engine.sequence();
         let input = Input { stamp, bytes: &self.body, request: &self.request };
         self.engine.apply(&input, &mut self.outcome);
         self.expected.extend(Checkpoint::due(before, &self.engine));
@@ -205,22 +212,31 @@ impl Replay {
         Ok(self.last())
     }
 
-    /// One frame, several updates: the members are applied one by one behind it.
+    /// One frame, several updates: each is read, peeked at and applied like any other.
     fn read_batch(&mut self, stamp: Stamp) -> Result<(), ReplayError> {
         let malformed = |_| ReplayError::Update { sequence: stamp.sequence, error: DecodeError::Malformed };
         let batch = Batch::decode(&*self.body).map_err(malformed)?;
-        let updates = batch.members.iter().map(|member| member.update.clone().unwrap_or_default().encode_to_vec());
+        let updates =
+            batch.members.iter().map(|member| member.update.as_ref().map_or(Vec::new(), |it| it.encode_to_vec()));
         let stamps = (1..).map(|nth| Stamp { time_ns: stamp.time_ns + nth, ..stamp });
         self.members = stamps.zip(updates).collect();
-        if !self.members.is_empty() {
-            self.batch = Some((stamp, batch));
-        }
+        self.batch = Some((stamp, batch));
         Ok(())
     }
 
-    /// Whether the state is that after a whole frame: what a snapshot can hold.
-    pub(crate) fn is_between_frames(&self) -> bool {
-        self.members.is_empty() && self.batch.is_none() && self.ready.is_none()
+    fn ready_member(&mut self) {
+        if self.ready.is_none()
+            && let Some((stamp, body)) = self.members.pop_front()
+        {
+            self.applied = None;
+            self.body = body;
+            self.ready = Some(stamp);
+        }
+    }
+
+    /// Whether what was applied last is followed by more of its batch: its state is then none to go on from.
+    pub(crate) fn is_within_batch(&self) -> bool {
+        !self.members.is_empty()
     }
 
     /// Applies all that is left; the number of updates applied in all.

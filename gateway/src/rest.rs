@@ -5,6 +5,7 @@
 
 mod access;
 mod answer;
+mod array;
 mod body;
 mod channels;
 mod definitions;
@@ -20,7 +21,6 @@ mod positions;
 mod query;
 mod records;
 mod renames;
-mod state;
 mod statuses;
 mod streaming;
 mod transfers;
@@ -45,6 +45,8 @@ use parking_lot::{RwLock, RwLockReadGuard};
 use tokio::sync::watch;
 use tower::ServiceExt as _;
 
+use self::answer::Wanted;
+use self::error::Refusal;
 use crate::config::Durability;
 use crate::history::History;
 use crate::intake::Doors;
@@ -80,6 +82,38 @@ impl Shared {
             tokio::time::sleep(VIEWS_PAUSE).await;
         }
         self.views.read()
+    }
+}
+
+/// The state that a read is about.
+pub(crate) enum Seen<'a> {
+    Live(RwLockReadGuard<'a, Views>),
+    Past(Arc<Views>),
+}
+
+impl std::ops::Deref for Seen<'_> {
+    type Target = Views;
+
+    fn deref(&self) -> &Views {
+        match self {
+            Seen::Live(views) => views,
+            Seen::Past(views) => views,
+        }
+    }
+}
+
+impl Shared {
+    /// The state that was asked for: as it was at `asAt`, or as it is.
+    async fn state(&self, wanted: &Wanted) -> Result<Seen<'_>, Refusal> {
+        let Some(at_ns) = wanted.as_at else { return Ok(Seen::Live(self.views().await)) };
+        {
+            let views = self.views().await;
+            // Nothing has changed since then, or then is yet to come.
+            if views.time_ns() <= at_ns {
+                return Ok(Seen::Live(views));
+            }
+        }
+        Ok(Seen::Past(self.history.state_at(at_ns).await?))
     }
 }
 
@@ -202,7 +236,7 @@ async fn guard(
     request: Request,
     next: Next,
 ) -> Response {
-    match access::check(&shared, peer, request.headers()) {
+    match access::check(&shared, peer, (request.headers(), request.uri())) {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     }
@@ -216,6 +250,8 @@ async fn ping() -> &'static str {
 async fn health(State(shared): State<Shared>) -> Response {
     let durability = [("X-OMS-Durability", shared.durability.name())];
     match shared.progress.fault() {
+        // Reads go on, and so does everything once there is room.
+        None if shared.progress.is_storage_full() => (durability, "Degraded").into_response(),
         None => (durability, "Healthy").into_response(),
         Some(_) => (StatusCode::SERVICE_UNAVAILABLE, durability, "Unhealthy").into_response(),
     }

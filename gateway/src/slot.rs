@@ -12,6 +12,7 @@ use ordo_core::outcome::Stamp;
 use ordo_core::proto::{RequestMessageType, SubscriptionDetails};
 use ordo_core::record::Origin;
 use ordo_core::wire::{FeedRequest, Span};
+use ordo_journal::Kind;
 
 use crate::ticket::Ticket;
 
@@ -34,6 +35,8 @@ pub(crate) enum Reply {
     FeedParked,
     /// FeedEvent Resume: what was sent leaves a gap that the feed does not allow.
     FeedGap,
+    /// FeedEvent Resume to a supplier that was told to wait: the hub takes more again.
+    FeedResumed,
     FeedBookmark,
     FeedClosed,
     Subscribed,
@@ -66,6 +69,8 @@ pub(crate) struct Slot {
     pub(crate) reply: Reply,
     /// Goes into the journal and the engine.
     pub(crate) recorded: bool,
+    /// As what it is recorded: an update, or a word of the hub's own.
+    pub(crate) frame: Kind,
     pub(crate) conn: ConnNo,
     /// The connection's last data frame was text: it is answered in JSON from here on.
     pub(crate) text: bool,
@@ -102,6 +107,7 @@ impl Slot {
         Slot {
             reply: Reply::Nothing,
             recorded: false,
+            frame: Kind::Update,
             conn: ConnNo::default(),
             text: false,
             kind: RequestMessageType::Unknown,
@@ -127,6 +133,7 @@ impl Slot {
     pub(crate) fn begin(&mut self, reply: Reply, conn: ConnNo) {
         self.reply = reply;
         self.recorded = false;
+        self.frame = Kind::Update;
         self.conn = conn;
         self.text = false;
         self.kind = RequestMessageType::Unknown;

@@ -2,6 +2,9 @@
 //!
 //! A layout is a wish: a core that is not there, fewer cores than pinned threads, or a system that refuses, are a
 //! warning, and the thread runs unpinned. The main thread is never pinned: its children would inherit it.
+//!
+//! A stage that panics ends the process, whatever profile the hub is built in: unwinding would let go of a batch of the
+//! ring as if it had been processed.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU64;
@@ -85,6 +88,7 @@ pub(crate) fn drive<S: Stage + 'static>(
 ) -> std::io::Result<JoinHandle<Vec<S>>> {
     let (core, wait) = (thread.core, thread.wait);
     thread::Builder::new().name(thread.plan.name()).spawn(move || {
+        let _guard = EndWithPanic;
         if let Some(core) = core {
             pin(core);
         }
@@ -111,6 +115,17 @@ pub(crate) fn drive<S: Stage + 'static>(
     })
 }
 
+/// Dropped while its thread unwinds, it ends the process.
+struct EndWithPanic;
+
+impl Drop for EndWithPanic {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            std::process::abort();
+        }
+    }
+}
+
 fn pin(core: usize) {
     if !core_affinity::set_for_current(core_affinity::CoreId { id: core }) {
         tracing::warn!(core, "cannot pin to this core: running unpinned");
@@ -119,6 +134,9 @@ fn pin(core: usize) {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::process::Command;
+
     use super::*;
 
     /// The layout that a machine with these cores makes of settings, and what it warns of.
@@ -175,5 +193,39 @@ mod tests {
         let (threads, warnings) = on(&[0, 1, 2], &busy);
         assert_eq!(threads[..2], ["receiver+publisher@0:busy", "journal+engine@1:busy"]);
         assert_eq!(warnings, [""; 0]);
+    }
+
+    struct Panics;
+
+    impl Stage for Panics {
+        fn name(&self) -> &'static str {
+            "panics"
+        }
+
+        fn poll(&mut self, _: usize) -> usize {
+            panic!("a broken invariant")
+        }
+
+        fn is_finished(&self) -> bool {
+            false
+        }
+    }
+
+    #[test]
+    fn a_panic_in_a_stage_ends_the_process() {
+        const IN_CHILD: &str = "ORDO_TEST_PANIC";
+        const SIGABRT: i32 = 6;
+        if std::env::var_os(IN_CHILD).is_some() {
+            let plan =
+                "receiver,journal,engine,publisher".parse::<crate::config::Layout>().unwrap().threads(&[]).remove(0);
+            let thread = Placed { plan, core: None, wait: Wait::Park };
+            let running = drive(&thread, Arc::default(), vec![Panics]).unwrap();
+            let _ = running.join();
+            std::process::exit(0);
+        }
+        let me = std::env::current_exe().unwrap();
+        let this = ["--exact", "threads::tests::a_panic_in_a_stage_ends_the_process"];
+        let ended = Command::new(me).args(this).env(IN_CHILD, "1").output().unwrap();
+        assert_eq!(ended.status.signal(), Some(SIGABRT), "{ended:?}");
     }
 }

@@ -16,7 +16,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::disk::{Access, Disk, read_full, write_full};
 use crate::error::ReadError;
-use crate::frame::{BLOCK_BYTES, Chain, Check};
+use crate::frame::{BLOCK_BYTES, Chain, Check, SEQUENCE_MAX};
 use crate::scan::first_mark;
 use crate::segment::{Identity, open_segment, segment_index, segment_name};
 
@@ -65,6 +65,9 @@ impl Begin {
         let found = found.ok_or_else(|| refuse("both copies are damaged".into()))?;
         if found.version.get() != VERSION {
             return Err(refuse(format!("version {}, this build reads {VERSION}", found.version)));
+        }
+        if found.sequence.get() > SEQUENCE_MAX {
+            return Err(refuse("its sequence is impossible".into()));
         }
         let chain = Chain {
             check: found.chain_check,

@@ -20,6 +20,9 @@ pub(crate) const MARK_BYTES: usize = HEADER_BYTES + size_of::<Check>();
 /// Version of the frame's layout that this build writes and reads.
 pub const FRAME_VERSION: u8 = 1;
 
+/// Sequences fit into a signed 64-bit integer, as the wire's do.
+pub(crate) const SEQUENCE_MAX: u64 = i64::MAX as u64;
+
 /// The 128-bit checksum that chains each frame to the one before it.
 pub type Check = [u8; 16];
 
@@ -300,6 +303,9 @@ pub(crate) fn view(bytes: &[u8]) -> Frame<'_> {
 pub(crate) fn lone_mark(block: &[u8], key: &Check, offset: u64) -> Option<(Chain, Chain)> {
     let (header, rest) = FrameHeader::ref_from_prefix(block).ok()?;
     if header.kind != Kind::Mark as u8 || header.length.get() as usize != MARK_BYTES || rest.len() < 16 {
+        return None;
+    }
+    if header.sequence.get() > SEQUENCE_MAX {
         return None;
     }
     let before = Check::try_from(&rest[..16]).ok()?;

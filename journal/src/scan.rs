@@ -18,7 +18,8 @@ pub(crate) struct Image {
 impl Image {
     pub(crate) fn read(file: &dyn DiskFile, segment_bytes: u64) -> io::Result<Self> {
         let mut bytes = vec![0; segment_bytes as usize];
-        let file_bytes = read_full(file, &mut bytes, 0)? as u64;
+        let read = read_full(file, &mut bytes, 0);
+        let file_bytes = read.map_err(|error| name_the_range(file, segment_bytes, error))? as u64;
         Ok(Self { bytes, file_bytes })
     }
 
@@ -67,6 +68,17 @@ impl Image {
     pub(crate) fn is_short(&self) -> bool {
         self.file_bytes < self.bytes.len() as u64
     }
+}
+
+/// Looks block by block for what cannot be read, so that the error says it: that range is to be copied from elsewhere.
+#[cold]
+fn name_the_range(file: &dyn DiskFile, segment_bytes: u64, error: io::Error) -> io::Error {
+    let mut block = vec![0; BLOCK_BYTES as usize];
+    let mut is_bad = |at: &u64| read_full(file, &mut block, *at).is_err();
+    let mut blocks = (0..segment_bytes).step_by(BLOCK_BYTES as usize);
+    let Some(from) = blocks.find(&mut is_bad) else { return error };
+    let to = blocks.find(|at| !is_bad(at)).unwrap_or(segment_bytes);
+    io::Error::new(error.kind(), format!("bytes {from} to {to} cannot be read: {error}"))
 }
 
 fn is_zero(bytes: &[u8]) -> bool {

@@ -168,6 +168,7 @@ impl Snapshots {
             at: BLOCK_BYTES,
             body_bytes: 0,
             hasher: Xxh3Default::new(),
+            is_named: false,
         })
     }
 
@@ -191,6 +192,7 @@ pub struct SnapshotWriter {
     at: u64,
     body_bytes: u64,
     hasher: Xxh3Default,
+    is_named: bool,
 }
 
 impl SnapshotWriter {
@@ -217,6 +219,7 @@ impl SnapshotWriter {
         self.file.sync()?;
         let Snapshots { disk, dir, .. } = &self.snapshots;
         disk.rename(&self.draft, &dir.join(snapshot_name(self.info.sequence)))?;
+        self.is_named = true;
         disk.sync_dir(dir)?;
         self.snapshots.drop_old()?;
         Ok(self.info)
@@ -230,6 +233,15 @@ impl SnapshotWriter {
         self.at += whole as u64;
         self.filled = 0;
         Ok(())
+    }
+}
+
+impl Drop for SnapshotWriter {
+    /// A draft that comes to nothing takes no room: on a full disk the journal needs it.
+    fn drop(&mut self) {
+        if !self.is_named {
+            let _ = self.snapshots.disk.remove(&self.draft);
+        }
     }
 }
 

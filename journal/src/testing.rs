@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use crate::segment::segment_name;
+use crate::disk::{Access, Disk as _};
+use crate::frame::{Chain, frame_bytes};
+use crate::scan::Image;
+use crate::segment::{DATA_START, read_header, segment_name};
 use crate::{
     AppendError, Entry, Journal, Kind, MemDisk, OpenError, Opened, Options, Reader, Recovered, Report, SyncMode,
     WritePathKind, verify_on,
@@ -126,6 +129,68 @@ pub(crate) fn append(journal: &mut Journal, range: std::ops::RangeInclusive<u64>
 /// What `frames` gives if `1..=last` are all there.
 pub(crate) fn expected(last: u64) -> Vec<(u64, Vec<u8>)> {
     (1..=last).map(|n| (n, body(n))).collect()
+}
+
+/// A frame of a small journal, of any kind: where it lies, and the sequence of the last numbered frame before it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) kind: Kind,
+    pub(crate) offset: u64,
+    pub(crate) end: u64,
+    pub(crate) after: u64,
+}
+
+/// A journal in one segment with frames of every kind, Marks and Pads among them, and where they lie. The last group is
+/// known to be durable if `is_marked`; in that case the Mark that says so is not.
+pub(crate) fn every_kind(seed: u64, is_marked: bool) -> (Rig, Vec<Place>) {
+    let rig = Rig::new(seed);
+    let mut journal = rig.journal();
+    let groups: [&[Kind]; 4] = [
+        &[Kind::Name, Kind::Settings],
+        &[Kind::Update, Kind::Tick, Kind::Update],
+        &[Kind::Checkpoint],
+        &[Kind::Update, Kind::Settings, Kind::Tick, Kind::Name, Kind::Checkpoint],
+    ];
+    for kinds in groups {
+        for kind in kinds {
+            let n = journal.written() + 1;
+            let entry = Entry { kind: *kind, position: n as i64, time_ns: n * 10, ..update(&[]) };
+            journal.append(&Entry { body: &body(n)[..(n * 11 % 40) as usize], ..entry }).expect("is appended");
+        }
+        journal.flush().expect("is durable");
+    }
+    if is_marked {
+        journal.close().expect("closes");
+    } else {
+        drop(journal);
+    }
+    let rig = Rig::on(rig.disk.copy());
+    rig.disk.set(&rig.segment(1), None);
+    let places = places_of_all(&rig);
+    (rig, places)
+}
+
+fn places_of_all(rig: &Rig) -> Vec<Place> {
+    let file = rig.disk.open(&rig.segment(0), Access::Read).expect("is there");
+    let key = read_header(&*file).expect("a good header").key;
+    let image = Image { bytes: rig.bytes(0), file_bytes: 64 << 10 };
+    let (mut places, mut after) = (Vec::new(), 0);
+    image.walk(DATA_START, &mut Chain::START.clone(), &key, &mut |offset, frame| {
+        let end = offset + frame_bytes(frame.body.len());
+        places.push(Place { kind: frame.kind, offset, end, after });
+        after = frame.sequence;
+    });
+    places
+}
+
+/// Gives each of some bits to `check`, in two threads, each with a copy of the journal.
+pub(crate) fn for_each_bit(rig: &Rig, bits: &[u64], check: impl Fn(&Rig, u64) + Sync) {
+    std::thread::scope(|scope| {
+        for part in bits.chunks(bits.len().div_ceil(2).max(1)) {
+            let (copy, check) = (Rig::on(rig.disk.copy()), &check);
+            scope.spawn(move || part.iter().for_each(|bit| check(&copy, *bit)));
+        }
+    });
 }
 
 /// Numbers that look random, from a seed.

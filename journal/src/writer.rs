@@ -17,7 +17,9 @@ use std::sync::Arc;
 use crate::archive::{Archived, Archiver, Fate, FolderLock};
 use crate::disk::{Disk, DiskFile};
 use crate::error::{AppendError, Poisoned, ReadError};
-use crate::frame::{self, BLOCK_BYTES, Chain, Entry, HEADER_BYTES, Kind, MARK_BYTES, frame_bytes, padded_end};
+use crate::frame::{
+    self, BLOCK_BYTES, Chain, Entry, HEADER_BYTES, Kind, MARK_BYTES, SEQUENCE_MAX, frame_bytes, padded_end,
+};
 use crate::options::{Options, SyncMode};
 use crate::segment::{DATA_START, Identity, Segment};
 use crate::spare::{NoSpare, Spares};
@@ -30,9 +32,6 @@ pub(crate) const MARK_CLOSE: u32 = 2;
 pub(crate) const MARK_OPEN: u32 = 4;
 /// The journal was cut right before this Mark.
 pub(crate) const MARK_CUT: u32 = 8;
-
-/// Sequences fit into a signed 64-bit integer, as the wire's do.
-const SEQUENCE_MAX: u64 = i64::MAX as u64;
 
 /// A journal that is open for writing. Owned by one thread.
 pub struct Journal {

@@ -1,13 +1,13 @@
 //! `ordo journal`: looks at a journal without changing it, on the folder of a running hub too.
 
-use std::path::{Path, PathBuf};
+mod dump;
+mod info;
+mod verify;
 
 use clap::{Args, Subcommand};
 use ordo_core::proto::TimestampWithTimeZone;
-use ordo_journal::{Bad, Report, verify};
 
-use crate::table::{Output, Table};
-use crate::{Failure, check_folder};
+use crate::Failure;
 
 /// Looks at a journal, changing nothing
 #[derive(Debug, Args)]
@@ -18,85 +18,22 @@ pub(crate) struct Journal {
 
 #[derive(Debug, Subcommand)]
 enum JournalCommand {
-    Verify(Verify),
-}
-
-/// Checks every record and the chain that links them
-#[derive(Debug, Args)]
-#[command(after_help = "Example:\n  ordo journal verify ./data
-
-Exits 0 if all is good, else 1: the first bad position, its file and offset, and what is still good, are said.")]
-struct Verify {
-    /// Folder of the journal
-    dir: PathBuf,
-    #[command(flatten)]
-    output: Output,
+    Info(info::Info),
+    Verify(verify::Verify),
+    Dump(dump::Dump),
 }
 
 impl Journal {
     pub(crate) fn run(self) -> Result<(), Failure> {
         match self.command {
+            JournalCommand::Info(command) => command.run(),
             JournalCommand::Verify(command) => command.run(),
+            JournalCommand::Dump(command) => command.run(),
         }
     }
 }
 
-impl Verify {
-    fn run(self) -> Result<(), Failure> {
-        check_folder(&self.dir)?;
-        let report = verify(&self.dir).map_err(|error| Failure::new(format!("{}: {error}", self.dir.display())))?;
-        segments(&report).print(self.output.format())?;
-        for remark in &report.remarks {
-            eprintln!("{remark}");
-        }
-        eprintln!("{}", still_good(&report));
-        match &report.bad {
-            Some(bad) => Err(Failure::new(verdict(&self.dir, bad))),
-            None if report.is_good() => Ok(()),
-            None => Err(Failure::new("every record is good, but not all around them; see above")),
-        }
-    }
-}
-
-fn segments(report: &Report) -> Table {
-    let mut table =
-        Table::new(&["Segment", "Frames", "First", "UsedBytes", "Blake3"], &["Frames", "First", "UsedBytes"]);
-    for segment in &report.segments {
-        table.push(vec![
-            segment.name.clone(),
-            segment.frames.to_string(),
-            segment.first_sequence.map_or_else(String::new, |sequence| sequence.to_string()),
-            segment.used_bytes.to_string(),
-            segment.blake3.iter().map(|byte| format!("{byte:02x}")).collect(),
-        ]);
-    }
-    table
-}
-
-fn still_good(report: &Report) -> String {
-    let time = |nanos| TimestampWithTimeZone::from_unix_nanos(nanos).to_iso().unwrap_or_default();
-    match (report.first, report.last) {
-        (Some((first, from)), Some((last, to))) => format!(
-            "good: {} frames, {first} to {last}, {} to {}; durable up to {}",
-            report.frames,
-            time(from),
-            time(to),
-            report.durable
-        ),
-        _ => "good: no frames".into(),
-    }
-}
-
-fn verdict(dir: &Path, bad: &Bad) -> String {
-    let what = match bad.unknown {
-        Some((kind, version)) => format!("a record of kind {kind}, version {version}, which this build does not know"),
-        None => bad.place.to_string(),
-    };
-    let advice = match (bad.unknown, bad.was_durable) {
-        (Some(_), _) => "use the build that wrote it, or a newer one",
-        (None, true) => "it was durable: restore the file from a copy",
-        (None, false) => "it was never acknowledged: a torn end, which the next start cuts off",
-    };
-    let file = dir.join(&bad.file);
-    format!("{what}, in {} at byte {}; {advice}", file.display(), bad.place.offset)
+/// A record's time as text.
+pub(crate) fn time(nanos: u64) -> String {
+    TimestampWithTimeZone::from_unix_nanos(nanos).to_iso().unwrap_or_default()
 }

@@ -3,11 +3,14 @@
 //! Exit codes: 0 done, 1 it failed, 2 wrong usage, 65 corrupt data, 74 an I/O error that poisons, 75 the folder is
 //! locked. What went wrong, and what to do about it, is one line on stderr.
 
+mod bench;
 mod config;
 mod demo;
+mod explain;
 mod journal;
 mod listed;
 mod logging;
+mod place;
 mod replay;
 mod serve;
 mod settings;
@@ -32,7 +35,9 @@ enum Command {
     Demo(demo::Demo),
     Config(config::Config),
     Replay(replay::Replay),
+    Explain(explain::Explain),
     Journal(journal::Journal),
+    Bench(bench::Bench),
 }
 
 /// Why a command failed: what its one line on stderr says, and its exit code.
@@ -66,7 +71,9 @@ fn main() -> ExitCode {
         Command::Demo(demo) => demo.run(),
         Command::Config(config) => config.run(),
         Command::Replay(replay) => replay.run(),
+        Command::Explain(explain) => explain.run(),
         Command::Journal(journal) => journal.run(),
+        Command::Bench(bench) => bench.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

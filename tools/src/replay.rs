@@ -1,6 +1,10 @@
-//! `ordo replay`: the state rebuilt from the record, offline.
+//! `ordo replay`: the state rebuilt from the record, offline; of any point, step by step, of two points, or with changes.
 
-use std::path::PathBuf;
+mod diff;
+mod step;
+mod what_if;
+
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
@@ -10,21 +14,46 @@ use ordo_core::views::{Record, Table as Records};
 use ordo_gateway::replay::{self, ReplayError};
 
 use crate::listed::{self, Listed};
+use crate::place::{self, Place};
 use crate::table::{Facts, Format, Output, print_json};
 use crate::{Failure, check_folder};
 
 /// Rebuilds the state from a journal
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  ordo replay ./data --state balances --csv
+#[command(after_help = "Examples:\n  ordo replay ./data --state balances --csv
+  ordo replay ./data --until 2026-11-22T10:15:00Z --state orders
+  ordo replay ./data --diff oms:100 oms:200
+  ordo replay ./data --what-if changes.toml
 
-Prints counts, time, updates per second and the hash of the state. With --state the records are on stdout, the rest
-goes to stderr. Reads only: safe on the folder of a running hub.")]
+A place is a number of the journal (123), a position (oms:123) or a time; it is itself included. Prints counts, time,
+updates per second and the hash of the state. With --state the records are on stdout, the rest goes to stderr. Reads
+only: safe on the folder of a running hub.
+
+A file of changes, as TOML:
+  [[change]]
+  leave_out = \"XNAS:17\"
+  [[change]]
+  replace = \"XNAS:18\"          # or insert_after
+  update = '{\"Type\": \"Action\", \"Action\": {...}}'
+or as JSON lines: {\"leave_out\": \"XNAS:17\"}")]
 pub(crate) struct Replay {
     /// Folder of the journal
     dir: PathBuf,
+    /// The last place to apply
+    #[arg(long, value_name = "PLACE")]
+    until: Option<Place>,
     /// Prints these records of the last state
     #[arg(long, value_enum)]
     state: Option<State>,
+    /// Update by update, each with what it changed; waits for Enter on a terminal
+    #[arg(long, conflicts_with_all = ["state", "diff", "what_if"])]
+    step: bool,
+    /// What differs between two places
+    #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with_all = ["until", "state", "what_if"])]
+    diff: Option<Vec<Place>>,
+    /// What would have come of it, with the changes that a file says
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["until", "state"])]
+    what_if: Option<PathBuf>,
     /// From the beginning of the record, whatever snapshots there are
     #[arg(long)]
     no_snapshots: bool,
@@ -37,6 +66,7 @@ enum State {
     Balances,
     Holdings,
     Orders,
+    Requests,
 }
 
 /// Updates between two looks at the clock.
@@ -45,17 +75,21 @@ const UPDATES_PER_LOOK: u64 = 8192;
 impl Replay {
     pub(crate) fn run(self) -> Result<(), Failure> {
         check_folder(&self.dir)?;
-        let options = replay::Options { snapshots: !self.no_snapshots, ..replay::Options::default() };
-        let begun = Instant::now();
-        let mut replay = replay::Replay::open(&self.dir, options).map_err(of_replay)?;
-        let from_sequence = replay.engine().sequence();
-        let bar = spinner();
-        while replay.next().map_err(of_replay)?.is_some() {
-            if replay.updates().is_multiple_of(UPDATES_PER_LOOK) {
-                bar.set_position(replay.updates());
-            }
+        if let Some([a, b]) = self.diff.as_deref() {
+            return diff::run(&self.dir, a, b, self.output);
         }
-        bar.finish_and_clear();
+        if let Some(file) = &self.what_if {
+            return what_if::run(&self.dir, file, self.output);
+        }
+        if self.step {
+            return step::run(&self.dir, self.until.as_ref());
+        }
+        let begun = Instant::now();
+        let mut replay = open(&self.dir, !self.no_snapshots && self.until.is_none())?;
+        let from_sequence = replay.engine().sequence();
+        let bar = Progress::new();
+        place::fold(&mut replay, self.until.as_ref(), |_| bar.tick()).map_err(of_replay)?;
+        drop(bar);
         let summary = summary(&replay, from_sequence, begun.elapsed());
         let format = self.output.format();
         let Some(state) = self.state else { return summary.print(format) };
@@ -65,13 +99,43 @@ impl Replay {
             State::Balances => print_records::<CashPosition>(views.balances(), format),
             State::Holdings => print_records::<AssetPosition>(views.holdings(), format),
             State::Orders => print_records::<OrderState>(views.orders(), format),
+            State::Requests => Err(Failure::new("requests are not recorded by this build")),
         }
     }
 }
 
-fn spinner() -> ProgressBar {
-    let style = ProgressStyle::with_template("{spinner} {human_pos} updates, {per_sec}");
-    ProgressBar::new_spinner().with_style(style.expect("invariant: the template is valid"))
+/// A replay at the beginning of the record, or at the newest snapshot.
+pub(crate) fn open(dir: &Path, snapshots: bool) -> Result<replay::Replay, Failure> {
+    let options = replay::Options { snapshots, ..replay::Options::default() };
+    replay::Replay::open(dir, options).map_err(of_replay)
+}
+
+/// A bar that counts updates on a terminal, and goes when it is dropped.
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    updates: std::cell::Cell<u64>,
+}
+
+impl Progress {
+    pub(crate) fn new() -> Progress {
+        let style = ProgressStyle::with_template("{spinner} {human_pos} updates, {per_sec}");
+        let bar = ProgressBar::new_spinner().with_style(style.expect("invariant: the template is valid"));
+        Progress { bar, updates: std::cell::Cell::new(0) }
+    }
+
+    /// One more.
+    pub(crate) fn tick(&self) {
+        self.updates.set(self.updates.get() + 1);
+        if self.updates.get().is_multiple_of(UPDATES_PER_LOOK) {
+            self.bar.set_position(self.updates.get());
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
 }
 
 fn summary(replay: &replay::Replay, from_sequence: u64, took: Duration) -> Facts {
@@ -105,7 +169,8 @@ fn print_records<L: Listed>(records: &Records<Record>, format: Format) -> Result
     listed::table(&records).print(format)
 }
 
-fn of_replay(error: ReplayError) -> Failure {
+/// A failed replay as a command's failure.
+pub(crate) fn of_replay(error: ReplayError) -> Failure {
     let advice = if error.exit_code() == 65 { "; run 'ordo journal verify'" } else { "" };
     Failure::with_code(error.exit_code(), format!("{error}{advice}"))
 }

@@ -28,6 +28,10 @@ pub(crate) enum Format {
 }
 
 impl Output {
+    pub(crate) fn of(json: bool, csv: bool) -> Output {
+        Output { json, csv }
+    }
+
     pub(crate) fn format(self) -> Format {
         match self {
             Output { json: true, .. } => Format::JsonLines,
@@ -158,15 +162,22 @@ fn write(text: &str) -> std::io::Result<()> {
     std::io::stdout().write_all(text.as_bytes())
 }
 
-/// `ordo ... | head` has read what it wanted: that is no failure.
-fn unless_pipe_broke(printed: std::io::Result<()>) -> Result<(), Failure> {
+/// Whether who reads stdout has gone: nothing more need be printed.
+pub(crate) fn is_pipe_broken(printed: std::io::Result<()>) -> Result<bool, Failure> {
     match printed {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        printed => printed.map_err(|error| Failure::new(format!("stdout: {error}"))),
+        Ok(()) => Ok(false),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(true),
+        Err(error) => Err(Failure::new(format!("stdout: {error}"))),
     }
 }
 
-fn quoted(text: &str) -> String {
+/// `ordo ... | head` has read what it wanted: that is no failure.
+fn unless_pipe_broke(printed: std::io::Result<()>) -> Result<(), Failure> {
+    is_pipe_broken(printed).map(drop)
+}
+
+/// A text of JSON.
+pub(crate) fn quoted(text: &str) -> String {
     let mut quoted = String::from('"');
     for character in text.chars() {
         match character {

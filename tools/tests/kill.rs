@@ -293,6 +293,21 @@ fn a_kill_in_async_loses_nothing_that_the_hub_had_taken() {
     shown.assert_same(&undisturbed(LAST), "after eight kills");
 }
 
+/// `perf/kills.sh` runs it: minutes of kills, as many and from the seed that the environment says.
+#[test]
+#[ignore = "minutes of kills; perf/kills.sh runs it"]
+fn many_kills_in_both_modes_lose_nothing_that_was_told() {
+    let number = |name: &str, default| std::env::var(name).map_or(default, |text| text.parse().expect("a number"));
+    let (kills, seed) = (number("ORDO_KILLS", 200), number("ORDO_SEED", 1));
+    let last = i64::try_from(kills).expect("not so many") * 350;
+    for durability in ["sync", "async"] {
+        let folder = TempDir::new().expect("a temporary folder");
+        let (shown, behind) = play(folder.path(), durability, seed, kills as u32, last);
+        println!("{durability}: {kills} kills survived; at the furthest {behind} updates had to be sent again");
+        shown.assert_same(&undisturbed(last), &format!("{durability}, seed {seed}"));
+    }
+}
+
 #[test]
 fn a_second_hub_on_the_folder_exits_with_75() {
     let folder = TempDir::new().expect("a temporary folder");

@@ -12,7 +12,8 @@ use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::applied::AppliedEntry;
-use super::rows::{CashFigures, CashRow, HoldingRow, OrderRow, TradeRow};
+use super::retention::Gone;
+use super::rows::{CashFigures, CashRow, HoldingRow, NO_TRADE, OrderRow, TradeRow};
 use super::slab::Slab;
 use super::state::{FeedRow, State, position_key};
 use super::{Engine, Oddities, RULES_VERSION};
@@ -86,6 +87,8 @@ impl Engine {
             w.u128(*key);
             w.u128(*lineage);
         });
+        write_slab(&mut w, &state.gone, write_gone);
+        write_roots(&mut w, state);
         write_rest(&mut w, state);
         let digest = xxh3_128(&w.0);
         w.u128(digest);
@@ -125,13 +128,16 @@ impl Engine {
         state.trades = read_slab(&mut r, |r| read_trade(r, state))?;
         for _ in 0..r.u32()? {
             let (key, lineage) = (r.u128()?, r.u128()?);
-            state.keep_lineage(key, lineage);
+            state.put_lineage(key, lineage);
         }
+        state.gone = read_slab(&mut r, read_gone)?;
+        read_roots(&mut r, state)?;
         read_rest(&mut r, state)?;
         if r.at != r.bytes.len() {
             return Err(ImageError::Malformed(r.at));
         }
         check_references(state, r.at)?;
+        check_chains(state, r.at)?;
         rebuild(state);
         let found = engine.state_hash();
         if found == said { Ok(engine) } else { Err(ImageError::Hash { said, found }) }
@@ -158,6 +164,28 @@ fn check_references(state: &State, at: usize) -> Result<(), ImageError> {
     });
     let trades = state.trades.iter().filter_map(|(_, row)| row).all(|row| positions(row.cash, row.holding));
     if no_gaps && cash && holdings && orders && trades { Ok(()) } else { Err(ImageError::Malformed(at)) }
+}
+
+/// Every trade hangs on one order, or on what one has left, and on that once: a chain has an end.
+fn check_chains(state: &State, at: usize) -> Result<(), ImageError> {
+    let mut hangs = vec![false; state.trades.numbers() as usize];
+    state.trades.free_numbers().iter().for_each(|number| hangs[*number as usize] = true);
+    let orders = state.orders.iter().filter_map(|(_, row)| Some(row?.last_trade));
+    let gone = state.gone.iter().filter_map(|(_, gone)| Some(gone?.last_trade));
+    for last_trade in orders.chain(gone) {
+        let mut next = last_trade;
+        while next != NO_TRADE {
+            match hangs.get_mut(next as usize) {
+                Some(hangs) if !*hangs => *hangs = true,
+                _ => return Err(ImageError::Malformed(at)),
+            }
+            next = state.trades.get(next).previous;
+        }
+    }
+    let mut lineages: Vec<u128> = state.gone.iter().filter_map(|(_, gone)| Some(gone?.lineage)).collect();
+    lineages.sort_unstable();
+    let differ = lineages.windows(2).all(|pair| pair[0] != pair[1]);
+    if differ && hangs.into_iter().all(|hangs| hangs) { Ok(()) } else { Err(ImageError::Malformed(at)) }
 }
 
 /// Indexes and hashes, from the records.
@@ -202,6 +230,8 @@ fn rebuild(state: &mut State) {
         state.rehash(0, hash);
     }
     state.schedule_all();
+    let gone: Vec<u32> = state.gone.iter().filter_map(|(number, gone)| gone.map(|_| number)).collect();
+    gone.into_iter().for_each(|number| state.index_gone(number));
     let trades: Vec<(u32, TradeRow)> = state.trades.iter().filter_map(|(no, row)| Some((no, *row?))).collect();
     for (number, row) in trades {
         let hash = state.hash_of_trade(&row);
@@ -209,6 +239,27 @@ fn rebuild(state: &mut State) {
         state.trades.get_mut(number).hash = hash;
         state.rehash(0, hash);
     }
+}
+
+fn write_roots(w: &mut Writer, state: &State) {
+    w.count(state.roots.len());
+    for (account, roots) in &state.roots {
+        w.u32(account.0);
+        w.count(roots.len());
+        roots.iter().for_each(|root| w.u128(*root));
+    }
+}
+
+fn read_roots(r: &mut Reader<'_>, state: &mut State) -> Result<(), ImageError> {
+    for _ in 0..r.u32()? {
+        let account = AccountNo(r.u32()?);
+        let roots = (0..r.u32()?).map(|_| r.u128()).collect::<Result<Vec<u128>, _>>()?;
+        if account.index() >= state.names.accounts.len() || roots.is_empty() {
+            return Err(ImageError::Malformed(r.at));
+        }
+        state.set_roots(account, roots);
+    }
+    Ok(())
 }
 
 /// Settings, ids that were applied, definitions.
@@ -380,6 +431,7 @@ fn write_order(w: &mut Writer, row: &OrderRow, state: &State) {
     w.u32(row.created.tz_offset as u32);
     w.u64(row.completed_ns);
     w.u64(row.remove_ns);
+    w.u32(row.last_trade);
     w.text(state.bytes.get(row.state));
 }
 
@@ -401,9 +453,20 @@ fn read_order(r: &mut Reader<'_>, state: &mut State) -> Result<OrderRow, ImageEr
         created: TimestampWithTimeZone { seconds: r.u64()?, nanoseconds: r.u32()?, tz_offset: r.u32()? as i32 },
         completed_ns: r.u64()?,
         remove_ns: r.u64()?,
+        last_trade: r.u32()?,
         state: state.bytes.insert(r.bytes()?),
         hash: 0,
     })
+}
+
+fn write_gone(w: &mut Writer, gone: &Gone) {
+    w.u128(gone.lineage);
+    w.u32(gone.last_trade);
+    w.u64(gone.since_ns);
+}
+
+fn read_gone(r: &mut Reader<'_>) -> Result<Gone, ImageError> {
+    Ok(Gone { lineage: r.u128()?, last_trade: r.u32()?, since_ns: r.u64()? })
 }
 
 fn write_trade(w: &mut Writer, row: &TradeRow, state: &State) {
@@ -412,6 +475,8 @@ fn write_trade(w: &mut Writer, row: &TradeRow, state: &State) {
     w.put(&[u8::from(row.is_sale), u8::from(row.is_cancelled), u8::from(row.fund_entries.is_some())]);
     [row.price, row.quantity, row.funds].into_iter().for_each(|figure| w.dec(figure));
     row.fund_entries.into_iter().for_each(|entries| w.text(state.bytes.get(entries)));
+    w.u64(row.time_ns);
+    w.u32(row.previous);
 }
 
 fn read_trade(r: &mut Reader<'_>, state: &mut State) -> Result<TradeRow, ImageError> {
@@ -425,5 +490,20 @@ fn read_trade(r: &mut Reader<'_>, state: &mut State) -> Result<TradeRow, ImageEr
     } else {
         None
     };
-    Ok(TradeRow { key, cash, holding, is_sale, is_cancelled, revisions, price, quantity, funds, fund_entries, hash: 0 })
+    let (time_ns, previous) = (r.u64()?, r.u32()?);
+    Ok(TradeRow {
+        key,
+        cash,
+        holding,
+        is_sale,
+        is_cancelled,
+        revisions,
+        price,
+        quantity,
+        funds,
+        fund_entries,
+        time_ns,
+        previous,
+        hash: 0,
+    })
 }

@@ -4,7 +4,7 @@
 //! those of the old state are given back, those of the new one taken, in the same draft.
 
 use super::byte_store::Handle;
-use super::rows::OrderRow;
+use super::rows::{NO_TRADE, OrderRow};
 use super::state::State;
 use super::{Engine, Input, executed_at, funds};
 use crate::dec::{Dec, OutOfRange};
@@ -23,6 +23,8 @@ pub(super) struct Before {
     /// The order under the account it moves away from, if any.
     pub(super) there: Option<u32>,
     pub(super) key: u128,
+    /// What its trades would hang on if nothing else were known.
+    pub(super) home: u128,
     /// What its trades hang on.
     pub(super) lineage: u128,
     pub(super) account: AccountNo,
@@ -56,6 +58,10 @@ pub(super) struct OrderDraft {
     removed: bool,
     created: crate::proto::TimestampWithTimeZone,
     has_executed_funds: bool,
+    /// As in its row, before the trade of this update.
+    last_trade: u32,
+    /// The trade that this update booked, or `NO_TRADE`.
+    pub(super) trade: u32,
     /// The completed OrderState, in the outcome's bytes.
     state: Span,
 }
@@ -97,7 +103,8 @@ impl Engine {
             if moves { self.state.order_numbers.get(from_key) } else { None }
         };
         let order = there.or(here);
-        Before { order, here, there, key, lineage: self.state.lineage(order, key), account }
+        let home = self.state.home(account, id, key);
+        Before { order, here, there, key, home, lineage: self.state.lineage(order, home), account }
     }
 
     fn account(&mut self, account: &Account, bytes: &[u8], out: &mut Outcome) -> AccountNo {
@@ -138,6 +145,8 @@ impl Engine {
             removed: order.remove_after.is_some_and(|at| at.seconds == 0),
             created,
             has_executed_funds: filled || (executed.derive && !self.funds.is_empty()),
+            last_trade: row.map_or(NO_TRADE, |row| row.last_trade),
+            trade: NO_TRADE,
             state: Span::default(),
         };
         if !draft.completed && !draft.removed {
@@ -219,7 +228,7 @@ impl Engine {
     }
 
     /// What of the estimated funds is still to be paid: never less than nothing, fund by fund.
-    fn outstanding_fees(&self, order: &OrderState, bytes: &[u8], derived: bool) -> Result<Dec, OutOfRange> {
+    pub(super) fn outstanding_fees(&self, order: &OrderState, bytes: &[u8], derived: bool) -> Result<Dec, OutOfRange> {
         order.additional_funds(bytes).try_fold(Dec::ZERO, |sum, (name, estimated)| {
             let paid = if derived {
                 self.funds.get(name)
@@ -275,7 +284,7 @@ impl Engine {
                 completed: old.completed,
                 state,
             });
-            self.state.remove_order(there);
+            self.state.take_order(there);
         }
         let (account, instrument, state) = (before.account, draft.instrument, draft.state);
         out.action = Some(ActionEvent { account, instrument, state });
@@ -283,6 +292,9 @@ impl Engine {
             Some(number) => (number, self.replace_order(number, draft, input, out)),
             None => (self.state.insert_order(draft.row(Handle::NONE), out.bytes_of(draft.state)), true),
         };
+        if draft.trade != NO_TRADE {
+            self.state.attach_trade(number, draft.trade);
+        }
         if changed || draft.removed {
             out.orders.push(OrderEvent {
                 number,
@@ -295,7 +307,6 @@ impl Engine {
             });
         }
         if draft.removed {
-            self.state.keep_lineage(before.key, before.lineage);
             self.state.remove_order(number);
         }
     }
@@ -331,6 +342,7 @@ impl OrderDraft {
             created: self.created,
             completed_ns: self.completed_ns,
             remove_ns: self.remove_ns,
+            last_trade: self.last_trade,
             state,
             hash: 0,
         }
@@ -368,7 +380,12 @@ pub(super) fn check_order(input: &Input<'_>, out: &mut Outcome) -> Result<(), Re
 }
 
 /// What an open order holds back: cash for a buy, stock for a sale; neither is negative.
-fn reservation(order: &OrderState, bytes: &[u8], executed: Dec, fees: Dec) -> Result<(Dec, Dec), OutOfRange> {
+pub(super) fn reservation(
+    order: &OrderState,
+    bytes: &[u8],
+    executed: Dec,
+    fees: Dec,
+) -> Result<(Dec, Dec), OutOfRange> {
     let remaining = order.quantity.unwrap_or_default().minus(executed)?.max_zero();
     match trade_sign(order.side) {
         Some(Sign::Buy) => {

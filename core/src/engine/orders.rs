@@ -3,14 +3,14 @@
 //! Hot path: engine thread. An order without a time of removal costs nothing here; one with it costs an entry in an
 //! ordered set.
 
-use super::rows::OrderRow;
+use super::rows::{NO_TRADE, OrderRow};
 use super::state::State;
 use super::{Engine, NANOS_PER_SECOND};
 
 impl State {
     /// Adds an order with its state; `state` and `hash` of the row are filled in.
     pub(super) fn insert_order(&mut self, row: OrderRow, bytes: &[u8]) -> u32 {
-        let row = OrderRow { state: self.bytes.insert(bytes), ..row };
+        let row = OrderRow { state: self.bytes.insert(bytes), last_trade: self.chain_of(&row), ..row };
         let hash = self.hash_of_order(&row);
         self.rehash(0, hash);
         let number = self.orders.insert(OrderRow { hash, ..row });
@@ -26,6 +26,10 @@ impl State {
         let hash = self.hash_of_order(&row);
         self.rehash(old.hash, hash);
         *self.orders.get_mut(number) = OrderRow { hash, ..row };
+        if old.last_trade != row.last_trade && old.last_trade != NO_TRADE {
+            // Another order took its place.
+            self.leave_chain(old.lineage, old.last_trade, 0);
+        }
         if old.key != row.key {
             self.order_numbers.remove(old.key);
             self.order_numbers.insert(row.key, number);
@@ -33,8 +37,16 @@ impl State {
         self.schedule(number, self.due_ns(&old), self.due_ns(&row));
     }
 
-    /// Takes an order out, with its bytes; what it was.
+    /// Removes an order, and keeps what it leaves; what it was.
     pub(super) fn remove_order(&mut self, number: u32) -> OrderRow {
+        let home = self.home_of(self.orders.get(number));
+        let row = self.take_order(number);
+        self.leave(&row, home);
+        row
+    }
+
+    /// Takes an order out that goes on under another key, with its trades; what it was.
+    pub(super) fn take_order(&mut self, number: u32) -> OrderRow {
         let row = self.orders.remove(number);
         self.order_numbers.remove(row.key);
         self.bytes.remove(row.state);

@@ -81,9 +81,14 @@ pub(crate) struct OrderRow {
     pub(crate) completed_ns: u64,
     /// Its RemoveAfter; 0 if it says nothing.
     pub(crate) remove_ns: u64,
+    /// The newest of its trades, or `NO_TRADE`: they are kept as long as it, and some time more.
+    pub(crate) last_trade: u32,
     pub(crate) state: Handle,
     pub(crate) hash: u128,
 }
+
+/// No trade: the end of a chain.
+pub(crate) const NO_TRADE: u32 = u32::MAX;
 
 /// A trade as last booked. A cancelled one stays, at zero.
 #[derive(Debug, Clone, Copy)]
@@ -102,6 +107,10 @@ pub(crate) struct TradeRow {
     /// Sum of AdditionalFunds; their entries are kept as bytes where there are any.
     pub(crate) funds: Dec,
     pub(crate) fund_entries: Option<Handle>,
+    /// When it was first booked.
+    pub(crate) time_ns: u64,
+    /// The order's trade before this one, or `NO_TRADE`.
+    pub(crate) previous: u32,
     pub(crate) hash: u128,
 }
 
@@ -190,6 +199,7 @@ pub(crate) fn trade_hash(row: &TradeRow, account: u128, instrument: u128, curren
         .put(&xxh3_64(currency.as_bytes()).to_le_bytes())
         .put(&[u8::from(row.is_sale), u8::from(row.is_cancelled)])
         .put(&row.revisions.to_le_bytes())
+        .put(&row.time_ns.to_le_bytes())
         .dec(row.price)
         .dec(row.quantity)
         .dec(row.funds)

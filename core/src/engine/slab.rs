@@ -59,6 +59,11 @@ impl<T> Slab<T> {
         self.free = free;
     }
 
+    /// The record of a number that may be free.
+    pub(crate) fn find(&self, number: u32) -> Option<&T> {
+        self.chunks[number as usize / CHUNK][number as usize % CHUNK].as_ref()
+    }
+
     #[inline]
     pub(crate) fn get(&self, number: u32) -> &T {
         let record = self.chunks[number as usize / CHUNK][number as usize % CHUNK].as_ref();

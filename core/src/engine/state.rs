@@ -7,9 +7,9 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::applied::Applied;
 use super::byte_store::ByteStore;
 use super::index::Index;
+use super::retention::Gone;
 use super::rows::{
-    CashFigures, CashRow, HoldingRow, OrderRow, TradeRow, bytes_hash, cash_hash, holding_hash, lineage_hash,
-    order_hash, trade_hash,
+    CashFigures, CashRow, HoldingRow, OrderRow, TradeRow, bytes_hash, cash_hash, holding_hash, order_hash, trade_hash,
 };
 use super::slab::Slab;
 use crate::dec::Dec;
@@ -43,8 +43,16 @@ pub(super) struct State {
     pub(super) order_numbers: Index,
     pub(super) trades: Slab<TradeRow>,
     pub(super) trade_numbers: Index,
-    /// Lineage by key of orders that moved and then were removed: a late bust still finds their trades.
+    /// Lineage by home of orders that moved and then were removed: a late bust still finds their trades.
     pub(super) lineages: BTreeMap<u128, u128>,
+    /// The same by lineage, then key.
+    pub(super) lineage_keys: BTreeSet<(u128, u128)>,
+    /// What orders that went have left, found by lineage, and in the order in which it is forgotten.
+    pub(super) gone: Slab<Gone>,
+    pub(super) gone_numbers: Index,
+    pub(super) gone_since: BTreeSet<(u64, u32)>,
+    /// What new orders of an account begin under and what old ones began under, where its name does not say it.
+    pub(super) roots: BTreeMap<AccountNo, Vec<u128>>,
     pub(super) bytes: ByteStore,
     /// By feed number; `oms` is 0.
     pub(super) feeds: Vec<FeedRow>,
@@ -54,6 +62,8 @@ pub(super) struct State {
     pub(super) applied: Applied,
     /// When orders are to be removed, and their numbers. Follows from the orders and the settings.
     pub(super) due: BTreeSet<(u64, u32)>,
+    /// The time of the update that is being applied.
+    pub(super) now_ns: u64,
     /// Sum of the hashes of all records: kept up to date, never computed over.
     pub(super) hash: u128,
 }
@@ -72,12 +82,18 @@ impl State {
             trades: Slab::with_capacity(orders_expected),
             trade_numbers: Index::with_capacity(orders_expected),
             lineages: BTreeMap::new(),
+            lineage_keys: BTreeSet::new(),
+            gone: Slab::new(),
+            gone_numbers: Index::with_capacity(0),
+            gone_since: BTreeSet::new(),
+            roots: BTreeMap::new(),
             bytes: ByteStore::new(),
             feeds: vec![FeedRow::default()],
             metadata: Metadata::default(),
             settings: Settings::initial(),
             applied: Applied::default(),
             due: BTreeSet::new(),
+            now_ns: 0,
             hash: 0,
         }
     }
@@ -161,24 +177,6 @@ impl State {
         let number = self.holdings.insert(row);
         self.holding_numbers.insert(key, number);
         number
-    }
-
-    /// What the trades of an order hang on, whether it is there or not.
-    #[inline]
-    pub(super) fn lineage(&self, order: Option<u32>, key: u128) -> u128 {
-        match order {
-            Some(number) => self.orders.get(number).lineage,
-            None => self.lineages.get(&key).copied().unwrap_or(key),
-        }
-    }
-
-    /// Remembers the lineage of an order that goes, where its key does not say it.
-    #[inline]
-    pub(super) fn keep_lineage(&mut self, key: u128, lineage: u128) {
-        if key != lineage {
-            let old = self.lineages.insert(key, lineage).map_or(0, |old| lineage_hash(key, old));
-            self.rehash(old, lineage_hash(key, lineage));
-        }
     }
 
     pub(super) fn hash_of_cash(&self, row: &CashRow) -> u128 {

@@ -19,6 +19,10 @@ mod examples;
 mod oddities;
 mod refusals;
 mod rest;
+mod retention;
+mod transform;
+mod transform_cost;
+mod transform_stream;
 
 use std::collections::BTreeMap;
 
@@ -44,9 +48,14 @@ fn check(table: &str) -> Table {
         let (command, expected) = line.split_once("->").unwrap_or((line, ""));
         if !command.trim().is_empty() {
             let stated = state.stated.clone();
-            let action = state.action(command);
             let hash = state.engine.state.hash;
-            state.apply(&action);
+            match transform::operation(command) {
+                Some(operation) => state.operate(operation),
+                None => {
+                    let action = state.action(command);
+                    state.apply(&action);
+                }
+            }
             let refused = !state.outcome.rejects.is_empty();
             if refused {
                 state.stated = stated;
@@ -112,6 +121,7 @@ impl Table {
         match words[..] {
             ["cash", account, ..] => format!("cash {account} {}", self.cash(account)),
             ["held", account, ..] => format!("held {account} {}", self.held(account)),
+            ["state", account, id, ..] => format!("state {account} {id}{}", self.order_state(account, id)),
             ["order", account, id, ..] => format!("order {account} {id} {}", self.order(account, id)),
             ["events", ..] => format!("events{}", self.events()),
             ["refused", ..] => format!("refused{}", join(self.outcome.rejects.iter().map(|reject| reject.code()))),
@@ -123,10 +133,16 @@ impl Table {
         }
     }
 
+    /// `A`, or `P:A` of another owner.
+    fn account(&self, account: &str) -> crate::names::AccountNo {
+        let (owner, account) = account.split_once(':').unwrap_or(("O", account));
+        self.views.account(owner, account).expect("an account that was named")
+    }
+
     /// `A`, or `A/USD`.
     fn cash(&self, account: &str) -> String {
         let (account, currency) = account.split_once('/').unwrap_or((account, "AUD"));
-        let number = self.views.account("O", account).expect("an account that was named");
+        let number = self.account(account);
         let mut records =
             self.views.balances_of(number).map(|record| proto::CashPosition::decode(&record.bytes[..]).unwrap());
         let Some(record) = records.find(|record| record.currency == currency) else { return "none".into() };
@@ -138,7 +154,7 @@ impl Table {
     /// `A`, or `A/CBA`.
     fn held(&self, account: &str) -> String {
         let (account, code) = account.split_once('/').unwrap_or((account, "BHP"));
-        let number = self.views.account("O", account).expect("an account that was named");
+        let number = self.account(account);
         let mut records =
             self.views.holdings_of(number).map(|record| proto::AssetPosition::decode(&record.bytes[..]).unwrap());
         let Some(record) = records.find(|record| record.code == code) else { return "none".into() };
@@ -147,7 +163,7 @@ impl Table {
     }
 
     fn order(&self, account: &str, id: &str) -> String {
-        let number = self.views.account("O", account).expect("an account that was named");
+        let number = self.account(account);
         let Some(record) = self.views.order(number, id) else { return "gone".into() };
         let order = proto::OrderState::decode(&record.bytes[..]).unwrap();
         assert_eq!(order.is_completed, record.completed);
@@ -164,7 +180,11 @@ impl Table {
         let holdings = out.holdings.iter().map(|event| sign(event.removed, "holding"));
         let balances = out.balances.iter().map(|event| sign(event.removed, "balance"));
         let transaction = out.transaction.iter().map(|_| "transaction".to_owned());
-        join(action.chain(orders).chain(holdings).chain(balances).chain(transaction))
+        let operation = out.operation.iter().map(|_| "operation".to_owned());
+        let definitions = out.metadata.iter().map(|event| sign(event.removed, "definition"));
+        join(
+            definitions.chain(operation).chain(action).chain(orders).chain(holdings).chain(balances).chain(transaction),
+        )
     }
 
     /// The last update's transaction, as the view shows it.

@@ -6,7 +6,7 @@
 use std::io::Write as _;
 
 use super::order::{Before, Executed, OrderDraft, Sign, check_order, executed_before, trade_sign};
-use super::rows::TradeRow;
+use super::rows::{NO_TRADE, TradeRow};
 use super::{Engine, Input, funds};
 use crate::dec::{Dec, OutOfRange};
 use crate::names::trade_key;
@@ -58,28 +58,26 @@ impl Engine {
         }
         let (sign, stated) = (sign?, stated?);
         out.rejects.first().map_or(Ok(()), |problem| Err(*problem))?;
-        let before = self.find_order(input, out);
-        let step = self.next_step(input, &stated, &before);
+        let mut before = self.find_order(input, out);
+        let step = self.next_step(input, &stated, &mut before);
         let executed = self.executed_after(input, &stated, step, &before)?;
-        let order = self.draft_order(input, before, executed, out)?;
+        let mut order = self.draft_order(input, before, executed, out)?;
         match step {
-            Step::Book { key } => self.book(input, &stated, key, sign, &order, out)?,
+            Step::Book { key } => order.trade = self.book(input, &stated, key, sign, &order, out)?,
             Step::Revise { number } => self.revise(input, &stated, number, out)?,
-            Step::Guess { key } => self.guess(input, &stated, key, sign, &order, out)?,
+            Step::Guess { key } => order.trade = self.guess(input, &stated, key, sign, &order, out)?,
             Step::Nothing => {}
         }
         self.write_order(&order, input, out);
         Ok(true)
     }
 
-    fn next_step(&mut self, input: &Input<'_>, stated: &Stated, before: &Before) -> Step {
+    fn next_step(&mut self, input: &Input<'_>, stated: &Stated, before: &mut Before) -> Step {
         let id = input.request.action.trade.trade_id.of(input.bytes);
         let key = (!id.is_empty()).then(|| trade_key(before.lineage, id));
-        let known = key.and_then(|key| self.state.trade_numbers.get(key)).or_else(|| {
-            // An order that moved to where another stood took its place: the trades of that one are still known.
-            let took_place = key.is_some() && before.lineage != before.key;
-            if took_place { self.state.trade_numbers.get(trade_key(before.key, id)) } else { None }
-        });
+        let known = key
+            .and_then(|key| self.state.trade_numbers.get(key))
+            .or_else(|| if id.is_empty() { None } else { self.trade_elsewhere(input, stated, before) });
         match (stated.kind, known) {
             (OrderTradeType::Trade, None) => Step::Book { key },
             (OrderTradeType::Trade, Some(_)) => {
@@ -93,6 +91,28 @@ impl Engine {
                 if before.order.is_some() { Step::Guess { key } } else { Step::Nothing }
             }
         }
+    }
+
+    /// A known trade that does not hang on the order as it is now.
+    fn trade_elsewhere(&self, input: &Input<'_>, stated: &Stated, before: &mut Before) -> Option<u32> {
+        let action = &input.request.action;
+        let id = action.trade.trade_id.of(input.bytes);
+        // An order that moved to where another stood took its place: the trades of that one are still known.
+        if before.lineage != before.home
+            && let Some(number) = self.state.trade_numbers.get(trade_key(before.home, id))
+        {
+            return Some(number);
+        }
+        // An order that is there is asked for its own trades alone: one that is new to it is new.
+        if self.state.roots.is_empty() || (stated.kind == OrderTradeType::Trade && before.order.is_some()) {
+            return None;
+        }
+        let order_id = action.order.order_id.of(input.bytes);
+        let (number, lineage) = self.state.trade_of_former(before.account, order_id, id)?;
+        if before.order.is_none() {
+            before.lineage = lineage;
+        }
+        Some(number)
     }
 
     /// Executed figures for those that the adapter left out: what they were, and what this trade adds.
@@ -158,6 +178,7 @@ impl Engine {
         }
     }
 
+    /// Books a trade; its number.
     fn book(
         &mut self,
         input: &Input<'_>,
@@ -166,7 +187,7 @@ impl Engine {
         sign: Sign,
         order: &OrderDraft,
         out: &mut Outcome,
-    ) -> Result<(), OutOfRange> {
+    ) -> Result<u32, OutOfRange> {
         let value = signed_value(sign, stated.price, stated.quantity)?;
         let stock = signed_stock(sign, stated.quantity);
         let (cash_number, holding_number) = (order.cash, order.holding);
@@ -174,11 +195,8 @@ impl Engine {
         self.draft_cash(&legs)?;
         let row = self.draft.holding(&self.state, holding_number);
         row.book_leg(stock, stated.price, order.currency)?;
-        if let Some(key) = key {
-            self.index_trade(input, stated, key, sign, &legs, 0);
-        }
         self.tell(Booking::Trade { cash: value, stock }, &legs, Span::default(), out);
-        Ok(())
+        Ok(key.map_or(NO_TRADE, |key| self.index_trade(input, stated, key, sign, &legs, 0)))
     }
 
     /// Takes the old booking back and books the new one, both where the old one stands.
@@ -217,7 +235,7 @@ impl Engine {
         Ok(())
     }
 
-    /// A revision of a trade that was never seen books what it changed in the order's executed figures.
+    /// A revision of a trade that was never seen books what it changed in the order's executed figures; its number.
     fn guess(
         &mut self,
         input: &Input<'_>,
@@ -226,7 +244,7 @@ impl Engine {
         sign: Sign,
         order: &OrderDraft,
         out: &mut Outcome,
-    ) -> Result<(), OutOfRange> {
+    ) -> Result<u32, OutOfRange> {
         let (quantity_before, value_before) = executed_before(&self.state, &order.before);
         let quantity = order.executed_quantity.minus(quantity_before)?;
         let given = input.request.action.order.executed_value;
@@ -252,10 +270,7 @@ impl Engine {
         let id = self.revision_id(input, 1, out);
         let cancel = stated.kind == OrderTradeType::Cancel;
         self.tell(Booking::Adjustment { cash: legs.cash, stock: legs.stock, cancel }, &legs, id, out);
-        if let Some(key) = key {
-            self.index_trade(input, stated, key, sign, &legs, 1);
-        }
-        Ok(())
+        Ok(key.map_or(NO_TRADE, |key| self.index_trade(input, stated, key, sign, &legs, 1)))
     }
 
     fn draft_cash(&mut self, legs: &Legs) -> Result<(), OutOfRange> {
@@ -264,7 +279,16 @@ impl Engine {
         Ok(())
     }
 
-    fn index_trade(&mut self, input: &Input<'_>, stated: &Stated, key: u128, sign: Sign, legs: &Legs, revisions: u32) {
+    /// Keeps a trade; its number. It hangs on nothing before its order is written.
+    fn index_trade(
+        &mut self,
+        input: &Input<'_>,
+        stated: &Stated,
+        key: u128,
+        sign: Sign,
+        legs: &Legs,
+        revisions: u32,
+    ) -> u32 {
         let is_cancelled = stated.kind == OrderTradeType::Cancel;
         let row = TradeRow {
             key,
@@ -277,15 +301,18 @@ impl Engine {
             quantity: stated.quantity,
             funds: stated.funds,
             fund_entries: self.keep_funds(input, is_cancelled, None),
+            time_ns: input.stamp.time_ns,
+            previous: NO_TRADE,
             hash: 0,
         };
         let hash = self.state.hash_of_trade(&row);
         self.state.rehash(0, hash);
         let number = self.state.trades.insert(TradeRow { hash, ..row });
         self.state.trade_numbers.insert(key, number);
+        number
     }
 
-    fn write_trade(&mut self, number: u32, row: TradeRow) {
+    pub(super) fn write_trade(&mut self, number: u32, row: TradeRow) {
         let hash = self.state.hash_of_trade(&row);
         self.state.rehash(row.hash, hash);
         *self.state.trades.get_mut(number) = TradeRow { hash, ..row };

@@ -9,7 +9,7 @@ use crate::proto::TimestampWithTimeZone;
 
 const VARINT: u32 = 0;
 const FIXED64: u32 = 1;
-const LENGTH: u32 = 2;
+pub(super) const LENGTH: u32 = 2;
 const GROUP_START: u32 = 3;
 const FIXED32: u32 = 5;
 

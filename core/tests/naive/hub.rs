@@ -7,6 +7,7 @@ use ordo_core::engine::{Engine, Input};
 use ordo_core::names::FeedNo;
 use ordo_core::outcome::{Outcome, Stamp};
 use ordo_core::proto::{self, FeedRequestType, TimestampWithTimeZone, UpdateAction};
+use ordo_core::record::Settings;
 use ordo_core::views::Views;
 use ordo_core::wire::{FeedRequest, ReverseWriter};
 use prost::Message;
@@ -85,13 +86,28 @@ impl Hub {
     }
 
     pub(crate) fn apply_bytes(&mut self, bytes: &[u8]) -> bool {
-        self.sequence += 1;
         let request = FeedRequest::decode(bytes).expect("written by prost");
-        let stamp =
-            Stamp { sequence: self.sequence, time_ns: time_of(self.sequence), feed: FeedNo::OMS, ..Stamp::default() };
+        let stamp = self.next_stamp();
         self.engine.apply(&Input { stamp, bytes, request: &request }, &mut self.outcome);
         self.views.fold(&self.outcome);
         self.outcome.rejects.is_empty()
+    }
+
+    /// Lets time pass: what is not kept for anything is forgotten.
+    pub(crate) fn tick(&mut self) {
+        let stamp = self.next_stamp();
+        self.engine.tick(stamp, &mut self.outcome);
+        self.views.fold(&self.outcome);
+    }
+
+    pub(crate) fn set_settings(&mut self, settings: &Settings) {
+        let stamp = self.next_stamp();
+        self.engine.set_settings(stamp, settings, &mut self.outcome);
+    }
+
+    fn next_stamp(&mut self) -> Stamp {
+        self.sequence += 1;
+        Stamp { sequence: self.sequence, time_ns: time_of(self.sequence), feed: FeedNo::OMS, ..Stamp::default() }
     }
 
     /// As after a stop: an engine of an image, views of that engine.

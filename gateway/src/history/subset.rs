@@ -81,9 +81,8 @@ impl History {
                 for name in &applied.names.feeds {
                     engine.know_feed(name);
                 }
-                // The members of a batch have one sequence; here each is an update of its own, that was accepted then.
-                let sequence = applied.input.stamp.sequence.max(engine.sequence() + 1);
-                let stamp = Stamp { sequence, ..applied.input.stamp };
+                // Updates of a batch share a sequence, and the batch as such is not here.
+                let stamp = Stamp { sequence: engine.sequence() + 1, ..applied.input.stamp };
                 engine.apply(&Input { stamp, ..applied.input }, outcome);
             }
         }

@@ -17,6 +17,14 @@ struct Mark {
     recorded: i64,
     told: i64,
     told_at: Instant,
+    /// Its supplier was told to wait.
+    is_suspended: bool,
+}
+
+impl Mark {
+    fn at(position: i64, now: Instant) -> Mark {
+        Mark { supplier: None, recorded: position, told: position, told_at: now, is_suspended: false }
+    }
 }
 
 /// See the module.
@@ -32,8 +40,7 @@ pub(super) struct Bookmarks {
 impl Bookmarks {
     pub(super) fn of(engine: &Engine) -> Bookmarks {
         let now = Instant::now();
-        let mark = |position| Mark { supplier: None, recorded: position, told: position, told_at: now };
-        let marks = engine.feeds().iter().map(|feed| mark(feed.position)).collect();
+        let marks = engine.feeds().iter().map(|feed| Mark::at(feed.position, now)).collect();
         Bookmarks { marks, due: Vec::with_capacity(64), now }
     }
 
@@ -44,7 +51,7 @@ impl Bookmarks {
 
     fn mark(&mut self, feed: FeedNo) -> &mut Mark {
         while self.marks.len() <= feed.index() {
-            self.marks.push(Mark { supplier: None, recorded: 0, told: 0, told_at: self.now });
+            self.marks.push(Mark::at(0, self.now));
         }
         &mut self.marks[feed.index()]
     }
@@ -52,6 +59,7 @@ impl Bookmarks {
     pub(super) fn opened(&mut self, feed: FeedNo, conn: ConnNo, position: i64) {
         let mark = self.mark(feed);
         mark.supplier = Some(conn);
+        mark.is_suspended = false;
         // Resume says it.
         (mark.recorded, mark.told) = (position, position);
     }
@@ -85,6 +93,19 @@ impl Bookmarks {
     pub(super) fn told(&mut self, feed: FeedNo) {
         let mark = self.mark(feed);
         mark.told = mark.recorded;
+    }
+
+    /// The next supplier that is to be told to wait, and the position of its feed.
+    pub(super) fn next_to_suspend(&mut self) -> Option<(ConnNo, FeedNo, i64)> {
+        let mut marks = self.marks.iter_mut().zip((0..).map(FeedNo)).filter(|(mark, _)| !mark.is_suspended);
+        let (mark, feed, conn) = marks.find_map(|(mark, feed)| mark.supplier.map(|conn| (mark, feed, conn)))?;
+        mark.is_suspended = true;
+        Some((conn, feed, mark.recorded))
+    }
+
+    /// The hub takes more of a feed again; whether its supplier had been told to wait.
+    pub(super) fn resumed(&mut self, feed: FeedNo) -> bool {
+        std::mem::take(&mut self.mark(feed).is_suspended)
     }
 
     /// Looks at the clock; the time, if a Bookmark may be due.

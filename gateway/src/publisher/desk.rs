@@ -61,9 +61,9 @@ pub(super) struct Desk {
     /// Tasks before the newest public update of all, itself included.
     newest_task: u64,
     bookmarked_at: Instant,
-    overdue_looked_at: Instant,
     /// REST writes that may be told, once `Progress::told` says so: who gets his answer may read what he wrote.
     tickets: Vec<(Arc<Ticket>, Told)>,
+    overdue_looked_at: Instant,
 }
 
 /// The newest update of a sequence.
@@ -246,6 +246,11 @@ impl Desk {
                 let configuration = outcome.bytes_of(outcome.configuration);
                 self.feed_event(slot.conn, FeedEventType::Resume, about, configuration);
             }
+            Reply::FeedResumed if self.bookmarks.resumed(slot.about) => {
+                let configuration = outcome.bytes_of(outcome.configuration);
+                self.feed_event(slot.conn, FeedEventType::Resume, about, configuration);
+            }
+            Reply::FeedResumed => {}
             Reply::FeedBookmark => {
                 self.respond(slot, outcome);
                 self.bookmarks.told(slot.about);
@@ -366,6 +371,14 @@ impl Desk {
             connection.shut_down();
         }
         self.drop_gone();
+    }
+
+    /// Tells every supplier that has not been told so to wait. Not by a task: the ring may be full of what the disk
+    /// holds up.
+    pub(super) fn suspend_feeds(&mut self) {
+        while let Some((conn, feed, position)) = self.bookmarks.next_to_suspend() {
+            self.feed_event(conn, FeedEventType::Suspend, (feed, position), &[]);
+        }
     }
 
     /// Bookmarks to adapters, and to subscribers that have heard nothing for a while.

@@ -7,9 +7,10 @@ use ordo_core::proto::{
     ConnectionStatus, FeedDetails, FeedRequest as FeedRequestMessage, FeedRequestType, RequestMessageType,
 };
 use ordo_core::wire::{RequestMessage, Span};
+use ordo_journal::Kind;
 use prost::Message;
 
-use super::feeds::{Admission, Feeds, Opening};
+use super::feeds::{Admission, Feeds, Opening, STORAGE_FULL};
 use super::session::Session;
 use crate::slot::{Reply, Slot};
 
@@ -26,7 +27,12 @@ pub(super) fn admit(slot: &mut Slot, session: &mut Session, feeds: &mut Feeds) -
     let conn = session.conn;
     let kind = FeedRequestType::try_from(slot.request.r#type).unwrap_or(FeedRequestType::Unknown);
     if kind == FeedRequestType::Open {
-        open(slot, session, feeds);
+        // It would be recorded: the adapter asks again.
+        if feeds.is_storage_full {
+            slot.refuse(STORAGE_FULL)
+        } else {
+            open(slot, session, feeds)
+        }
         return FollowUp::Nothing;
     }
     let supplied = supplied_feed(slot, session, feeds);
@@ -47,10 +53,13 @@ pub(super) fn admit(slot: &mut Slot, session: &mut Session, feeds: &mut Feeds) -
             slot.reply = Reply::FeedBookmark;
             slot.position = feeds.get(feed).last;
         }
+        FeedRequestType::Close | FeedRequestType::Status | FeedRequestType::Configure if feeds.is_storage_full => {
+            slot.refuse(STORAGE_FULL);
+        }
         FeedRequestType::Close => {
             session.feeds.retain(|open| *open != feed);
             slot.reply = Reply::FeedClosed;
-            slot.record_in_oms(&status_body(&feeds.get(feed).name, ConnectionStatus::Closed));
+            slot.record_in_oms(&status_body(feeds, feed, ConnectionStatus::Closed));
             return FollowUp::Left(feed);
         }
         FeedRequestType::Status if !slot.request.status.is_given() => slot.refuse("Details"),
@@ -58,6 +67,7 @@ pub(super) fn admit(slot: &mut Slot, session: &mut Session, feeds: &mut Feeds) -
         FeedRequestType::Status => {
             let given = FeedDetails::decode(slot.request.status.of(&slot.bytes)).unwrap_or_default();
             let details = FeedDetails { feed_id: feeds.get(feed).name.to_string(), ..given };
+            feeds.note_status(feed, &details);
             slot.record_in_oms(&details_body(details));
         }
         FeedRequestType::Configure => {
@@ -103,7 +113,7 @@ fn open(slot: &mut Slot, session: &mut Session, feeds: &mut Feeds) {
     slot.reply = reply;
     slot.about = feed;
     if reply == Reply::FeedOpened {
-        slot.record_in_oms(&status_body(&feeds.get(feed).name, ConnectionStatus::Online));
+        slot.record_in_oms(&status_body(feeds, feed, ConnectionStatus::Online));
     }
     slot.position = feeds.get(feed).last;
 }
@@ -118,9 +128,12 @@ fn supplied_feed(slot: &Slot, session: &Session, feeds: &Feeds) -> Option<FeedNo
     }
 }
 
-/// A feed's status as the hub records it.
-pub(super) fn status_body(name: &str, status: ConnectionStatus) -> Vec<u8> {
-    details_body(FeedDetails { feed_id: name.to_owned(), status: status as i32, ..FeedDetails::default() })
+/// A feed's status as the hub itself records it.
+pub(super) fn status_body(feeds: &mut Feeds, feed: FeedNo, status: ConnectionStatus) -> Vec<u8> {
+    let feed_id = feeds.get(feed).name.to_string();
+    let details = FeedDetails { feed_id, status: status as i32, ..FeedDetails::default() };
+    feeds.note_status(feed, &details);
+    details_body(details)
 }
 
 fn details_body(details: FeedDetails) -> Vec<u8> {
@@ -150,6 +163,14 @@ impl Slot {
         self.reply = Reply::Failure;
         self.recorded = false;
         self.errors.push(code.to_owned());
+    }
+
+    /// Records a word of the hub's own that is no update: it takes no position, and is told to nobody.
+    #[cold]
+    pub(super) fn record_word(&mut self, frame: Kind, body: &[u8]) {
+        (self.recorded, self.frame) = (true, frame);
+        self.body = Span { start: self.bytes.len() as u32, len: body.len() as u32 };
+        self.bytes.extend_from_slice(body);
     }
 
     /// Records a body of the hub's own in place of the message's; the message stays, for its RequestID.

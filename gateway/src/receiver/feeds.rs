@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use ordo_core::engine::Engine;
 use ordo_core::names::{FeedNo, OMS};
-use ordo_core::proto::FeedConfiguration;
+use ordo_core::proto::{ConnectionStatus, FeedConfiguration, FeedDetails};
 use prost::Message;
 
 use crate::slot::ConnNo;
@@ -25,6 +25,12 @@ pub(crate) struct Feed {
     pub(crate) parked: VecDeque<ConnNo>,
     /// A gap in its positions is refused.
     pub(crate) is_contiguous: bool,
+    /// The first position that was refused for want of storage. Until the supplier is back at it, or has heard the
+    /// Resume that sends it back, what it had sent beyond is refused too: taken, it would make duplicates of all that
+    /// was refused.
+    refused_from: Option<i64>,
+    /// When its Online status no longer counts; none if never, or if that is not its status.
+    expires_ns: Option<u64>,
 }
 
 /// What becomes of an update at a position.
@@ -38,6 +44,9 @@ pub(crate) enum Admission {
     Refused(&'static str),
 }
 
+/// The code of everything that would be recorded while the disk has no room.
+pub(crate) const STORAGE_FULL: &str = "Storage.Full";
+
 /// What opening a feed gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Opening {
@@ -50,11 +59,13 @@ pub(crate) enum Opening {
 pub(crate) struct Feeds {
     list: Vec<Feed>,
     by_name: BTreeMap<Box<str>, FeedNo>,
+    /// The disk has no room: no position is taken.
+    pub(crate) is_storage_full: bool,
 }
 
 impl Feeds {
     pub(crate) fn of(engine: &Engine) -> Feeds {
-        let mut feeds = Feeds { list: Vec::new(), by_name: BTreeMap::new() };
+        let mut feeds = Feeds { list: Vec::new(), by_name: BTreeMap::new(), is_storage_full: false };
         for (name, row) in engine.names().feeds.iter().zip(engine.feeds()) {
             feeds.add(name, row.position, is_contiguous(&row.configuration));
         }
@@ -85,6 +96,8 @@ impl Feeds {
                 Some(Opening::Parked(number))
             }
             _ => {
+                // It hears where to go on.
+                feed.refused_from = None;
                 feed.supplier = Some(conn);
                 Some(Opening::Supplies(number))
             }
@@ -98,8 +111,23 @@ impl Feeds {
         if feed.supplier != Some(conn) {
             return None;
         }
+        feed.refused_from = None;
         feed.supplier = feed.parked.pop_front();
         feed.supplier
+    }
+
+    /// Feeds and who supplies them.
+    pub(crate) fn supplied(&self) -> impl Iterator<Item = (FeedNo, ConnNo)> {
+        let feeds = (0..).map(FeedNo).zip(&self.list);
+        feeds.filter_map(|(number, feed)| feed.supplier.map(|conn| (number, conn)))
+    }
+
+    /// The supplier has heard the Resume: what it sends from here on, it means.
+    pub(crate) fn heard_resume(&mut self, feed: FeedNo, conn: ConnNo) {
+        let feed = &mut self.list[feed.index()];
+        if feed.supplier == Some(conn) && !self.is_storage_full {
+            feed.refused_from = None;
+        }
     }
 
     /// Decides on an update of a connection that supplies the feed, and notes the position if it is to be recorded.
@@ -120,6 +148,13 @@ impl Feeds {
         if feed.is_contiguous && position != feed.last + 1 {
             return Admission::Gap;
         }
+        if self.is_storage_full || feed.refused_from.is_some() {
+            if self.is_storage_full || feed.refused_from.is_some_and(|first| position > first) {
+                feed.refused_from = Some(feed.refused_from.map_or(position, |first| first.min(position)));
+                return Admission::Refused(STORAGE_FULL);
+            }
+            feed.refused_from = None;
+        }
         feed.last = position;
         Admission::Record(position)
     }
@@ -129,10 +164,33 @@ impl Feeds {
         self.list[feed.index()].is_contiguous = is_contiguous(configuration);
     }
 
+    /// Takes note of a status: how long it counts.
+    pub(crate) fn note_status(&mut self, feed: FeedNo, details: &FeedDetails) {
+        let is_online = details.status() == ConnectionStatus::Online;
+        let expire_after = details.expire_after.filter(|_| is_online);
+        self.list[feed.index()].expires_ns = expire_after.and_then(|at| at.unix_nanos().ok());
+    }
+
+    /// A feed whose status has run out; said once.
+    pub(crate) fn take_expired(&mut self, wall_ns: u64) -> Option<FeedNo> {
+        let is_expired = |feed: &Feed| feed.expires_ns.is_some_and(|expires_ns| expires_ns <= wall_ns);
+        let at = self.list.iter().position(is_expired)?;
+        self.list[at].expires_ns = None;
+        Some(FeedNo(at as u32))
+    }
+
     fn add(&mut self, name: &str, last: i64, is_contiguous: bool) -> FeedNo {
         let number = FeedNo(self.list.len() as u32);
         self.by_name.insert(name.into(), number);
-        self.list.push(Feed { name: name.into(), last, supplier: None, parked: VecDeque::new(), is_contiguous });
+        self.list.push(Feed {
+            name: name.into(),
+            last,
+            supplier: None,
+            parked: VecDeque::new(),
+            is_contiguous,
+            refused_from: None,
+            expires_ns: None,
+        });
         number
     }
 }
@@ -145,4 +203,53 @@ fn is_feed_name(name: &str) -> bool {
 fn is_contiguous(configuration: &[u8]) -> bool {
     let configuration = FeedConfiguration::decode(configuration).unwrap_or_default();
     configuration.settings.get("Contiguous").is_some_and(|value| value == "true")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FEED: FeedNo = FeedNo(0);
+    const ADAPTER: ConnNo = ConnNo(1);
+
+    /// One feed, supplied, at position 5.
+    fn feeds() -> Feeds {
+        let mut feeds = Feeds { list: Vec::new(), by_name: BTreeMap::new(), is_storage_full: false };
+        assert_eq!(feeds.open("f", ADAPTER), Some(Opening::Supplies(FEED)));
+        assert_eq!(feeds.admit(FEED, 5), Admission::Record(5));
+        feeds
+    }
+
+    #[test]
+    fn without_storage_no_position_is_taken_and_what_is_recorded_stays_acknowledged() {
+        let mut feeds = feeds();
+        feeds.is_storage_full = true;
+        assert_eq!(feeds.admit(FEED, 6), Admission::Refused(STORAGE_FULL));
+        assert_eq!(feeds.admit(FEED, 0), Admission::Refused(STORAGE_FULL));
+        assert_eq!(feeds.admit(FEED, 5), Admission::Duplicate);
+        assert_eq!(feeds.get(FEED).last, 5);
+    }
+
+    #[test]
+    fn what_was_on_its_way_behind_a_refused_update_does_not_overtake_it() {
+        let mut feeds = feeds();
+        feeds.is_storage_full = true;
+        assert_eq!(feeds.admit(FEED, 7), Admission::Refused(STORAGE_FULL));
+        feeds.is_storage_full = false;
+        assert_eq!(feeds.admit(FEED, 8), Admission::Refused(STORAGE_FULL), "7 would be a duplicate");
+        assert_eq!(feeds.admit(FEED, 7), Admission::Record(7));
+        assert_eq!(feeds.admit(FEED, 8), Admission::Record(8));
+    }
+
+    #[test]
+    fn an_adapter_that_has_heard_the_resume_may_leave_the_refused_update_out() {
+        let mut feeds = feeds();
+        feeds.is_storage_full = true;
+        assert_eq!(feeds.admit(FEED, 7), Admission::Refused(STORAGE_FULL));
+        feeds.heard_resume(FEED, ADAPTER);
+        assert_eq!(feeds.admit(FEED, 9), Admission::Refused(STORAGE_FULL), "that was another Resume");
+        feeds.is_storage_full = false;
+        feeds.heard_resume(FEED, ADAPTER);
+        assert_eq!(feeds.admit(FEED, 9), Admission::Record(9));
+    }
 }

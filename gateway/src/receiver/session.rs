@@ -59,6 +59,8 @@ pub(super) enum Heard {
     Text(tungstenite::Utf8Bytes),
     /// A control frame; the codec has answered it.
     Control,
+    /// The answer to a ping: the peer has heard all that was sent to it before.
+    Pong,
     /// Nothing more for now.
     Later,
     /// The peer broke the protocol: the code to close with.
@@ -125,6 +127,7 @@ impl Session {
         match self.socket.read() {
             Ok(Message::Binary(bytes)) => Heard::Binary(bytes),
             Ok(Message::Text(text)) => Heard::Text(text),
+            Ok(Message::Pong(_)) => Heard::Pong,
             Ok(_) => self.control(),
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.note_unfinished();

@@ -6,14 +6,15 @@ use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use hyper::HeaderMap;
-use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderName};
 use hyper::http::request::Parts;
 use ordo_core::json::{self, MessageId, Style};
 
+use super::array::{ArrayForm, Form};
 use super::error::Refusal;
 use super::parameters::Parameters;
 use super::query;
-use super::records::{Array, Form, Records};
+use super::records::Records;
 
 pub(super) const JSON: &str = "application/json";
 pub(super) const PROTOBUF: &str = "application/x-protobuf";
@@ -23,7 +24,7 @@ pub(super) const PROTOBUF: &str = "application/x-protobuf";
 pub(super) struct Wanted {
     form: Form,
     pub(super) only_active: bool,
-    /// The instant whose state is asked for, in nanoseconds since 1970; absent: the latest.
+    /// The state as it was then, in nanoseconds since 1970; none: as it is.
     pub(super) as_at: Option<u64>,
 }
 
@@ -38,7 +39,7 @@ impl<S: Sync> FromRequestParts<S> for Wanted {
             }
         };
         let parameters = Parameters::from_request_parts(parts, state).await?;
-        let as_at = parameters.get("asAt").map(|text| query::instant("asAt", text)).transpose()?;
+        let as_at = parameters.get("asAt").map(|value| query::instant("asAt", value)).transpose()?;
         Ok(Wanted { form, only_active: parameters.flag("onlyActive")?, as_at })
     }
 }
@@ -73,6 +74,22 @@ fn form_of_range(range: &str) -> Option<(f32, bool)> {
 }
 
 impl Wanted {
+    pub(super) fn array(&self, message: MessageId) -> ArrayForm {
+        ArrayForm::of(self.form, message)
+    }
+
+    /// For what has no other form.
+    pub(super) fn json_array(&self, message: MessageId) -> ArrayForm {
+        match self.form {
+            Form::Json(_) => self.array(message),
+            Form::Protobuf => ArrayForm::of(Form::Json(Style::default()), message),
+        }
+    }
+
+    pub(super) fn content_type(&self) -> [(HeaderName, &'static str); 1] {
+        [(CONTENT_TYPE, if self.form == Form::Protobuf { PROTOBUF } else { JSON })]
+    }
+
     /// An array of messages: written while it is sent, in pieces.
     pub(super) fn many(
         &self,
@@ -80,7 +97,7 @@ impl Wanted {
         records: impl Iterator<Item = Arc<[u8]>> + Send + 'static,
     ) -> Response {
         let body = Records::new(self.form, message, Box::new(records)).into_body();
-        ([(CONTENT_TYPE, self.content_type())], body).into_response()
+        (self.content_type(), body).into_response()
     }
 
     /// One message.
@@ -95,27 +112,14 @@ impl Wanted {
                 body
             }
         };
-        ([(CONTENT_TYPE, self.content_type())], Body::from(body)).into_response()
-    }
-
-    /// For an array that is written bit by bit.
-    pub(super) fn array(&self, message: MessageId) -> Array {
-        Array::new(self.form, message)
-    }
-
-    /// The same for what has no other form.
-    pub(super) fn json_array(&self, message: MessageId) -> Array {
-        let style = if let Form::Json(style) = self.form { style } else { Style::default() };
-        Array::new(Form::Json(style), message)
-    }
-
-    pub(super) fn content_type(&self) -> HeaderValue {
-        HeaderValue::from_static(if self.form == Form::Protobuf { PROTOBUF } else { JSON })
+        (self.content_type(), Body::from(body)).into_response()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use hyper::header::HeaderValue;
+
     use super::*;
 
     fn preferred(accept: &'static str) -> Option<bool> {

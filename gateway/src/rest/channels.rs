@@ -20,7 +20,6 @@ use ordo_core::views::{Record, Table, Views};
 use super::Shared;
 use super::answer::{JSON, Wanted};
 use super::error::Refusal;
-use super::state::state_at;
 
 /// Every channel: its name, the message of its records, and where they are.
 type Channel = (&'static str, MessageId, fn(&Views) -> Vec<Arc<[u8]>>);
@@ -51,7 +50,7 @@ async fn one(State(shared): State<Shared>, Path(channel): Path<String>, wanted: 
     let found = CHANNELS.into_iter().find(|(name, ..)| name.eq_ignore_ascii_case(&channel));
     let (name, message, records) = found.ok_or(Refusal::NotFound)?;
     let (positions, records) = {
-        let views = state_at(&shared, &wanted).await?;
+        let views = shared.state(&wanted).await?;
         (views.positions(), records(&views))
     };
     let positions: serde_json::Map<String, serde_json::Value> =

@@ -22,7 +22,6 @@ use super::body::Sent;
 use super::error::Refusal;
 use super::parameters::Parameters;
 use super::path::segment;
-use super::state::state_at;
 use super::write::of_operation;
 use super::{identity, renames};
 
@@ -75,7 +74,7 @@ async fn all(
     Extension(kind): Extension<MetadataKind>,
     wanted: Wanted,
 ) -> Result<Response, Refusal> {
-    let views = state_at(&shared, &wanted).await?;
+    let views = shared.state(&wanted).await?;
     Ok(wanted.definitions(kind, views.metadata().all(kind)))
 }
 
@@ -151,7 +150,7 @@ async fn accounts_of(
     Path(owner): Path<String>,
     wanted: Wanted,
 ) -> Result<Response, Refusal> {
-    let views = state_at(&shared, &wanted).await?;
+    let views = shared.state(&wanted).await?;
     let owner = segment(&owner);
     if !views.owner_exists(owner) {
         return Err(Refusal::NotFound);
@@ -164,7 +163,7 @@ async fn identities_of(
     Path(source): Path<String>,
     wanted: Wanted,
 ) -> Result<Response, Refusal> {
-    let views = state_at(&shared, &wanted).await?;
+    let views = shared.state(&wanted).await?;
     Ok(wanted.definitions(MetadataKind::Identity, views.metadata().all_under(MetadataKind::Identity, segment(&source))))
 }
 
@@ -188,7 +187,7 @@ impl Wanted {
     }
 
     async fn definition(&self, shared: &Shared, kind: MetadataKind, key: (&str, &str)) -> Result<Response, Refusal> {
-        let views = state_at(shared, self).await?;
+        let views = shared.state(self).await?;
         let record = views.metadata().get(kind, key.0, key.1).ok_or(Refusal::NotFound)?;
         Ok(self.one(message(kind), &record.bytes))
     }
@@ -197,7 +196,7 @@ impl Wanted {
     async fn accounts(&self, shared: &Shared, ids: impl Iterator<Item = &str>) -> Result<Response, Refusal> {
         let ids = ids.map(|id| id.split_once('/').ok_or_else(|| Refusal::bad(format!("{id}: not an owner/account"))));
         let ids: Vec<(&str, &str)> = ids.collect::<Result<_, _>>()?;
-        let views = state_at(shared, self).await?;
+        let views = shared.state(self).await?;
         let kind = MetadataKind::Account;
         Ok(self.definitions(kind, ids.iter().filter_map(|(owner, account)| views.metadata().get(kind, owner, account))))
     }

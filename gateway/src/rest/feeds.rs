@@ -8,10 +8,9 @@ use super::Shared;
 use super::answer::Wanted;
 use super::error::Refusal;
 use super::path::segment;
-use super::state::state_at;
 
 pub(super) async fn all(State(shared): State<Shared>, wanted: Wanted) -> Result<Response, Refusal> {
-    let views = state_at(&shared, &wanted).await?;
+    let views = shared.state(&wanted).await?;
     let feeds: Vec<_> = views.feeds().cloned().collect();
     Ok(wanted.many(FEED_DETAILS, feeds.into_iter()))
 }
@@ -21,7 +20,7 @@ pub(super) async fn one(
     Path(feed): Path<String>,
     wanted: Wanted,
 ) -> Result<Response, Refusal> {
-    let views = state_at(&shared, &wanted).await?;
+    let views = shared.state(&wanted).await?;
     let details = views.feed(segment(&feed)).ok_or(Refusal::NotFound)?;
     Ok(wanted.one(FEED_DETAILS, details))
 }

@@ -18,7 +18,6 @@ use super::body::Sent;
 use super::error::Refusal;
 use super::path::segment;
 use super::positions::each;
-use super::state::state_at;
 use super::write::of_action;
 
 pub(super) fn routes() -> Router<Shared> {
@@ -32,7 +31,7 @@ pub(super) fn routes() -> Router<Shared> {
 
 async fn all(State(shared): State<Shared>, wanted: Wanted) -> Result<Response, Refusal> {
     let (orders, shown) = {
-        let views = state_at(&shared, &wanted).await?;
+        let views = shared.state(&wanted).await?;
         (views.orders().clone(), Shown::of(&wanted, &views))
     };
     Ok(wanted.orders(each(orders), shown))
@@ -43,7 +42,7 @@ async fn on_exchange(
     Path(exchange): Path<String>,
     wanted: Wanted,
 ) -> Result<Response, Refusal> {
-    let views = state_at(&shared, &wanted).await?;
+    let views = shared.state(&wanted).await?;
     let (names, exchange) = (views.names(), segment(&exchange));
     if !views.exchange_exists(exchange) {
         return Err(Refusal::NotFound);
@@ -58,7 +57,7 @@ async fn of_owner(
     Path(owner): Path<String>,
     wanted: Wanted,
 ) -> Result<Response, Refusal> {
-    let views = state_at(&shared, &wanted).await?;
+    let views = shared.state(&wanted).await?;
     let owner = segment(&owner);
     if !views.owner_exists(owner) {
         return Err(Refusal::NotFound);
@@ -72,7 +71,7 @@ async fn of_account(
     Path((owner, account)): Path<(String, String)>,
     wanted: Wanted,
 ) -> Result<Response, Refusal> {
-    let views = state_at(&shared, &wanted).await?;
+    let views = shared.state(&wanted).await?;
     let (owner, account) = (segment(&owner), segment(&account));
     if !views.account_exists(owner, account) {
         return Err(Refusal::NotFound);
@@ -87,7 +86,7 @@ async fn one(
     Path((owner, account, order)): Path<(String, String, String)>,
     wanted: Wanted,
 ) -> Result<Response, Refusal> {
-    let views = state_at(&shared, &wanted).await?;
+    let views = shared.state(&wanted).await?;
     let record = find(&views, &owner, &account, &order).ok_or(Refusal::NotFound)?;
     Ok(wanted.one(ORDER_STATE, &record.bytes))
 }
@@ -111,7 +110,11 @@ async fn replace(
         order: Some(Box::new(state)),
         ..ExternalAction::default()
     };
-    let after = shared.record_order(of_action(replace)).await?;
+    let after = shared.record_order(of_action(replace)).await.map_err(|refusal| match refusal {
+        // Gone since it was looked up.
+        Refusal::Unprocessable(codes) if codes == ["Order"] => Refusal::NotFound,
+        other => other,
+    })?;
     // Nothing changed: it is as it was.
     Ok(wanted.one(ORDER_STATE, after.as_deref().unwrap_or(&before)))
 }

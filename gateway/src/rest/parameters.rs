@@ -1,9 +1,10 @@
 //! Query parameters: decoded, in the order they came, repeated ones kept.
 
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::FromRequestParts;
 use hyper::http::request::Parts;
 
 use super::error::Refusal;
+use super::query;
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,8 +14,7 @@ impl<S: Sync> FromRequestParts<S> for Parameters {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Parameters, Refusal> {
-        let unreadable = |_| Refusal::bad("the query cannot be read");
-        Query::try_from_uri(&parts.uri).map(|Query(pairs)| Parameters(pairs)).map_err(unreadable)
+        query::pairs(parts.uri.query().unwrap_or_default()).map(Parameters)
     }
 }
 

@@ -15,7 +15,6 @@ use super::Shared;
 use super::answer::Wanted;
 use super::error::Refusal;
 use super::path::segment;
-use super::state::state_at;
 use super::transfers;
 
 /// Which positions a route is about.
@@ -67,7 +66,7 @@ async fn all(
     Extension(kind): Extension<Kind>,
     wanted: Wanted,
 ) -> Result<Response, Refusal> {
-    let table = kind.all(&*state_at(&shared, &wanted).await?).clone();
+    let table = kind.all(&*shared.state(&wanted).await?).clone();
     Ok(wanted.many(kind.message(), each(table).map(|record| record.bytes)))
 }
 
@@ -77,7 +76,7 @@ async fn of_owner(
     Path(owner): Path<String>,
     wanted: Wanted,
 ) -> Result<Response, Refusal> {
-    let views = state_at(&shared, &wanted).await?;
+    let views = shared.state(&wanted).await?;
     let records: Vec<_> = views.accounts_of(segment(&owner)).flat_map(|account| kind.of(&views, account)).collect();
     Ok(wanted.many(kind.message(), records.into_iter()))
 }
@@ -88,7 +87,7 @@ async fn of_account(
     Path((owner, account)): Path<(String, String)>,
     wanted: Wanted,
 ) -> Result<Response, Refusal> {
-    let views = state_at(&shared, &wanted).await?;
+    let views = shared.state(&wanted).await?;
     let account = views.account(segment(&owner), segment(&account));
     let records = account.map(|account| kind.of(&views, account)).unwrap_or_default();
     Ok(wanted.many(kind.message(), records.into_iter()))

@@ -8,62 +8,23 @@ use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes};
 use hyper::body::Frame;
-use ordo_core::json::{self, ArrayWriter, MessageId, Style};
+use ordo_core::json::MessageId;
+
+use super::array::{ArrayForm, Form};
 
 /// Records are written into pieces of about this size.
 const PIECE_BYTES: usize = 64 * 1024;
 
-/// The form of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    Json(Style),
-    Protobuf,
-}
-
-/// An array that is written record by record.
-pub(super) struct Array {
-    message: MessageId,
-    /// None for binary, and once the array is closed.
-    writer: Option<ArrayWriter>,
-}
-
-impl Array {
-    pub(super) fn new(form: Form, message: MessageId) -> Array {
-        let writer = match form {
-            Form::Json(style) => Some(ArrayWriter::new(message, style)),
-            Form::Protobuf => None,
-        };
-        Array { message, writer }
-    }
-
-    pub(super) fn put(&mut self, record: &[u8], out: &mut Vec<u8>) {
-        match &mut self.writer {
-            None => json::put_delimited(record, out),
-            Some(writer) => {
-                if let Err(error) = writer.push(record, out) {
-                    tracing::error!(?error, message = self.message.name(), "a record has no JSON form");
-                }
-            }
-        }
-    }
-
-    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
-        if let Some(writer) = self.writer.take() {
-            writer.finish(out);
-        }
-    }
-}
-
 /// See the module.
 pub(super) struct Records {
-    array: Array,
+    array: ArrayForm,
     records: Box<dyn Iterator<Item = Arc<[u8]>> + Send>,
     is_over: bool,
 }
 
 impl Records {
     pub(super) fn new(form: Form, message: MessageId, records: Box<dyn Iterator<Item = Arc<[u8]>> + Send>) -> Records {
-        Records { array: Array::new(form, message), records, is_over: false }
+        Records { array: ArrayForm::of(form, message), records, is_over: false }
     }
 
     /// A short answer is sent whole, with its length.

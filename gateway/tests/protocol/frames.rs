@@ -288,3 +288,47 @@ fn connections_that_never_upgrade_hold_up_nobody() {
     assert_eq!(rig.get("/diagnostics/ping").text(), "OK");
     drop(idle);
 }
+
+#[test]
+fn a_flood_of_pings_closes_with_1008_and_some_do_not() {
+    let rig = Rig::start();
+    let mut line = FeedLine::connect(&rig, "", Form::Binary);
+    let pings = |count: usize| vec![frame(FIN | PING, b"x"); count].concat();
+    line.connection.send_raw(&pings(60)).expect("it is sent");
+    line.connection.send(&messages::synchronise("s")).expect("it is sent");
+    assert_eq!(line.hear(), "Response s");
+    line.connection.send_raw(&pings(400)).expect("it is sent");
+    assert_eq!(close_code(&mut line.connection), Some(1008));
+    let (mut line, _) = FeedLine::open(&rig, "f", Form::Binary);
+    line.act(1, one());
+}
+
+/// A peer that has begun a message, and one that was told the end and does not read it.
+#[test]
+#[ignore = "takes the ten seconds that the hub waits"]
+fn who_does_not_go_on_for_ten_seconds_is_dropped() {
+    let rig = Rig::start_with(|config| config.outbound_bytes_max = 64 << 10);
+    let mut half = rig.connect(Form::Binary);
+    let message = frame(FIN | BINARY, &sync("never"));
+    let begun = std::time::Instant::now();
+    half.send_raw(&message[..message.len() / 2]).expect("it is sent");
+    let mut fine = rig.connect(Form::Binary);
+    fine.send_raw(&frame(FIN | BINARY, &sync("idle"))).expect("it is sent");
+    let mut deaf = crate::slow_subscriber::sleeper(&rig, Vec::new());
+    let (mut line, _) = FeedLine::open(&rig, "f", Form::Binary);
+    for n in 1..=400 {
+        let mut order = limit_order(&account("XS", "A"), &n.to_string(), ordo_core::proto::Side::Buy, "10", "5");
+        order.status = "s".repeat(10_000);
+        line.act(n, update(order, ordo_core::proto::OrderUpdateReason::New));
+    }
+    assert_eq!(close_code(&mut half), None, "no word, only the end");
+    let waited = begun.elapsed();
+    assert!((9..14).contains(&waited.as_secs()), "{waited:?}");
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    // The connection is reset: what had not been read is not to be had any more.
+    let mut all = Vec::new();
+    let end = deaf.read_to_end(&mut all);
+    assert!(end.is_err(), "{} bytes and an orderly end", all.len());
+    fine.send(&messages::synchronise("still here")).expect("it is sent");
+    assert!(fine.receive(PATIENCE).expect("a message").is_some());
+}

@@ -3,6 +3,7 @@
 mod admission;
 mod feed_view;
 mod feeds;
+mod folded;
 mod frames;
 mod hostile;
 mod load;
@@ -13,4 +14,5 @@ mod slow_subscriber;
 mod subscriptions;
 #[path = "../support/mod.rs"]
 mod support;
+mod time;
 mod unreadable;

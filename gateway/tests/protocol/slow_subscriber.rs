@@ -93,6 +93,60 @@ fn a_subscriber_that_does_not_read_is_closed_with_4408_and_another_misses_nothin
     again.expect("it is accepted");
 }
 
+/// Of this process, in KiB: the hub and its subscribers are in it.
+fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux says it");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line of it");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+/// Many subscriptions of the same orders make the slow one behind by many times what is submitted.
+#[test]
+fn one_slow_subscriber_among_fifty_is_closed_and_the_others_miss_nothing() {
+    const UPDATES: i64 = 2_000;
+    const SUBSCRIPTIONS: usize = 64;
+    let rig = Rig::start_with(|config| config.outbound_bytes_max = 256 << 10);
+    let mut slow = sleeper(&rig, Vec::new());
+    let mut fast: Vec<_> = (0..49)
+        .map(|n| {
+            let mut subscriber = rig.subscriber(if n % 10 == 0 { Form::Json } else { Form::Binary });
+            let view = subscriber.subscribe(SubscriptionType::Balances, Vec::new()).expect("it is accepted");
+            (subscriber, view)
+        })
+        .collect();
+    for n in 1..SUBSCRIPTIONS {
+        let targets = vec![messages::target("Owner", &["XA", &n.to_string()])];
+        let subscribe = messages::subscribe(SubscriptionType::Orders, targets, "").encode_to_vec();
+        slow.write_all(&frame(FIN | BINARY, &subscribe)).expect("it is sent");
+    }
+    let mut adapter = Adapter::open(rig.addr(), "f").expect("the feed is open");
+    let before = resident_kib();
+    let mut most = 0;
+    for n in 1..=UPDATES {
+        // Each leaves another figure, and so makes an event of the balance.
+        let mut action = large(n);
+        action.order.as_mut().expect("an order").price = Some(number(&format!("{n}")));
+        adapter.submit(n, action).expect("it is submitted");
+        if n % 200 == 0 {
+            adapter.flush().expect("it leaves");
+            for (subscriber, view) in &mut fast {
+                subscriber.wait_position(*view, "f", n).expect("it is told");
+            }
+            most = most.max(resident_kib());
+        }
+    }
+    adapter.wait_bookmark(UPDATES, PATIENCE).expect("all is durable");
+    for (subscriber, view) in &mut fast {
+        subscriber.synchronise().expect("it is answered");
+        assert_eq!(subscriber.view(*view).updates(), UPDATES as u64);
+    }
+    let (messages, code) = read_to_close(slow);
+    assert_eq!(code, Some(4408), "after {messages} messages");
+    let unread_kib = UPDATES as u64 * SUBSCRIPTIONS as u64 * 2;
+    println!("{} KiB more at the most, of {unread_kib} KiB that one did not read", most.saturating_sub(before));
+    assert!(most.saturating_sub(before) < unread_kib / 2, "{before} KiB before, {most} KiB at the most");
+}
+
 #[test]
 fn a_hub_stops_though_a_subscriber_does_not_read() {
     let mut rig = Rig::start();

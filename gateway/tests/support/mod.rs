@@ -8,6 +8,7 @@
 
 mod actions;
 mod definitions;
+mod faulty_disk;
 mod feed;
 mod random;
 mod raw;
@@ -17,6 +18,7 @@ mod watch;
 
 pub(crate) use actions::*;
 pub(crate) use definitions::*;
+pub(crate) use faulty_disk::*;
 pub(crate) use feed::*;
 pub(crate) use random::*;
 pub(crate) use raw::*;

@@ -2,11 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ordo_gateway::client::{Connection, Form, Subscriber, rest};
-use ordo_gateway::hub::{Config, Hub, HubError, Stopped, Wait};
+use ordo_gateway::hub::{Config, Hub, HubError, Stopped, Wait, WritePath};
 use ordo_gateway::replay::{Options, Replay, ReplayError};
 use tempfile::TempDir;
+
+use super::FaultyDisk;
 
 /// See the module. The folder goes with it, the journal's tail too.
 pub(crate) struct Rig {
@@ -28,12 +31,39 @@ impl Rig {
         Rig { folder, config, hub: Some(hub) }
     }
 
-    pub(crate) fn addr(&self) -> SocketAddr {
-        self.hub.as_ref().expect("the hub runs").addr()
+    /// On a disk that fails on demand; segments are small, so that the next one is needed soon.
+    pub(crate) fn start_on(disk: &FaultyDisk, set: impl FnOnce(&mut Config)) -> Rig {
+        Rig::start_with(|config| {
+            config.disk = Some(Arc::new(disk.clone()));
+            config.write_path = WritePath::Thread;
+            config.segment_bytes = 256 << 10;
+            config.message_bytes_max = 16 << 10;
+            config.ring_slots = 64;
+            set(config);
+        })
     }
 
     pub(crate) fn hub(&self) -> &Hub {
         self.hub.as_ref().expect("the hub runs")
+    }
+
+    /// What stopping comes to, where it may not go well.
+    pub(crate) fn try_stop(&mut self) -> Result<Stopped, HubError> {
+        self.hub.take().expect("the hub runs").stop()
+    }
+
+    /// What a power loss takes: the journal's tail.
+    pub(crate) fn lose_tail(&self) {
+        for entry in std::fs::read_dir(self.folder.path()).expect("the folder is there") {
+            let path = entry.expect("a name").path();
+            if path.extension().is_some_and(|it| it == "tail") {
+                std::fs::remove_file(path).expect("it is removed");
+            }
+        }
+    }
+
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.hub.as_ref().expect("the hub runs").addr()
     }
 
     pub(crate) fn config(&self) -> &Config {

@@ -6,6 +6,7 @@
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::ops::Range;
 use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -64,6 +65,8 @@ struct MemFile {
     unsynced: BTreeSet<usize>,
     /// Room set aside for it, in use or not.
     reserved: usize,
+    /// Bytes that no read gets past.
+    unreadable: Option<Range<usize>>,
 }
 
 impl MemFile {
@@ -121,6 +124,23 @@ impl MemDisk {
             state.names.insert(path.to_owned(), id);
             state.names_synced.insert(path.to_owned(), id);
         }
+    }
+
+    /// Turns one bit of a file over, durably.
+    pub fn flip(&self, path: &Path, bit: u64) {
+        let mut state = self.state();
+        let id = state.names[path];
+        let file = &mut state.files[id];
+        for bytes in [&mut file.bytes, &mut file.synced] {
+            bytes[(bit / 8) as usize] ^= 1 << (bit % 8);
+        }
+    }
+
+    /// Makes a stretch of a file fail to be read.
+    pub fn set_unreadable(&self, path: &Path, bytes: Option<Range<usize>>) {
+        let mut state = self.state();
+        let id = state.names[path];
+        state.files[id].unreadable = bytes;
     }
 
     /// A disk of its own with the same files, all durable, no faults and no locks.
@@ -330,9 +350,12 @@ impl DiskFile for Handle {
             Fault::Read { nth, kind } if nth == count => Some(kind),
             _ => None,
         })?;
-        let bytes = &state.files[self.id].bytes;
+        let MemFile { bytes, unreadable, .. } = &state.files[self.id];
         let from = (offset as usize).min(bytes.len());
         let len = into.len().min(bytes.len() - from);
+        if unreadable.as_ref().is_some_and(|bad| bad.start < from + len && from < bad.end) {
+            return Err(io::Error::other("bad sector"));
+        }
         into[..len].copy_from_slice(&bytes[from..from + len]);
         state.counts.read_bytes += len as u64;
         Ok(len)

@@ -6,6 +6,7 @@ use crate::testing::{DIR, Random, Rig, append, body, expected, update};
 use crate::{MemDisk, SyncMode};
 
 mod damage;
+mod flips;
 mod power;
 
 /// A journal of `n` frames in groups of a few, without a last Mark: as a power loss leaves it.
@@ -185,6 +186,62 @@ fn the_bytes_of_a_journal_are_those_of_version_1() {
     rig.journal().close().unwrap();
     let hash = blake3::hash(&rig.bytes(0)).to_hex();
     assert_eq!(hash.as_str(), "a441917a52d34680a35648ad82ef733181defba3a0c57d9cb19e674718dbc866");
+}
+
+/// The used part of the first segment of a journal that version 1 wrote: twelve frames. Kept for ever.
+const VERSION_1: &[u8] = include_bytes!("../../tests/fixtures/journal-v1.bin");
+
+fn of_version_1() -> Rig {
+    let rig = Rig::new(99);
+    let mut bytes = VERSION_1.to_vec();
+    bytes.resize(64 << 10, 0);
+    rig.set_bytes(0, bytes);
+    rig
+}
+
+#[test]
+fn a_journal_of_version_1_is_read_and_goes_on() {
+    let rig = of_version_1();
+    let recovered = rig.recovered();
+    assert_eq!((recovered.last_sequence, recovered.last_time_ns, recovered.cut), (12, 120, None));
+    assert_eq!(rig.frames(), expected(12));
+    append(&mut rig.journal(), 13..=400);
+    assert_eq!((rig.recovered().last_sequence, rig.frames()), (400, expected(400)));
+    // And a damaged one is refused.
+    let rig = of_version_1();
+    rig.disk.flip(&rig.segment(0), (DATA_START + 200) * 8);
+    assert!(matches!(rig.open(), Err(OpenError::Corrupt(_))));
+}
+
+#[test]
+fn a_format_of_the_future_is_refused_and_says_its_version() {
+    let rig = of_version_1();
+    let mut bytes = rig.bytes(0);
+    for copy in [0, BLOCK_BYTES as usize] {
+        bytes[copy + 8] = 2;
+        let check = xxhash_rust::xxh3::xxh3_128(&bytes[copy..copy + 64]).to_le_bytes();
+        bytes[copy + 64..copy + 80].copy_from_slice(&check);
+    }
+    rig.set_bytes(0, bytes.clone());
+    let refused = rig.open().err().unwrap().to_string();
+    assert!(refused.contains("format version 2, this build reads 1"), "{refused}");
+    assert!(rig.bytes(0) == bytes, "and is left as it is");
+}
+
+#[test]
+fn the_time_of_the_last_frame_comes_back_whatever_is_lost() {
+    let mut rig = Rig::new(13).mode(SyncMode::Async);
+    let mut journal = rig.journal();
+    append(&mut journal, 1..=300);
+    journal.flush().unwrap();
+    append(&mut journal, 301..=310);
+    drop(journal);
+    let without_tail = Rig::on(rig.disk.copy());
+    assert_eq!(rig.recovered().last_time_ns, 3_100, "from the tail");
+    assert_eq!(without_tail.recovered().last_time_ns, 3_000, "from the last group");
+    rig.options.scan_from_known = true;
+    rig.options.known_durable = 310;
+    assert_eq!(rig.recovered().last_time_ns, 3_100, "from a start at the last segment");
 }
 
 #[test]

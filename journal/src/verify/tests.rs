@@ -1,26 +1,69 @@
 use crate::frame::BLOCK_BYTES;
-use crate::segment::DATA_START;
-use crate::testing::{Rig, append};
+use crate::segment::{DATA_START, segment_name};
+use crate::testing::{Place, Rig, append, every_kind, for_each_bit};
+use crate::{Field, Kind};
+
+/// Checks that one flipped bit of the journal's segment is found, and named with its file and its place.
+fn assert_named(rig: &Rig, places: &[Place], bit: u64) {
+    rig.disk.flip(&rig.segment(0), bit);
+    let report = rig.verify();
+    rig.disk.flip(&rig.segment(0), bit);
+    let (at, name) = (bit / 8, segment_name(0));
+    if at < DATA_START {
+        let copy = at / BLOCK_BYTES * BLOCK_BYTES;
+        assert_eq!(report.bad, None, "bit {bit}");
+        assert_eq!(report.remarks.len(), 1, "bit {bit}");
+        let is_named = report.remarks[0].starts_with(&name) && report.remarks[0].contains(&format!("at byte {copy},"));
+        assert!(is_named, "bit {bit}: {}", report.remarks[0]);
+        return;
+    }
+    let bad = report.bad.unwrap_or_else(|| panic!("bit {bit} is not seen"));
+    assert_eq!((bad.file, bad.place.segment), (name, 0), "bit {bit}");
+    let place = places.iter().find(|place| (place.offset..place.end).contains(&at));
+    let last = places[places.len() - 1];
+    // Right behind the last frame it looks like the start of another.
+    let (offset, after) = match place {
+        Some(place) => (place.offset, place.after),
+        None if at < last.end + 64 => (last.end, last.after),
+        None => (at, last.after),
+    };
+    assert_eq!((bad.place.offset, bad.place.sequence), (offset, after + 1), "bit {bit}");
+    assert_eq!(at >= last.end + 64, bad.place.field == Field::Unused, "bit {bit}");
+}
 
 #[test]
-fn every_flipped_bit_anywhere_is_found_padding_and_unused_room_too() {
-    let mut rig = Rig::new(60);
-    rig.options.body_bytes_max = 1 << 10;
-    rig.options.segment_bytes = 20 << 10;
-    let mut journal = rig.journal();
-    append(&mut journal, 1..=9);
-    journal.close().unwrap();
-    let whole = rig.bytes(0);
+fn flipped_bits_anywhere_are_found_and_named_padding_and_unused_room_too() {
+    let (rig, places) = every_kind(60, true);
     assert!(rig.verify().is_good());
-    for at in 0..whole.len() {
-        // All bits of the frames; of the headers' and the last blocks' zeros one bit a byte, another one each time.
-        let is_frame = (DATA_START..DATA_START + 1_400).contains(&(at as u64)) || at % BLOCK_BYTES as usize <= 80;
-        for bit in if is_frame { 0..8 } else { at % 8..at % 8 + 1 } {
-            let mut bytes = whole.clone();
-            bytes[at] ^= 1 << bit;
-            rig.set_bytes(0, bytes);
-            assert!(!rig.verify().is_good(), "byte {at} bit {bit}");
-        }
+    // All bits of headers and frames; of zeros one bit of every seventh byte, another one each time.
+    let is_whole = |at: u64| {
+        let place = places.iter().find(|place| (place.offset..place.end).contains(&at));
+        let is_in_frame = place.is_some_and(|place| place.kind != Kind::Pad || at < place.offset + 64);
+        is_in_frame || (at < DATA_START && at % BLOCK_BYTES < 80)
+    };
+    let bits: Vec<u64> = (0..(64 << 10) * 8).filter(|bit| is_whole(bit / 8) || bit % 59 == 0).collect();
+    for_each_bit(&rig, &bits, |rig, bit| assert_named(rig, &places, bit));
+}
+
+#[test]
+#[ignore = "524,288 verifications: run by perf/journal_proof.sh"]
+fn every_flipped_bit_of_a_segment_is_found_and_named() {
+    let (rig, places) = every_kind(60, true);
+    let bits: Vec<u64> = (0..(64 << 10) * 8).collect();
+    for_each_bit(&rig, &bits, |rig, bit| assert_named(rig, &places, bit));
+}
+
+#[test]
+fn flipped_bits_of_a_segment_that_is_not_in_use_yet_are_found() {
+    let rig = Rig::new(63);
+    append(&mut rig.journal(), 1..=3);
+    let path = rig.segment(1);
+    for bit in (DATA_START * 8..(64 << 10) * 8).step_by(4_099) {
+        rig.disk.flip(&path, bit);
+        let bad = rig.verify().bad.unwrap();
+        let offset = if bit / 8 < DATA_START + 64 { DATA_START } else { bit / 8 };
+        assert_eq!((bad.file, bad.place.segment, bad.place.offset), (segment_name(1), 1, offset));
+        rig.disk.flip(&path, bit);
     }
 }
 

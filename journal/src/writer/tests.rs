@@ -132,45 +132,73 @@ fn a_mark_follows_when_the_journal_rests_and_only_one() {
 
 #[test]
 fn a_failed_write_poisons_for_ever_at_whichever_group_it_comes() {
-    for nth in 1..=50 {
-        let rig = Rig::new(nth);
-        let mut journal = rig.journal();
-        rig.disk.fail(&[Fault::DurableWrite { nth, kind: io::ErrorKind::Other }]);
-        for n in 1..nth {
-            append(&mut journal, n..=n);
-            journal.flush().unwrap();
+    for write_path in [WritePathKind::Inline, WritePathKind::Thread] {
+        for nth in 1..=50 {
+            let mut rig = Rig::new(nth);
+            rig.options.write_path = write_path;
+            let mut journal = rig.journal();
+            rig.disk.fail(&[Fault::DurableWrite { nth, kind: io::ErrorKind::Other }]);
+            for n in 1..nth {
+                append(&mut journal, n..=n);
+                journal.flush().unwrap();
+            }
+            append(&mut journal, nth..=nth);
+            assert_eq!(journal.flush(), Err(Poisoned { kind: io::ErrorKind::Other }));
+            assert_eq!(journal.durable(), nth - 1);
+            assert!(matches!(journal.append(&update(b"x")), Err(AppendError::Poisoned(_))));
+            // The next write would succeed; none is tried.
+            let writes = rig.disk.bytes(&rig.segment(0));
+            assert!(journal.poll_sync(1 << 50).is_err() && journal.flush().is_err());
+            assert!(journal.close().is_err());
+            assert!(rig.disk.bytes(&rig.segment(0)) == writes);
+            // Without the tail, what was durable is there; the tail has what the disk refused.
+            let without = Rig::on(rig.disk.copy());
+            assert_eq!((without.recovered().last_sequence, without.frames()), (nth - 1, expected(nth - 1)));
+            let recovered = rig.recovered();
+            assert_eq!((recovered.last_sequence, recovered.cut), (nth, None), "{nth}");
+            assert_eq!(rig.frames(), expected(nth));
         }
-        append(&mut journal, nth..=nth);
-        assert_eq!(journal.flush(), Err(Poisoned { kind: io::ErrorKind::Other }));
-        assert_eq!(journal.durable(), nth - 1);
-        assert!(matches!(journal.append(&update(b"x")), Err(AppendError::Poisoned(_))));
-        assert!(journal.poll_sync(1 << 50).is_err() && journal.flush().is_err());
-        assert!(journal.close().is_err());
-        // The tail has what the disk refused.
-        let recovered = rig.recovered();
-        assert_eq!((recovered.last_sequence, recovered.cut), (nth, None), "{nth}");
-        // Without the tail, what was durable is there.
-        assert_eq!(rig.frames(), expected(nth));
     }
 }
 
 #[test]
 fn short_and_interrupted_writes_go_on() {
-    for nth in 1..=50 {
-        let rig = Rig::new(nth);
-        let mut journal = rig.journal();
-        rig.disk.fail(&[
-            Fault::Short { nth, bytes: 512 },
-            Fault::DurableWrite { nth: nth + 1, kind: io::ErrorKind::Interrupted },
-        ]);
-        for n in 1..=60 {
-            append(&mut journal, n..=n);
-            journal.flush().unwrap();
+    for write_path in [WritePathKind::Inline, WritePathKind::Thread] {
+        for nth in 1..=50 {
+            let mut rig = Rig::new(nth);
+            rig.options.write_path = write_path;
+            let mut journal = rig.journal();
+            rig.disk.fail(&[
+                Fault::Short { nth, bytes: 512 },
+                Fault::DurableWrite { nth: nth + 1, kind: io::ErrorKind::Interrupted },
+                Fault::DurableWrite { nth: nth + 2, kind: io::ErrorKind::WouldBlock },
+            ]);
+            for n in 1..=60 {
+                append(&mut journal, n..=n);
+                journal.flush().unwrap();
+            }
+            assert_eq!(journal.stats().continued, 3);
+            journal.close().unwrap();
+            assert_eq!(rig.frames(), expected(60));
         }
-        assert_eq!(journal.stats().continued, 2);
-        journal.close().unwrap();
-        assert_eq!(rig.frames(), expected(60));
     }
+}
+
+#[test]
+fn a_failed_sync_of_the_next_segment_makes_it_anew_from_the_start() {
+    let rig = Rig::new(15);
+    // The first segment's sync is the founding's; the second is that of the spare.
+    rig.disk.fail(&[Fault::Sync { nth: 3, kind: io::ErrorKind::Other }]);
+    let mut journal = rig.journal();
+    assert!(journal.is_short_of_storage());
+    assert!(rig.disk.bytes(&rig.segment(1)).is_none(), "it never got its name");
+    let before = rig.disk.changes();
+    journal.poll_sync(250_000_000).unwrap();
+    assert!(!journal.is_short_of_storage());
+    assert!(rig.disk.changes() - before > 3, "written once more, not only synced");
+    append(&mut journal, 1..=900);
+    journal.close().unwrap();
+    assert_eq!(rig.frames(), expected(900));
 }
 
 /// Appends until the journal refuses; says how many frames there are then.
@@ -280,7 +308,31 @@ fn sequences_end_before_they_wrap() {
     let mut journal = rig.journal();
     journal.chain.sequence = SEQUENCE_MAX - 1;
     assert_eq!(journal.append(&update(b"last")), Ok(SEQUENCE_MAX));
-    assert_eq!(journal.append(&update(b"none")), Err(AppendError::SequenceOverflow));
+    for _ in 0..3 {
+        assert_eq!(journal.append(&update(b"none")), Err(AppendError::SequenceOverflow));
+        journal.flush().unwrap();
+    }
+    assert_eq!((journal.written(), journal.durable()), (SEQUENCE_MAX, SEQUENCE_MAX));
+    journal.close().unwrap();
+}
+
+#[test]
+fn positions_and_times_may_be_the_largest_and_the_smallest() {
+    let rig = Rig::new(16);
+    let mut journal = rig.journal();
+    let extremes = [(i64::MIN, 0), (-1, 0), (i64::MAX, u64::MAX - 1), (0, u64::MAX)];
+    for (position, time_ns) in extremes {
+        journal.append(&Entry { position, time_ns, ..update(b"x") }).unwrap();
+    }
+    journal.close().unwrap();
+    assert_eq!((rig.recovered().last_sequence, rig.recovered().last_time_ns), (4, u64::MAX));
+    let mut reader = rig.reader();
+    for (position, time_ns) in extremes {
+        let frame = reader.next().unwrap().unwrap();
+        assert_eq!((frame.position, frame.time_ns), (position, time_ns));
+    }
+    reader.seek_time(u64::MAX).unwrap();
+    assert_eq!(reader.next().unwrap().map(|frame| frame.sequence), Some(4));
 }
 
 #[test]

@@ -113,6 +113,12 @@ impl Table {
                 "currency" => order.currency = unquoted(value()),
                 "code" => order.code = unquoted(value()),
                 "side" => order.side = value().parse().expect("a number"),
+                "group" => order.group = unquoted(value()),
+                "status" => order.status = unquoted(value()),
+                "remove-at" => {
+                    let seconds = value().parse().expect("seconds");
+                    order.remove_after = Some(TimestampWithTimeZone { seconds, nanoseconds: 0, tz_offset: 0 });
+                }
                 "done" => order.is_completed = true,
                 "open" => order.is_completed = false,
                 "remove" => order.remove_after = Some(TimestampWithTimeZone::default()),
@@ -133,11 +139,13 @@ impl Table {
     }
 }
 
-fn account_of(account: &str) -> Option<proto::Account> {
-    Some(proto::Account { owner_id: "O".into(), account_id: unquoted(account) })
+/// `A`, or `P:A` of another owner.
+pub(super) fn account_of(account: &str) -> Option<proto::Account> {
+    let (owner, account) = account.split_once(':').unwrap_or(("O", account));
+    Some(proto::Account { owner_id: owner.into(), account_id: unquoted(account) })
 }
 
-fn unquoted(word: &str) -> String {
+pub(super) fn unquoted(word: &str) -> String {
     word.trim_matches('"').into()
 }
 

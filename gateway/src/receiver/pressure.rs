@@ -1,0 +1,96 @@
+//! Pressure: when feeds are told to wait, and when to go on.
+//!
+//! The receiver decides, at its looks. Told to wait: when the disk has no room, and when the ring is full and nothing of
+//! it is let go of for a while, as behind a slow disk. A ring that is full and moves is a hub at its limit: TCP holds
+//! its senders, nobody is told. Told to go on: when there is room on the disk, and half of the ring is free.
+
+use std::time::{Duration, Instant};
+
+/// A full ring that stands still for this long is one that feeds are told of.
+const STANDS_STILL: Duration = Duration::from_millis(100);
+
+/// How the ring stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Load {
+    pub(super) slots: u64,
+    pub(super) filled: u64,
+    /// Of those, let go of by all stages.
+    pub(super) done: u64,
+    pub(super) has_room: bool,
+    pub(super) storage_full: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    Suspend,
+    Resume,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Pressure {
+    is_on: bool,
+    /// Since when the ring is full with so much let go of.
+    full_since: Option<(Instant, u64)>,
+}
+
+impl Pressure {
+    /// What feeds are to be told, if that changed.
+    pub(super) fn look(&mut self, now: Instant, load: Load) -> Option<Change> {
+        self.full_since = match self.full_since {
+            _ if load.has_room => None,
+            Some((since, done)) if done == load.done => Some((since, done)),
+            _ => Some((now, load.done)),
+        };
+        let stands_still = self.full_since.is_some_and(|(since, _)| now.duration_since(since) >= STANDS_STILL);
+        let is_eased = !load.storage_full && load.filled - load.done <= load.slots / 2;
+        if !self.is_on && (load.storage_full || stands_still) {
+            self.is_on = true;
+            return Some(Change::Suspend);
+        }
+        if self.is_on && is_eased {
+            self.is_on = false;
+            return Some(Change::Resume);
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SLOTS: u64 = 64;
+
+    fn load(filled: u64, done: u64) -> Load {
+        Load { slots: SLOTS, filled, done, has_room: filled - done < SLOTS, storage_full: false }
+    }
+
+    #[test]
+    fn a_full_ring_that_moves_is_no_pressure() {
+        let (mut pressure, start) = (Pressure::default(), Instant::now());
+        for step in 0..100 {
+            let now = start + STANDS_STILL * step / 2;
+            assert_eq!(pressure.look(now, load(SLOTS + u64::from(step), u64::from(step))), None);
+        }
+    }
+
+    #[test]
+    fn a_full_ring_that_stands_still_is_and_half_of_it_free_ends_it() {
+        let (mut pressure, start) = (Pressure::default(), Instant::now());
+        assert_eq!(pressure.look(start, load(SLOTS, 0)), None);
+        assert_eq!(pressure.look(start + STANDS_STILL, load(SLOTS, 0)), Some(Change::Suspend));
+        assert_eq!(pressure.look(start + STANDS_STILL * 2, load(SLOTS, 0)), None, "said once");
+        assert_eq!(pressure.look(start + STANDS_STILL * 2, load(SLOTS, SLOTS / 2 - 1)), None, "not yet");
+        assert_eq!(pressure.look(start + STANDS_STILL * 2, load(SLOTS, SLOTS / 2)), Some(Change::Resume));
+    }
+
+    #[test]
+    fn a_full_disk_is_pressure_at_once_and_for_as_long_as_it_is_full() {
+        let (mut pressure, now) = (Pressure::default(), Instant::now());
+        let full = Load { storage_full: true, ..load(1, 1) };
+        assert_eq!(pressure.look(now, full), Some(Change::Suspend));
+        assert_eq!(pressure.look(now, full), None);
+        assert_eq!(pressure.look(now, load(1, 1)), Some(Change::Resume));
+    }
+}

@@ -1,0 +1,12 @@
+#!/bin/sh
+# Power lost under a writing journal, again and again; full file systems; a disk that gives up below one.
+#
+#   perf/power_loss.sh [CYCLES]        as root; default 50 cycles of power loss, about a third of a second each
+#
+# ext4 on a loop device is shut down without flushing its log (FS_IOC_SHUTDOWN, NOLOGFLUSH) while a process writes,
+# takes snapshots and archives; then it is mounted again, recovered, read and verified: all that was said to be durable
+# must be there. ORDO_SEED chooses the moments.
+set -eu
+cd "$(dirname "$0")/.."
+ORDO_POWER_LOSS_CYCLES=${1:-50} exec ${CARGO:-cargo} test --locked -p ordo-journal --test mounts -- \
+    --ignored --nocapture --test-threads 1

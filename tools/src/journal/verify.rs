@@ -1,0 +1,81 @@
+//! `ordo journal verify`: every record and the chain, checked.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use ordo_journal::{Bad, Report, verify};
+
+use super::time;
+use crate::table::{Output, Table};
+use crate::{Failure, check_folder};
+
+/// Checks every record and the chain that links them
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  ordo journal verify ./data
+
+Exits 0 if all is good, else 1: the first bad position, its file and offset, and what is still good, are said.")]
+pub(super) struct Verify {
+    /// Folder of the journal
+    dir: PathBuf,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Verify {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        check_folder(&self.dir)?;
+        let report = verify(&self.dir).map_err(|error| Failure::new(format!("{}: {error}", self.dir.display())))?;
+        segments(&report).print(self.output.format())?;
+        for remark in &report.remarks {
+            eprintln!("{remark}");
+        }
+        eprintln!("{}", still_good(&report));
+        match &report.bad {
+            Some(bad) => Err(Failure::new(verdict(&self.dir, bad))),
+            None if report.is_good() => Ok(()),
+            None => Err(Failure::new("every record is good, but not all around them; see above")),
+        }
+    }
+}
+
+fn segments(report: &Report) -> Table {
+    let mut table =
+        Table::new(&["Segment", "Frames", "First", "UsedBytes", "Blake3"], &["Frames", "First", "UsedBytes"]);
+    for segment in &report.segments {
+        table.push(vec![
+            segment.name.clone(),
+            segment.frames.to_string(),
+            segment.first_sequence.map_or_else(String::new, |sequence| sequence.to_string()),
+            segment.used_bytes.to_string(),
+            segment.blake3.iter().map(|byte| format!("{byte:02x}")).collect(),
+        ]);
+    }
+    table
+}
+
+fn still_good(report: &Report) -> String {
+    match (report.first, report.last) {
+        (Some((first, from)), Some((last, to))) => format!(
+            "good: {} frames, {first} to {last}, {} to {}; durable up to {}",
+            report.frames,
+            time(from),
+            time(to),
+            report.durable
+        ),
+        _ => "good: no frames".into(),
+    }
+}
+
+fn verdict(dir: &Path, bad: &Bad) -> String {
+    let what = match bad.unknown {
+        Some((kind, version)) => format!("a record of kind {kind}, version {version}, which this build does not know"),
+        None => bad.place.to_string(),
+    };
+    let advice = match (bad.unknown, bad.was_durable) {
+        (Some(_), _) => "use the build that wrote it, or a newer one",
+        (None, true) => "it was durable: restore the file from a copy",
+        (None, false) => "it was never acknowledged: a torn end, which the next start cuts off",
+    };
+    let file = dir.join(&bad.file);
+    format!("{what}, in {} at byte {}; {advice}", file.display(), bad.place.offset)
+}

@@ -1,0 +1,86 @@
+//! A place in the record, as commands take it: a time, a position of a feed, or a number of the journal.
+
+use std::str::FromStr;
+
+use ordo_core::engine::Engine;
+use ordo_core::names::Names;
+use ordo_core::outcome::Stamp;
+use ordo_core::proto::TimestampWithTimeZone;
+use ordo_gateway::replay::{Replay, ReplayError};
+
+/// See the module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// `123`: the number of an update in the journal, over all feeds.
+    Number(u64),
+    /// `oms:123`: a position in a sequence.
+    Position(String, i64),
+    /// ISO-8601: nanoseconds since 1970.
+    Time(u64),
+}
+
+impl FromStr for Place {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Place, String> {
+        if let Ok(number) = text.parse() {
+            return Ok(Place::Number(number));
+        }
+        if let Ok(time) = text.parse::<TimestampWithTimeZone>() {
+            return time.unix_nanos().map(Place::Time).map_err(|error| error.to_string());
+        }
+        match text.rsplit_once(':').map(|(sequence, position)| (sequence, position.parse())) {
+            Some((sequence, Ok(position))) if !sequence.is_empty() => Ok(Place::Position(sequence.into(), position)),
+            _ => Err("a journal number (123), a position (oms:123) or a time (2026-11-22T10:00:00Z)".into()),
+        }
+    }
+}
+
+impl Place {
+    /// Whether an update, applied or not, lies at this place or behind it.
+    pub(crate) fn is_reached(&self, stamp: &Stamp, names: &Names) -> bool {
+        match self {
+            Place::Number(number) => stamp.sequence >= *number,
+            Place::Time(time) => stamp.time_ns >= *time,
+            Place::Position(sequence, position) => *names.feed(stamp.feed) == **sequence && stamp.position >= *position,
+        }
+    }
+
+    /// Whether all up to this place has been applied: the next update lies behind it. Of a position, whether its
+    /// sequence has come so far.
+    pub(crate) fn is_behind(&self, engine: &Engine, next: &Stamp) -> bool {
+        match self {
+            Place::Number(number) => next.sequence > *number,
+            Place::Time(time) => next.time_ns > *time,
+            Place::Position(sequence, position) => {
+                let mut feeds = engine.names().feeds.iter().zip(engine.feeds());
+                feeds.any(|(name, feed)| **name == **sequence && feed.position >= *position)
+            }
+        }
+    }
+}
+
+/// Applies what is left up to a place, or all; `each` sees the number of every update.
+pub(crate) fn fold(replay: &mut Replay, until: Option<&Place>, mut each: impl FnMut(u64)) -> Result<(), ReplayError> {
+    while let Some(next) = replay.peek()? {
+        if until.is_some_and(|until| until.is_behind(replay.engine(), &next)) {
+            break;
+        }
+        replay.next()?;
+        each(next.sequence);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_a_number_a_position_or_a_time() {
+        assert_eq!("12".parse(), Ok(Place::Number(12)));
+        assert_eq!("oms:7".parse(), Ok(Place::Position("oms".into(), 7)));
+        assert_eq!("1970-01-01T00:00:01Z".parse(), Ok(Place::Time(1_000_000_000)));
+        assert!(":7".parse::<Place>().is_err() && "x".parse::<Place>().is_err());
+    }
+}

@@ -1,0 +1,85 @@
+//! `ordo config` and what `ordo serve` makes of settings that cannot be.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use ordo_gateway::config::SETTINGS;
+
+fn ordo(args: &[&str], environment: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ordo"));
+    command.args(args).envs(environment.iter().copied()).output().expect("the program runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn file(folder: &Path, content: &str) -> String {
+    let path = folder.join("hub.toml");
+    std::fs::write(&path, content).expect("it is written");
+    path.to_str().expect("a path in UTF-8").to_owned()
+}
+
+#[test]
+fn every_setting_is_told_with_who_said_it() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let config = file(folder.path(), "durability = \"async\"\nring_slots = 512\n");
+    let args = ["config", "--config", &config, "--set", "ring_slots=1024", "--json"];
+    let told = ordo(&args, &[("ORDO_WAIT", "park")]);
+    assert!(told.status.success(), "{told:?}");
+    let lines = text(&told.stdout);
+    assert_eq!(lines.lines().count(), SETTINGS.len());
+    for wanted in [
+        r#"{"key":"ring_slots","value":"1024","unit":"slots","default":"2048","range":"a power of two, 64 to 65536","origin":"command line","#,
+        r#"{"key":"durability","value":"async","unit":"word","default":"sync","range":"sync-each, sync, async","origin":"file","#,
+        r#"{"key":"wait","value":"park","unit":"word","default":"yield","range":"park, yield, busy","origin":"environment","#,
+        r#"{"key":"listen","value":"127.0.0.1:8700","unit":"address:port","default":"127.0.0.1:8700","#,
+    ] {
+        assert!(lines.lines().any(|line| line.starts_with(wanted)), "{wanted}\nnot in\n{lines}");
+    }
+    let piped = text(&ordo(&["config"], &[]).stdout);
+    assert!(piped.starts_with("key,value,unit,default,range,origin,meaning,cost_up,cost_down\n"), "{piped}");
+}
+
+#[test]
+fn a_check_says_in_a_line_what_is_wrong() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let check = |content: &str| {
+        let checked = ordo(&["config", "--check", &file(folder.path(), content)], &[]);
+        (checked.status.code(), text(&checked.stdout), text(&checked.stderr))
+    };
+    let (code, out, err) = check(
+        "wait = \"busy\"\n[[threads]]\nstages = [\"receiver\", \"publisher\"]\n\
+                                  [[threads]]\nstages = [\"journal\", \"engine\"]\ncore = 1\n",
+    );
+    assert!(code == Some(0) && out.ends_with("hub.toml: good\n") && err.is_empty(), "{code:?} {out} {err}");
+    for (content, why) in [
+        ("durabilty = \"sync\"\n", "unknown setting 'durabilty'; is it 'durability'?"),
+        ("ring_slots = 1000\n", "a power of two, 64 to 65536"),
+        ("layout = \"receiver\"\n", "the stage journal is on no thread"),
+        ("message_bytes_max = 16777216\n", "must fit"),
+        ("ring_slots = \n", "hub.toml"),
+    ] {
+        let (code, out, err) = check(content);
+        assert!(code == Some(1) && out.is_empty(), "{content}: {code:?} {out}");
+        assert!(err.contains(why) && err.lines().count() == 1, "{content}: {err}");
+    }
+}
+
+#[test]
+fn a_hub_does_not_start_with_settings_that_cannot_be() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    let serve = |more: &[&str]| {
+        let args = ["serve", "--listen", "127.0.0.1:0", "--data", data.to_str().expect("a path in UTF-8")];
+        let refused = ordo(&[&args[..], more].concat(), &[]);
+        (refused.status.code(), text(&refused.stderr))
+    };
+    let (code, err) = serve(&["--set", "ring_slotz=64"]);
+    assert!(code == Some(2) && err.contains("is it 'ring_slots'?"), "{code:?} {err}");
+    let (code, err) = serve(&["--config", &file(folder.path(), "colour = \"blue\"\n")]);
+    assert!(code == Some(1) && err.contains("unknown setting 'colour'"), "{code:?} {err}");
+    let (code, err) = serve(&["--set", "message_bytes_max=8388608"]);
+    assert!(code == Some(1) && err.contains("must fit"), "{code:?} {err}");
+    assert!(!data.exists(), "nothing was made");
+}

@@ -1,0 +1,132 @@
+//! `ordo journal` on a folder that a hub wrote: what it prints is what was recorded.
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use ordo_core::dec::Dec;
+use ordo_core::proto::{
+    Account, CashTransfer, ExternalAction, ExternalActionType, OrderState, Side, TransactionDetails,
+};
+use ordo_gateway::client::Adapter;
+use ordo_gateway::hub::{Config, Hub, Wait};
+use serde_json::Value;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn account(id: &str) -> Option<Account> {
+    Some(Account { owner_id: "OWN".into(), account_id: id.into() })
+}
+
+fn deposit(id: &str) -> ExternalAction {
+    let transfer =
+        CashTransfer { currency: "AUD".into(), value: Some(Dec::whole(100).into()), ..CashTransfer::default() };
+    ExternalAction {
+        r#type: ExternalActionType::CashTransfer as i32,
+        transaction: Some(Box::new(TransactionDetails { account: account(id), ..TransactionDetails::default() })),
+        cash_transfer: Some(Box::new(transfer)),
+        ..ExternalAction::default()
+    }
+}
+
+fn order(account_id: &str, order_id: &str) -> ExternalAction {
+    let order = OrderState {
+        account: account(account_id),
+        order_id: order_id.into(),
+        exchange: "XASX".into(),
+        code: "BHP".into(),
+        side: Side::Buy as i32,
+        price: Some(Dec::whole(10).into()),
+        quantity: Some(Dec::whole(5).into()),
+        ..OrderState::default()
+    };
+    ExternalAction {
+        r#type: ExternalActionType::Update as i32,
+        order: Some(Box::new(order)),
+        ..ExternalAction::default()
+    }
+}
+
+/// A folder with a deposit (F 1), two orders (F 2, F 5) and a refused order (F 7) in it.
+fn recorded(folder: &Path) {
+    let mut config = Config::new(folder);
+    (config.dev, config.pin, config.wait) = (true, false, Wait::Park);
+    (config.segment_bytes, config.message_bytes_max) = (1 << 20, 1 << 16);
+    let hub = Hub::start(config).expect("a hub");
+    let mut adapter = Adapter::open(hub.addr(), "F").expect("a feed");
+    for (position, action) in [(1, deposit("A")), (2, order("A", "o1")), (5, order("B", "o2")), (7, order("", "o3"))] {
+        adapter.submit(position, action).expect("it is taken");
+    }
+    adapter.flush().expect("it is sent");
+    adapter.wait_bookmark(7, PATIENCE).expect("it is durable");
+    drop(adapter);
+    hub.stop().expect("it stops well");
+}
+
+fn ordo(args: &[&str], folder: &Path) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ordo"));
+    command.arg("journal").arg(args[0]).arg(folder).args(&args[1..]);
+    command.output().expect("the program runs")
+}
+
+fn lines(output: &Output) -> Vec<Value> {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+}
+
+fn places(lines: &[Value]) -> Vec<String> {
+    lines
+        .iter()
+        .map(|line| format!("{}:{}", line["Sequence"].as_str().unwrap(), line["Position"].as_str().unwrap()))
+        .collect()
+}
+
+#[test]
+fn a_dump_is_what_was_recorded_and_filters_choose_from_it() {
+    let folder = tempfile::tempdir().unwrap();
+    recorded(folder.path());
+    let all = lines(&ordo(&["dump", "--json"], folder.path()));
+    assert_eq!(places(&all), ["oms:1", "F:1", "F:2", "F:5", "F:7", "oms:2"]);
+    assert_eq!(all[1]["Update"]["Action"]["CashTransfer"]["Value"], 100);
+    assert_eq!(all[2]["Kind"], "Update");
+    assert_eq!(all[4]["Errors"], serde_json::json!(["Account"]), "a refused update is in the record too");
+    let number = all[3]["Number"].to_string();
+    let cases: [(&[&str], &[&str]); 9] = [
+        (&["--feed", "F"], &["F:1", "F:2", "F:5", "F:7"]),
+        (&["--account", "OWN/A"], &["F:1", "F:2"]),
+        (&["--order", "o2"], &["F:5"]),
+        (&["--kind", "cashtransfer"], &["F:1"]),
+        (&["--kind", "Status"], &["oms:1", "oms:2"]),
+        (&["--from", "F:5"], &["F:5", "F:7"]),
+        (&["--from", "F:2", "--to", "F:5"], &["F:2", "F:5"]),
+        (&["--from", &number], &["F:5", "F:7", "oms:2"]),
+        (&["--to", all[1]["Time"].as_str().unwrap()], &["oms:1", "F:1"]),
+    ];
+    for (filters, expected) in cases {
+        let found = lines(&ordo(&[&["dump", "--json"], filters].concat(), folder.path()));
+        assert_eq!(places(&found), expected, "{filters:?}");
+    }
+}
+
+#[test]
+fn info_says_what_a_folder_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    recorded(folder.path());
+    let info = lines(&ordo(&["info", "--json"], folder.path())).remove(0);
+    assert_eq!(info["sequence"], serde_json::json!({"oms": "2", "F": "7"}));
+    assert_eq!(info["journal"]["FirstNumber"], "1");
+    assert_eq!(info["journal"]["LastNumber"], info["journal"]["DurableNumber"]);
+    assert_eq!(info["snapshot"].as_object().map(serde_json::Map::len), Some(1), "a hub leaves one when it stops");
+    assert!(info["segment"].as_object().is_some_and(|segments| !segments.is_empty()));
+}
+
+#[test]
+fn a_wrong_place_or_folder_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    recorded(folder.path());
+    assert_eq!(ordo(&["dump", "--from", "yesterday"], folder.path()).status.code(), Some(2));
+    let missing = ordo(&["info"], &folder.path().join("missing"));
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("no such folder"));
+}

@@ -1,0 +1,79 @@
+//! `ordo serve` asked to stop while it is busy: takes no more, records and answers what it took, and says goodbye.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use ordo_core::proto::{Account, CashTransfer, ExternalAction, ExternalActionType, TransactionDetails};
+use ordo_gateway::client::{Adapter, ClientError};
+use ordo_gateway::replay::{Options, Replay};
+
+/// How long a busy hub may take to stop.
+const STOP_MAX: Duration = Duration::from_secs(2);
+const GOING_AWAY: u16 = 1001;
+
+fn serve(folder: &Path) -> (Child, SocketAddr) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ordo"));
+    command.args(["serve", "--dev", "--listen", "127.0.0.1:0", "--data"]).arg(folder.join("data"));
+    let tail = format!("tail_dir={}", folder.display());
+    command.args(["--set", "wait=park", "--set", "pin=false", "--set", "segment_bytes=4194304", "--set", &tail]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut process = command.spawn().expect("the program starts");
+    let mut line = String::new();
+    let out = process.stdout.take().expect("its output is ours");
+    BufReader::new(out).read_line(&mut line).expect("it says where it listens");
+    let addr = line.trim().strip_prefix("listening on ").and_then(|addr| addr.parse().ok());
+    let Some(addr) = addr else { panic!("it said '{line}', and ended with {:?}", process.wait()) };
+    (process, addr)
+}
+
+fn transfer(n: i64) -> ExternalAction {
+    let account = Account { owner_id: "XS".into(), account_id: (n % 9).to_string() };
+    let transaction =
+        TransactionDetails { transaction_id: n.to_string(), account: Some(account), ..TransactionDetails::default() };
+    let value = Some(ordo_core::dec::Dec::whole(n).into());
+    ExternalAction {
+        r#type: ExternalActionType::CashTransfer as i32,
+        transaction: Some(transaction.into()),
+        cash_transfer: Some(CashTransfer { currency: "AUD".into(), value, ..CashTransfer::default() }.into()),
+        ..ExternalAction::default()
+    }
+}
+
+#[test]
+fn a_busy_hub_stops_on_sigterm_with_all_it_acknowledged_and_exit_code_0() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (mut process, addr) = serve(folder.path());
+    let mut adapter = Adapter::open(addr, "f").expect("the feed is open");
+    let mut asked = None;
+    let mut n = 0;
+    let closed = loop {
+        n += 1;
+        match adapter.submit(n, transfer(n)).and_then(|()| adapter.poll()) {
+            Ok(()) => {}
+            Err(error) => break error,
+        }
+        if n == 2_000 {
+            let sent = Command::new("kill").args(["-TERM", &process.id().to_string()]).status();
+            assert!(sent.expect("the signal is sent").success());
+            asked = Some(Instant::now());
+        }
+    };
+    let status = process.wait().expect("it ends");
+    let took = asked.expect("it was asked").elapsed();
+    assert_eq!(status.code(), Some(0), "{status}");
+    assert!(took < STOP_MAX, "it took {took:?}");
+    // A frame that crossed the close frame resets the connection: then the code does not arrive.
+    match closed {
+        ClientError::Closed(closed) => assert!(closed.code.is_none_or(|code| code == GOING_AWAY), "{closed:?}"),
+        ClientError::Io(_) => {}
+        other => panic!("{other}"),
+    }
+    let mut replay = Replay::open(&folder.path().join("data"), Options::default()).expect("there is a journal");
+    replay.run().expect("it can be replayed");
+    let feed = replay.engine().names().feeds.iter().position(|name| &**name == "f").expect("the feed is known");
+    let recorded = replay.engine().feeds()[feed].position;
+    assert!(recorded >= adapter.bookmark() && recorded > 0, "{recorded} recorded, {} told", adapter.bookmark());
+}
