@@ -2,6 +2,7 @@
 
 pub mod echo;
 pub mod floors;
+pub mod history;
 mod html;
 pub mod ingest;
 pub mod large;

@@ -4,7 +4,7 @@ use std::io;
 
 use clap::{Parser, ValueEnum};
 use ordo_bench::report::{Report, Scale};
-use ordo_bench::{ingest, large, latency, parts, slow};
+use ordo_bench::{history, ingest, large, latency, parts, slow};
 use ordo_gateway::hub::Durability;
 
 #[derive(Parser)]
@@ -35,6 +35,7 @@ enum Figure {
     Engine,
     Slow,
     Large,
+    History,
 }
 
 fn main() -> io::Result<()> {
@@ -66,6 +67,7 @@ fn main() -> io::Result<()> {
             println!("{:.0} bytes an open order", large.bytes_an_order);
             print(&large.applying);
         }
+        Figure::History => println!("{}", serde_json::to_string_pretty(&history::run(updates)?)?),
         Figure::Engine => println!("{:.0} updates/s", parts::engine(updates)),
         Figure::Codec => println!("{:?} ns", parts::codec(updates)),
         Figure::Echo => print(&latency::echo(updates)?),
