@@ -12,6 +12,7 @@ mod words;
 pub use differences::{Difference, RecordKind, differences};
 pub use explain::{Explanation, Moved, Step, Subject, explain};
 pub use what_if::{
-    Change, ChangeError, Outlook, Parted, Place, WhatIf, changes_from_json_lines, changes_from_toml, what_if,
+    Change, ChangeError, Outlook, Parted, Place, SettingsChange, WhatIf, changes_from_json_lines, changes_from_toml,
+    what_if,
 };
 pub use words::{Words, words};

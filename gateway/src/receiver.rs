@@ -36,7 +36,8 @@ use prost::Message;
 
 use self::admission::{FollowUp, admit, status_body};
 use self::feeds::Feeds;
-use self::housekeeping::{Due, removal_body};
+use self::housekeeping::Due;
+pub(crate) use self::housekeeping::removal_body;
 use self::pressure::{Change, Load, Pressure};
 use self::session::{Heard, Session, Silence};
 use self::writes::BatchSlot;

@@ -8,7 +8,7 @@ use ordo_core::dec::Dec;
 use ordo_core::json::{self, Style, message};
 use ordo_core::proto::{CashPosition, ExternalAction, FeedRequest, OrderTradeType, OrderUpdateReason, Side};
 use ordo_core::views::Views;
-use ordo_gateway::client::{Adapter, messages};
+use ordo_gateway::client::{Adapter, messages, rest};
 use ordo_gateway::investigation::{
     Change, Explanation, Outlook, Place, RecordKind, Subject, changes_from_json_lines, changes_from_toml, differences,
     explain, what_if,
@@ -180,6 +180,50 @@ fn nothing_changed_comes_to_the_same_and_a_wrong_place_is_told() {
     assert!(same.parted.is_none() && same.differences.is_empty());
     let missed = outlook(&rig, &[Change::LeaveOut(at(99))]);
     assert_eq!(missed.unmatched, [at(99)]);
+}
+
+#[test]
+fn a_batch_comes_to_the_same_a_refused_one_too() {
+    let mut rig = recorded(wrong_bust());
+    rig.start_again();
+    let record = |value: &str| {
+        format!(
+            "{{\"Transaction\":{{\"Account\":{{\"OwnerID\":\"OWN\",\"AccountID\":\"A\"}}}},\
+             \"Transfer\":{{\"Currency\":\"{CURRENCY}\",\"Value\":{value}}}}}"
+        )
+    };
+    let post = |records: [String; 3]| {
+        rest::post(rig.addr(), "/balance/bulk", &format!("[{}]", records.join(","))).expect("an answer").status
+    };
+    assert_eq!(post([record("1"), record("2.5"), record("3")]), 204);
+    assert_eq!(post([record("1"), "{}".into(), record("3")]), 422);
+    rig.stop();
+    let same = outlook(&rig, &[]);
+    assert!(same.parted.is_none() && same.differences.is_empty(), "{:?}", same.differences);
+    let place = Place { sequence: "oms".into(), position: 4 };
+    let without = outlook(&rig, &[Change::LeaveOut(place)]);
+    assert_eq!(change_of(&without, "Balance").as_deref(), Some("-2.5"), "{:?}", without.unmatched);
+}
+
+#[test]
+fn with_other_settings_a_late_bust_finds_nothing_to_reverse() {
+    let of = account("OWN", "A");
+    let order = |executed: &str| {
+        let mut order = limit_order(&of, "o1", Side::Buy, "40", "10");
+        (order.executed_quantity, order.is_completed) = (Some(number(executed)), true);
+        order
+    };
+    let mut gone = order("40");
+    gone.remove_after = Some(ordo_core::proto::TimestampWithTimeZone::default());
+    let rig = recorded(vec![
+        trade(gone, order_trade("T1", OrderTradeType::Trade, "40", "10")),
+        deposit(&of, "1"),
+        trade(order("0"), order_trade("T1", OrderTradeType::Cancel, "40", "10")),
+    ]);
+    let changes = changes_from_toml("[[change]]\nsettings = { trade_retention_s = 0 }\n").expect("good TOML");
+    let outlook = outlook(&rig, &changes);
+    assert_eq!(outlook.consequence.as_ref().map(|parted| &parted.place), Some(&at(3)));
+    assert_eq!(change_of(&outlook, "UnbookedTransactions").as_deref(), Some("-400"));
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! `what_if`: the same history with updates left out, replaced or inserted, and what would have come of it.
 //!
 //! Two engines run side by side, one as it was, one with the changes. Where they part, and how their states differ at
-//! the end, is the answer. Updates keep their times; those behind an inserted one move up by a number.
+//! the end, is the answer. Updates keep their times. Under other settings the second engine's own time-outs count: what
+//! the hub removed of itself is left out, and done when it would have been due.
+//!
+//! Absent on purpose: a second verdict on what REST wrote without effect; it stays without.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,6 +15,7 @@ use ordo_core::engine::{Engine, Input};
 use ordo_core::json::{self, message};
 use ordo_core::names::{FeedNo, Names};
 use ordo_core::outcome::{Outcome, Stamp};
+use ordo_core::record::Settings;
 use ordo_core::views::Views;
 use ordo_core::wire::{FeedRequest, ReverseWriter, Span};
 use serde::Deserialize;
@@ -19,6 +23,7 @@ use thiserror::Error;
 
 use super::differences::{Difference, differences};
 use super::words::{Words, words};
+use crate::receiver::removal_body;
 use crate::replay::{Replay, ReplayError};
 
 /// A position in a sequence, as `oms:12`.
@@ -34,12 +39,37 @@ pub enum Change {
     LeaveOut(Place),
     Replace(Place, Vec<u8>),
     InsertAfter(Place, Vec<u8>),
+    /// From the beginning on, whatever the record says of settings.
+    Settings(SettingsChange),
+}
+
+/// Settings that are others; those not named are as recorded.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SettingsChange {
+    pub trade_retention_s: Option<u64>,
+    pub completed_order_retention_s: Option<u64>,
+    pub idempotency_retention_s: Option<u64>,
+}
+
+impl SettingsChange {
+    fn of(&self, recorded: &Settings) -> Settings {
+        Settings {
+            trade_retention_s: self.trade_retention_s.unwrap_or(recorded.trade_retention_s),
+            completed_order_retention_s: self
+                .completed_order_retention_s
+                .unwrap_or(recorded.completed_order_retention_s),
+            idempotency_retention_s: self.idempotency_retention_s.unwrap_or(recorded.idempotency_retention_s),
+        }
+    }
 }
 
 /// Why a file of changes is none.
 #[derive(Debug, Error)]
 pub enum ChangeError {
-    #[error("change {0}: one of leave_out, replace or insert_after is wanted, with an update for the latter two")]
+    #[error(
+        "change {0}: one of leave_out, replace, insert_after or settings is wanted, with an update for the latter two"
+    )]
     Shape(usize),
     #[error("change {at}: '{text}' is no sequence:position")]
     Place { at: usize, text: String },
@@ -107,6 +137,7 @@ struct Said<U> {
     replace: Option<String>,
     insert_after: Option<String>,
     update: Option<U>,
+    settings: Option<SettingsChange>,
 }
 
 /// A TOML file: `[[change]]` tables, the update as JSON text (its figures must not go through a double).
@@ -148,10 +179,11 @@ impl<U> Said<U> {
             read.map_err(|error| ChangeError::Update { at, why: error.to_string() })?;
             Ok::<_, ChangeError>(bytes)
         };
-        match (self.leave_out, self.replace, self.insert_after, self.update) {
-            (Some(at), None, None, None) => Ok(Change::LeaveOut(place(at)?)),
-            (None, Some(at), None, Some(update)) => Ok(Change::Replace(place(at)?, body(update)?)),
-            (None, None, Some(at), Some(update)) => Ok(Change::InsertAfter(place(at)?, body(update)?)),
+        match (self.leave_out, self.replace, self.insert_after, self.update, self.settings) {
+            (Some(at), None, None, None, None) => Ok(Change::LeaveOut(place(at)?)),
+            (None, Some(at), None, Some(update), None) => Ok(Change::Replace(place(at)?, body(update)?)),
+            (None, None, Some(at), Some(update), None) => Ok(Change::InsertAfter(place(at)?, body(update)?)),
+            (None, None, None, None, Some(settings)) => Ok(Change::Settings(settings)),
             _ => Err(ChangeError::Shape(at)),
         }
     }
@@ -170,7 +202,8 @@ pub fn what_if(mut replay: Replay, changes: &[Change], mut each: impl FnMut(u64)
         let stamp = applied.outcome.stamp;
         // As the record has it: the public position is the engine's result.
         let place = Place { sequence: applied.names.feed(stamp.feed).to_owned(), position: stamp.position };
-        let is_same = altered.apply(&place, &applied.input, applied.names)?;
+        let is_silent = applied.outcome.is_silent();
+        let is_same = altered.apply(&place, &applied.input, applied.names, is_silent)?;
         events[0].clear();
         put_events(&mut events[0], &mut scratch, applied.names, applied.outcome);
         events[1].clear();
@@ -190,6 +223,7 @@ pub fn what_if(mut replay: Replay, changes: &[Change], mut each: impl FnMut(u64)
             parted.get_or_insert(point);
         }
         each(stamp.sequence);
+        altered.follow(replay.engine().settings());
     }
     let differences = differences(&replay.views(), &Views::of(&altered.engine));
     let unmatched = altered.changes.into_values().map(|(place, _)| place).collect();
@@ -203,31 +237,71 @@ struct Altered {
     request: FeedRequest,
     /// By place, those that have not come yet.
     changes: BTreeMap<(Place, u8), (Place, Change)>,
-    /// Updates inserted so far: numbers move up by as many.
-    inserted: u64,
+    settings: Option<SettingsChange>,
     last_time_ns: u64,
 }
 
 impl Altered {
     fn new(changes: &[Change]) -> Altered {
-        let keyed = changes.iter().map(|change| match change {
+        let keyed = changes.iter().filter_map(|change| match change {
             Change::LeaveOut(place) | Change::Replace(place, _) => {
-                ((place.clone(), 0), (place.clone(), change.clone()))
+                Some(((place.clone(), 0), (place.clone(), change.clone())))
             }
-            Change::InsertAfter(place, _) => ((place.clone(), 1), (place.clone(), change.clone())),
+            Change::InsertAfter(place, _) => Some(((place.clone(), 1), (place.clone(), change.clone()))),
+            Change::Settings(_) => None,
         });
-        Altered {
+        let settings = changes.iter().find_map(|change| match change {
+            Change::Settings(settings) => Some(settings.clone()),
+            _ => None,
+        });
+        let mut altered = Altered {
             engine: Engine::new(1 << 16),
             outcome: Outcome::with_room(),
             request: FeedRequest::default(),
             changes: keyed.collect(),
-            inserted: 0,
+            settings,
             last_time_ns: 0,
+        };
+        altered.follow(&Settings::initial());
+        altered
+    }
+
+    /// Takes on settings as recorded, but for those that are changed.
+    fn follow(&mut self, recorded: &Settings) {
+        let settings = self.settings.as_ref().map_or_else(|| recorded.clone(), |change| change.of(recorded));
+        if settings != *self.engine.settings() {
+            let stamp = self.stamp(Stamp { time_ns: self.last_time_ns + 1, ..Stamp::default() });
+            self.engine.set_settings(stamp, &settings, &mut self.outcome);
         }
     }
 
+    /// Does what has become due by an instant, as a hub would have done.
+    fn pass_time(&mut self, now_ns: u64) -> Result<(), WhatIf> {
+        let passed = Stamp { time_ns: now_ns - 1, ..Stamp::default() };
+        while self.settings.is_some()
+            && let Some(due_ns) = self.engine.next_removal_ns().filter(|due_ns| *due_ns < now_ns)
+        {
+            let before = self.engine.counts().orders;
+            let place = Place { sequence: ordo_core::names::OMS.to_owned(), position: 0 };
+            self.apply_body(&place, Stamp { time_ns: due_ns, ..passed }, &removal_body(due_ns))?;
+            if self.engine.counts().orders == before {
+                break;
+            }
+        }
+        while self.engine.next_prune_ns().is_some_and(|due_ns| due_ns < now_ns) {
+            let before = self.engine.next_prune_ns();
+            let stamp = self.stamp(passed);
+            self.engine.tick(stamp, &mut self.outcome);
+            if self.engine.next_prune_ns() == before {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Applies what stands in the record at a place, or what the changes say; whether the two are the same.
-    fn apply(&mut self, place: &Place, recorded: &Input<'_>, names: &Names) -> Result<bool, WhatIf> {
+    fn apply(&mut self, place: &Place, recorded: &Input<'_>, names: &Names, was_silent: bool) -> Result<bool, WhatIf> {
+        self.pass_time(recorded.stamp.time_ns)?;
         // What named a feed may be left out, and its number is in every frame of it.
         for name in &names.feeds {
             self.engine.know_feed(name);
@@ -237,6 +311,8 @@ impl Altered {
         let change = if place.position == 0 { None } else { self.changes.remove(&(place.clone(), 0)) };
         let is_same = change.is_none();
         match change {
+            // Refused or without effect then, a batch perhaps, which is decided as a whole.
+            None if was_silent && recorded.stamp.origin.is_rest => {}
             None => {
                 let stamp = self.stamp(recorded.stamp);
                 self.engine.apply(&Input { stamp, ..*recorded }, &mut self.outcome);
@@ -247,7 +323,6 @@ impl Altered {
         if place.position != 0
             && let Some((_, Change::InsertAfter(_, body))) = self.changes.remove(&(place.clone(), 1))
         {
-            self.inserted += 1;
             // Of no feed: a feed's numbers are its adapter's.
             let stamp = Stamp { feed: FeedNo::OMS, position: 0, ..recorded.stamp };
             self.apply_body(place, stamp, &body)?;
@@ -268,7 +343,7 @@ impl Altered {
 
     fn stamp(&mut self, recorded: Stamp) -> Stamp {
         self.last_time_ns = recorded.time_ns.max(self.last_time_ns + 1);
-        Stamp { sequence: recorded.sequence + self.inserted, time_ns: self.last_time_ns, ..recorded }
+        Stamp { sequence: self.engine.sequence() + 1, time_ns: self.last_time_ns, ..recorded }
     }
 }
 

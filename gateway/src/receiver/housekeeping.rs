@@ -39,7 +39,7 @@ impl Due {
 }
 
 /// The removal of all orders due by an instant, as the hub records it.
-pub(super) fn removal_body(by_ns: u64) -> Vec<u8> {
+pub(crate) fn removal_body(by_ns: u64) -> Vec<u8> {
     let transform = Transform {
         transform_type: TransformType::Remove as i32,
         parameters: [("DueBy".to_owned(), iso(by_ns))].into(),
