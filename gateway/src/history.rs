@@ -200,7 +200,9 @@ impl History {
         };
         let next = loop {
             match replay.peek()? {
-                Some(stamp) if stamp.time_ns <= at_ns => drop(replay.next()?),
+                Some(stamp) if stamp.time_ns <= at_ns => {
+                    replay.next()?;
+                }
                 next => break next,
             }
             if replay.updates().is_multiple_of(1024) && !is_wanted() {

@@ -57,7 +57,7 @@ impl History {
         let mut apart: Option<Apart> = None;
         while !unreached.is_empty() {
             let Some(stamp) = replay.peek()? else { break };
-            if apart.is_none() && !held_next(&replay, &stamp, &held) {
+            if apart.is_none() && !held_next(&replay, &stamp, held) {
                 let engine = Engine::from_image(&replay.engine().image());
                 let engine = engine.expect("invariant: an image just made is good");
                 apart = Some(Apart { engine, outcome: Outcome::with_room() });
