@@ -4,6 +4,7 @@
 mod support;
 
 mod as_at;
+mod batches;
 mod events;
 mod heard;
 mod reads;
