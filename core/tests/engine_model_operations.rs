@@ -34,6 +34,9 @@ impl Drop for Twins {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("after {} updates, the last of them {}", self.hub.log.len(), self.last);
+            if let Ok(about) = std::env::var("ORDO_ABOUT") {
+                self.hub.tell_log(&about);
+            }
         }
     }
 }

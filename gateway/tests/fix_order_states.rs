@@ -188,6 +188,9 @@ impl Play<'_> {
     /// The order that a step's ClOrdID names: that of the one it goes on from, or one of its own.
     fn order_of(&mut self, step: &Step) -> String {
         let (name, original) = (&step["ClOrdID"], &step["OrigClOrdID"]);
+        if name.is_empty() {
+            return String::new();
+        }
         let first = self.first_names.get(original).or_else(|| self.first_names.get(name)).unwrap_or(name).clone();
         self.first_names.insert(name.clone(), first.clone());
         first

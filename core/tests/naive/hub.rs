@@ -145,6 +145,25 @@ impl Hub {
         }
     }
 
+    /// Prints every operation, and every action that names `about`: to find where a difference comes from.
+    pub(crate) fn tell_log(&self, about: &str) {
+        for entry in &self.log {
+            match entry {
+                Logged::Update(stamp, bytes) => {
+                    let request = proto::FeedRequest::decode(&bytes[..]).expect("it was applied");
+                    let told = request.action.as_ref().map(|it| format!("{it:?}"));
+                    let told = told.filter(|told| told.contains(about));
+                    let told = told.or(request.operation.map(|it| format!("{it:?} {:?}", stamp.origin)));
+                    if let Some(told) = told {
+                        eprintln!("{} {} {told}", stamp.sequence, stamp.time_ns);
+                    }
+                }
+                Logged::Tick(stamp) => eprintln!("{} {} tick", stamp.sequence, stamp.time_ns),
+                Logged::Settings(..) => {}
+            }
+        }
+    }
+
     /// An engine that applied the same from the beginning.
     pub(crate) fn replayed(&self) -> Engine {
         let (mut engine, mut outcome) = (Engine::new(0), Outcome::with_room());
