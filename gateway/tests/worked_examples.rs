@@ -3,7 +3,8 @@
 //!
 //! A table has a row for each input, and further rows without one for what other accounts then hold. Each is played
 //! twice on the same hub under owners of their own: as JSON text with executed figures stated, and in binary with those
-//! left to the hub.
+//! left to the hub. Those without a table are where their subject is: feed numbering (E21) in `history/reads.rs`, asAt
+//! (E22) in `history/as_at.rs`, a settlement that is refused (E23) in `rest_writes/batches.rs`.
 
 mod support;
 

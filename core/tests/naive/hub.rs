@@ -7,7 +7,9 @@ use ordo_core::engine::{Engine, Input};
 use ordo_core::names::FeedNo;
 use ordo_core::outcome::{Outcome, Stamp};
 use ordo_core::proto::{self, FeedRequestType, TimestampWithTimeZone, UpdateAction};
-use ordo_core::record::Settings;
+use ordo_core::metadata::Details;
+use ordo_core::outcome::MetadataKind;
+use ordo_core::record::{Origin, Settings};
 use ordo_core::views::Views;
 use ordo_core::wire::{FeedRequest, ReverseWriter};
 use prost::Message;
@@ -29,8 +31,19 @@ pub(crate) struct Hub {
     pub(crate) events: Vec<proto::UpdateEvent>,
     /// The last update's EventMessage, as written.
     pub(crate) written: Vec<u8>,
+    /// Everything that was applied, to be applied again.
+    pub(crate) log: Vec<Logged>,
     writer: ReverseWriter,
     sequence: u64,
+    /// Nanoseconds that passed without an update.
+    waited_ns: u64,
+}
+
+/// An entry of what was applied.
+pub(crate) enum Logged {
+    Update(Stamp, Vec<u8>),
+    Tick(Stamp),
+    Settings(Stamp, Settings),
 }
 
 /// When the n-th update was executed.
@@ -42,6 +55,13 @@ pub(crate) fn time_of(sequence: u64) -> u64 {
 pub(crate) fn request(action: &proto::ExternalAction) -> Vec<u8> {
     let r#type = FeedRequestType::Action as i32;
     proto::FeedRequest { r#type, action: Some(action.clone()), ..Default::default() }.encode_to_vec()
+}
+
+/// An operation as a feed sends it.
+fn operation_request(operation: &proto::Operation) -> Vec<u8> {
+    let r#type = FeedRequestType::Operation as i32;
+    let operation = Some(Box::new(operation.clone()));
+    proto::FeedRequest { r#type, operation, ..Default::default() }.encode_to_vec()
 }
 
 impl Hub {
@@ -60,6 +80,8 @@ impl Hub {
             moved: BTreeMap::new(),
             events: Vec::new(),
             written: Vec::new(),
+            log: Vec::new(),
+            waited_ns: 0,
             writer: ReverseWriter::default(),
         }
     }
@@ -85,29 +107,97 @@ impl Hub {
         }
     }
 
+    /// Applies an operation and folds what it tells; whether it was accepted.
+    pub(crate) fn operate(&mut self, operation: &proto::Operation, origin: Origin) -> bool {
+        let bytes = operation_request(operation);
+        let accepted = self.apply_from(&bytes, origin);
+        if self.outcome.is_silent() {
+            let outcome = &self.outcome;
+            let told = (outcome.orders.len(), outcome.balances.len(), outcome.holdings.len(), outcome.metadata.len());
+            assert_eq!(told, (0, 0, 0, 0), "an update without a position has no events");
+            assert!(outcome.operation.is_none());
+            self.events.clear();
+        } else {
+            self.encode_events(&bytes);
+            self.listen();
+        }
+        accepted
+    }
+
     pub(crate) fn apply_bytes(&mut self, bytes: &[u8]) -> bool {
+        self.apply_from(bytes, Origin::default())
+    }
+
+    fn apply_from(&mut self, bytes: &[u8], origin: Origin) -> bool {
         let request = FeedRequest::decode(bytes).expect("written by prost");
-        let stamp = self.next_stamp();
+        let stamp = Stamp { origin, ..self.next_stamp() };
         self.engine.apply(&Input { stamp, bytes, request: &request }, &mut self.outcome);
         self.views.fold(&self.outcome);
-        self.outcome.rejects.is_empty()
+        self.log.push(Logged::Update(stamp, bytes.to_vec()));
+        self.outcome.is_accepted()
+    }
+
+    /// Time passes; what need not be kept any longer is forgotten.
+    pub(crate) fn wait(&mut self, seconds: u64) {
+        self.waited_ns += seconds * 1_000_000_000;
+        while self.engine.next_prune_ns().is_some_and(|due| due <= self.next_ns()) {
+            self.tick();
+        }
+    }
+
+    /// Prints every operation, and every action that names `about`: to find where a difference comes from.
+    pub(crate) fn tell_log(&self, about: &str) {
+        for entry in &self.log {
+            match entry {
+                Logged::Update(stamp, bytes) => {
+                    let request = proto::FeedRequest::decode(&bytes[..]).expect("it was applied");
+                    let told = request.action.as_ref().map(|it| format!("{it:?}"));
+                    let told = told.filter(|told| told.contains(about));
+                    let told = told.or(request.operation.map(|it| format!("{it:?} {:?}", stamp.origin)));
+                    if let Some(told) = told {
+                        eprintln!("{} {} {told}", stamp.sequence, stamp.time_ns);
+                    }
+                }
+                Logged::Tick(stamp) => eprintln!("{} {} tick", stamp.sequence, stamp.time_ns),
+                Logged::Settings(..) => {}
+            }
+        }
+    }
+
+    /// An engine that applied the same from the beginning.
+    pub(crate) fn replayed(&self) -> Engine {
+        let (mut engine, mut outcome) = (Engine::new(0), Outcome::with_room());
+        for entry in &self.log {
+            match entry {
+                Logged::Update(stamp, bytes) => {
+                    let request = FeedRequest::decode(bytes).expect("it was applied");
+                    engine.apply(&Input { stamp: *stamp, bytes, request: &request }, &mut outcome);
+                }
+                Logged::Tick(stamp) => engine.tick(*stamp, &mut outcome),
+                Logged::Settings(stamp, settings) => engine.set_settings(*stamp, settings, &mut outcome),
+            }
+        }
+        engine
     }
 
     /// Lets time pass: what is not kept for anything is forgotten.
     pub(crate) fn tick(&mut self) {
         let stamp = self.next_stamp();
         self.engine.tick(stamp, &mut self.outcome);
+        self.log.push(Logged::Tick(stamp));
         self.views.fold(&self.outcome);
     }
 
     pub(crate) fn set_settings(&mut self, settings: &Settings) {
         let stamp = self.next_stamp();
         self.engine.set_settings(stamp, settings, &mut self.outcome);
+        self.log.push(Logged::Settings(stamp, settings.clone()));
     }
 
     fn next_stamp(&mut self) -> Stamp {
         self.sequence += 1;
-        Stamp { sequence: self.sequence, time_ns: time_of(self.sequence), feed: FeedNo::OMS, ..Stamp::default() }
+        let time_ns = time_of(self.sequence) + self.waited_ns;
+        Stamp { sequence: self.sequence, time_ns, feed: FeedNo::OMS, ..Stamp::default() }
     }
 
     /// As after a stop: an engine of an image, views of that engine.
@@ -150,7 +240,11 @@ impl Hub {
 
     /// When the next update will have been executed.
     pub(crate) fn next_time(&self) -> TimestampWithTimeZone {
-        TimestampWithTimeZone::from_unix_nanos(time_of(self.sequence + 1))
+        TimestampWithTimeZone::from_unix_nanos(self.next_ns())
+    }
+
+    pub(crate) fn next_ns(&self) -> u64 {
+        time_of(self.sequence + 1) + self.waited_ns
     }
 
     pub(crate) fn records(&self) -> Records {
@@ -168,6 +262,8 @@ impl Hub {
         outcome.holdings.iter().rev().for_each(|event| encode::holding_event(w, names, event));
         outcome.orders.iter().rev().for_each(|event| encode::order_event(w, outcome, event));
         encode::action_event(w, &input, outcome);
+        encode::operation_event(w, outcome);
+        outcome.metadata.iter().rev().for_each(|event| encode::metadata_event(w, outcome, event));
         encode::position(w, names.feed(outcome.stamp.feed), outcome.stamp.position, outcome.stamp.time_ns);
         let message = proto::EventMessage::decode(w.bytes()).expect("prost reads what the writer writes");
         let position = message.position.as_ref().expect("it was written");
@@ -181,7 +277,17 @@ impl Hub {
     fn listen(&mut self) {
         let removed = |event: &proto::UpdateEvent| event.update_action == UpdateAction::Remove as i32;
         let (mut balances, mut holdings, mut orders) = (Vec::new(), Vec::new(), Vec::new());
+        let mut definitions = Vec::new();
         for event in &self.events {
+            if let Some(operation) = &event.operation {
+                match definition_of(operation) {
+                    Some(details) => {
+                        let key = super::operations::definition_key(&details);
+                        set(&mut self.told.definitions, &mut definitions, key, details, removed(event));
+                    }
+                    None => assert_ne!(super::operation_stream::transform_id(operation), "", "the hub makes one"),
+                }
+            }
             if let Some(position) = &event.balance {
                 let (key, record) = records::balance(position);
                 set(&mut self.told.balances, &mut balances, key, record, removed(event));
@@ -203,6 +309,13 @@ impl Hub {
             }
         }
     }
+}
+
+/// What an operation of the Metadata view is about; none for a transform.
+fn definition_of(operation: &proto::Operation) -> Option<Details> {
+    let mut kinds = MetadataKind::ALL.into_iter();
+    let kind = kinds.find(|kind| [kind.define(), kind.undefine()].contains(&operation.r#type()))?;
+    Details::of_operation(kind, operation)
 }
 
 fn set<K: Ord + Clone + std::fmt::Debug, V: PartialEq + std::fmt::Debug>(

@@ -7,6 +7,8 @@
 pub(crate) mod figure;
 pub(crate) mod hub;
 pub(crate) mod model;
+pub(crate) mod operation_stream;
+pub(crate) mod operations;
 pub(crate) mod position;
 pub(crate) mod records;
 pub(crate) mod stream;
@@ -29,4 +31,13 @@ pub(crate) fn for_seeds(seeds: std::ops::Range<u64>, mut case: impl FnMut(u64)) 
         case(seed);
         drop(running);
     }
+}
+
+/// The same for `cases` seeds from `first` on. `ORDO_SEED` sets the first (and alone runs that one), `ORDO_CASES` how many.
+pub(crate) fn for_cases(first: u64, cases: u64, case: impl FnMut(u64)) {
+    let given = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect("a whole number"));
+    let seed = given("ORDO_SEED");
+    let cases = given("ORDO_CASES").unwrap_or(if seed.is_some() { 1 } else { cases });
+    let first = seed.unwrap_or(first);
+    for_seeds(first..first + cases, case);
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use ordo_core::proto::{self, BigNumber, OrderTradeType, Side, TimestampWithTimeZone};
+use ordo_core::metadata::Details;
+use ordo_core::proto::{self, BigNumber, OperationType, OrderTradeType, Side, TimestampWithTimeZone};
+use ordo_core::record::Settings;
 
 use super::figure::Figure;
 use super::position::Position;
@@ -21,25 +23,33 @@ pub(crate) struct Cash {
 
 /// A trade as it now stands.
 #[derive(Debug, Clone)]
-struct Trade {
-    account: Account,
-    currency: String,
-    instrument: (String, String),
+pub(super) struct Trade {
+    pub(super) account: Account,
+    pub(super) currency: String,
+    pub(super) instrument: (String, String),
     buy: bool,
     price: Figure,
     quantity: Figure,
     funds: Funds,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Model {
+    pub(crate) settings: Settings,
+    /// By the operation that defines such a record, and the two parts of its key.
+    pub(crate) definitions: BTreeMap<(i32, String, String), Details>,
     pub(crate) cash: BTreeMap<(Account, String), Cash>,
     pub(crate) positions: BTreeMap<(Account, (String, String)), Position>,
     pub(crate) orders: BTreeMap<(Account, String), proto::OrderState>,
     /// Accounts that an order has been in, the present one last; kept when the order is gone.
-    homes: BTreeMap<(Account, String), Vec<Account>>,
+    pub(super) homes: BTreeMap<(Account, String), Vec<Account>>,
     /// By account at booking, order and trade id.
-    trades: BTreeMap<(Account, String, String), Trade>,
+    pub(super) trades: BTreeMap<(Account, String, String), Trade>,
+    /// When an order was completed, and when one went that has left trades.
+    pub(super) completed_since: BTreeMap<(Account, String), u64>,
+    pub(super) gone_since: BTreeMap<(Account, String), u64>,
+    /// Ids of transforms, and when they were applied.
+    pub(super) applied: BTreeMap<String, u64>,
 }
 
 /// How the stated trade moves cash and stock, and the order's executed figures.
@@ -97,6 +107,23 @@ pub(crate) fn reservation(order: &proto::OrderState) -> (Figure, Figure) {
     }
 }
 
+impl Default for Model {
+    fn default() -> Model {
+        Model {
+            settings: Settings::initial(),
+            definitions: BTreeMap::new(),
+            cash: BTreeMap::new(),
+            positions: BTreeMap::new(),
+            orders: BTreeMap::new(),
+            homes: BTreeMap::new(),
+            trades: BTreeMap::new(),
+            completed_since: BTreeMap::new(),
+            gone_since: BTreeMap::new(),
+            applied: BTreeMap::new(),
+        }
+    }
+}
+
 impl Model {
     /// Applies an action; false if it is refused.
     pub(crate) fn apply(&mut self, action: &proto::ExternalAction, now: TimestampWithTimeZone) -> bool {
@@ -108,7 +135,45 @@ impl Model {
             _ => false,
         };
         self.drop_zeros();
+        if let Some((new, old)) = self.keys(action) {
+            let now = now.unix_nanos().expect("the tests' time is ours");
+            self.note(&new, now);
+            self.note(&old, now);
+        }
         applied
+    }
+
+    /// Time has come to `now`: what need not be kept any longer is forgotten.
+    pub(crate) fn tick(&mut self, now: u64) {
+        let kept = |since: u64, kept_s: u64| since + kept_s * 1_000_000_000 > now;
+        let (trades_s, ids_s) = (self.settings.trade_retention_s, self.settings.idempotency_retention_s);
+        self.applied.retain(|_, since| kept(*since, ids_s));
+        let gone = self.gone_since.extract_if(.., |_, since| !kept(*since, trades_s));
+        for ((account, order), _) in gone.collect::<Vec<_>>() {
+            let homes = self.homes.remove(&(account, order.clone())).unwrap_or_default();
+            self.trades.retain(|(account, of, _), _| *of != order || !homes.contains(account));
+        }
+    }
+
+    /// Since when orders are completed, and since when those are gone that somebody may still correct.
+    pub(super) fn note_all(&mut self, now: u64) {
+        let mut keys: Vec<_> = self.homes.keys().cloned().collect();
+        keys.extend(self.completed_since.keys().cloned());
+        keys.iter().for_each(|key| self.note(key, now));
+    }
+
+    fn note(&mut self, key: &(Account, String), now: u64) {
+        let order = self.orders.get(key);
+        if order.is_some_and(|order| order.is_completed) {
+            self.completed_since.entry(key.clone()).or_insert(now);
+        } else {
+            self.completed_since.remove(key);
+        }
+        if order.is_none() && self.homes.contains_key(key) {
+            self.gone_since.entry(key.clone()).or_insert(now);
+        } else {
+            self.gone_since.remove(key);
+        }
     }
 
     /// Sum of what open orders of an account hold back in a currency: zero or negative.
@@ -152,9 +217,15 @@ impl Model {
                 order.currency.clone_from(&old.currency);
             }
         }
+        if old.is_none() && order.currency.is_empty() {
+            order.currency = self.default_currency(&key.0);
+        }
         order.created = order.created.or(Some(now));
         order.timestamp = order.timestamp.or(Some(now));
         if old_key != key {
+            if let Some(since) = self.completed_since.remove(&old_key) {
+                self.completed_since.insert(key.clone(), since);
+            }
             let homes = self.homes.remove(&old_key).expect("an order has a home");
             self.homes.entry(key.clone()).or_default().splice(0..0, homes);
         }
@@ -167,6 +238,15 @@ impl Model {
             self.orders.insert(key, order);
         }
         Some(())
+    }
+
+    /// Of orders that name none.
+    fn default_currency(&self, account: &Account) -> String {
+        let key = (OperationType::DefineAccount as i32, account.0.clone(), account.1.clone());
+        match self.definitions.get(&key) {
+            Some(Details::Account(details)) => details.default_currency.clone().unwrap_or_default(),
+            _ => String::new(),
+        }
     }
 
     /// The order's key, and the key under which it stood before.
@@ -214,6 +294,7 @@ impl Model {
         // The order as stored has the currency; one removed at once had it all the same.
         let currency = match (order.currency.is_empty(), before.as_ref()) {
             (true, Some(before)) => before.currency.clone(),
+            (true, None) => self.default_currency(&key.0),
             _ => order.currency.clone(),
         };
         let new = Trade {
@@ -321,7 +402,7 @@ impl Model {
     }
 
     /// Pools at zero are dropped; so is a record of nothing but zeros.
-    fn drop_zeros(&mut self) {
+    pub(super) fn drop_zeros(&mut self) {
         for cash in self.cash.values_mut() {
             cash.pools.retain(|_, value| !value.is_zero());
         }

@@ -56,6 +56,22 @@ impl Position {
         self.quantity = new;
     }
 
+    /// One position of two: the average weighted by quantity, where both are known and of one currency.
+    pub(crate) fn merged(self, other: Position) -> Position {
+        if other.quantity.is_zero() {
+            return self;
+        }
+        if self.quantity.is_zero() {
+            return other;
+        }
+        let quantity = &self.quantity + &other.quantity;
+        // One that nothing was traded into has no currency yet, as with a trade.
+        let differ = ![&self.currency, &other.currency].iter().any(|it| it.is_empty()) && self.currency != other.currency;
+        let cost = self.cost.zip(other.cost).filter(|_| !differ && !quantity.is_zero()).map(|(one, two)| &one + &two);
+        let currency = if self.currency.is_empty() { other.currency } else { self.currency };
+        Position { quantity, cost, currency }
+    }
+
     pub(crate) fn average(&self) -> Option<Figure> {
         Some(self.cost.as_ref()?.ratio(&Figure::from(1), &self.quantity, 8))
     }

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use ordo_core::metadata::Details;
+use ordo_core::outcome::MetadataKind;
 use ordo_core::proto;
 use ordo_core::views::{Record, Table, Views};
 use prost::Message;
 
 use super::figure::Figure;
 use super::model::{Account, Funds, Model, account_of};
+use super::operations::definition_key;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Balance {
@@ -32,11 +35,16 @@ pub(crate) struct Records {
     pub(crate) balances: BTreeMap<(Account, String), Balance>,
     pub(crate) holdings: BTreeMap<(Account, (String, String)), Holding>,
     pub(crate) orders: BTreeMap<(Account, String), proto::OrderState>,
+    /// By the operation that defines such a record, and the two parts of its key.
+    pub(crate) definitions: BTreeMap<(i32, String, String), Details>,
 }
 
 impl Records {
     pub(crate) fn of_views(views: &Views) -> Records {
+        let kinds = MetadataKind::ALL.into_iter();
+        let definitions = kinds.flat_map(|kind| views.metadata().all(kind)).map(|record| &record.details);
         Records {
+            definitions: definitions.map(|details| (definition_key(details), details.clone())).collect(),
             balances: decoded(views.balances()).iter().map(balance).collect(),
             holdings: decoded(views.holdings()).iter().map(holding).collect(),
             orders: decoded(views.orders()).into_iter().map(order).collect(),
@@ -44,7 +52,7 @@ impl Records {
     }
 
     pub(crate) fn of_model(model: &Model) -> Records {
-        let mut records = Records::default();
+        let mut records = Records { definitions: model.definitions.clone(), ..Records::default() };
         for (key, cash) in &model.cash {
             let record = records.balances.entry(key.clone()).or_default();
             record.balance = cash.balance.clone();
@@ -83,6 +91,7 @@ impl Records {
         assert_maps("balance", &self.balances, &other.balances);
         assert_maps("holding", &self.holdings, &other.holdings);
         assert_maps("order", &self.orders, &other.orders);
+        assert_maps("definition", &self.definitions, &other.definitions);
     }
 }
 

@@ -11,6 +11,8 @@ struct Known {
     state: proto::OrderState,
     trades: Vec<String>,
     gone: bool,
+    /// Of another order of that id, in another account: neither may move to where the other is.
+    is_twin: bool,
 }
 
 pub(crate) struct Stream {
@@ -77,6 +79,37 @@ impl Stream {
         (order, trade)
     }
 
+    /// An order with the id of another one, in another account.
+    pub(crate) fn twin(&mut self) -> proto::ExternalAction {
+        let Some(at) = self.known() else { return self.new_order() };
+        let mut state = self.orders[at].state.clone();
+        let taken = |other: &Known| other.state.order_id == state.order_id;
+        let of = account(self.rng.one_of(&ACCOUNTS));
+        if of == state.account || self.orders.iter().filter(|other| taken(other)).count() > 1 {
+            return self.new_order();
+        }
+        state.account = of;
+        self.orders[at].is_twin = true;
+        self.orders.push(Known { state: state.clone(), trades: Vec::new(), gone: false, is_twin: true });
+        self.last = None;
+        self.action(ExternalActionType::Update, state, None)
+    }
+
+    /// The adapter follows a rename.
+    pub(crate) fn rename(&mut self, rename: impl Fn(&mut proto::OrderState)) {
+        self.orders.iter_mut().for_each(|known| rename(&mut known.state));
+        // The last action names what may be gone; said again it would be another one.
+        self.last = None;
+    }
+
+    /// The adapter hears which of its orders are there.
+    pub(crate) fn hear(&mut self, is_there: impl Fn(&super::model::Account, &str) -> bool) {
+        for known in &mut self.orders {
+            let account = super::model::account_of(known.state.account.as_ref());
+            known.gone = !is_there(&account, &known.state.order_id);
+        }
+    }
+
     /// Some figures of an action made as large, as long or as small as figures get.
     pub(crate) fn enlarge(&mut self, action: &mut proto::ExternalAction) {
         let mut figures: Vec<&mut Option<BigNumber>> = Vec::new();
@@ -141,7 +174,7 @@ impl Stream {
             state.values.insert("ReservePrice".into(), self.figure(5_000));
         }
         self.funds(&mut state.additional_funds, true);
-        self.orders.push(Known { state: state.clone(), trades: Vec::new(), gone: false });
+        self.orders.push(Known { state: state.clone(), trades: Vec::new(), gone: false, is_twin: false });
         self.action(ExternalActionType::Update, state, None)
     }
 
@@ -213,7 +246,8 @@ impl Stream {
 
     fn move_order(&mut self) -> proto::ExternalAction {
         let update = |previous_account| Some(Box::new(proto::OrderUpdate { previous_account, ..Default::default() }));
-        let Some(at) = self.known().filter(|at| !self.orders[*at].gone && !self.rng.one_in(10)) else {
+        let may_move = |known: &Known| !known.gone && !known.is_twin;
+        let Some(at) = self.known().filter(|at| may_move(&self.orders[*at]) && !self.rng.one_in(10)) else {
             // From where it never was. Two orders that both say they began under one key are beyond any rule.
             return proto::ExternalAction { update: update(account(("O", "nobody"))), ..self.new_order() };
         };
@@ -313,7 +347,7 @@ impl Stream {
             self.next_id += 1;
             let mut order = action.order.take().expect("it has one");
             order.order_id = format!("?{}", self.next_id);
-            self.orders.push(Known { state: (*order).clone(), trades: Vec::new(), gone: false });
+            self.orders.push(Known { state: (*order).clone(), trades: Vec::new(), gone: false, is_twin: false });
             action.order = Some(order);
         }
         action
