@@ -20,7 +20,8 @@ use theirs::Theirs;
 
 /// Compares a custodian's balances and holdings with the hub's
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  ordo reconcile --balances cash.csv --holdings stock.csv --as-at 2026-11-22T06:00:00Z --data ./data
+#[command(
+    after_help = "Examples:\n  ordo reconcile --balances cash.csv --holdings stock.csv --as-at 2026-11-22T06:00:00Z --data ./data
   ordo reconcile --balances cash.csv --hub http://127.0.0.1:8700 --token $TOKEN
 
 Columns of balances: OwnerID (or Owner), AccountID (or Account), Currency, Balance (or Amount), and if wanted
@@ -28,7 +29,8 @@ UnbookedTransactions, UnfilledBuys, Margin. Of holdings: OwnerID, AccountID, Exc
 UnfilledSells. Other columns, and empty cells of those that may be left out, are not compared. A record that one side
 does not have counts as zero there.
 Prints a row for each figure that differs; the difference is theirs minus ours. Exits 0 if all are equal, 1 if any
-differs or a row cannot be read. With --data it only reads: safe on the folder of a running hub.")]
+differs or a row cannot be read. With --data it only reads: safe on the folder of a running hub."
+)]
 pub(crate) struct Reconcile {
     /// The custodian's balances, as CSV
     #[arg(long, value_name = "FILE", required_unless_present = "holdings")]

@@ -45,7 +45,8 @@ impl Draft {
             .suffix(".partial")
             .tempdir_in(parent)
             .map_err(failed("make a folder in", parent))?;
-        let style = ProgressStyle::with_template("{bar:40} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}");
+        let style =
+            ProgressStyle::with_template("{bar:40} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}");
         let bar = ProgressBar::new(0).with_style(style.expect("invariant: the template is valid"));
         Ok(Draft { folder, to, asked, bar })
     }

@@ -80,7 +80,10 @@ impl Held {
         }
         if self.last_number() != last_number {
             let last = self.last_number();
-            return Err(Failure::with_code(65, format!("{dir} ends at {last}, not at {last_number}; take another copy")));
+            return Err(Failure::with_code(
+                65,
+                format!("{dir} ends at {last}, not at {last_number}; take another copy"),
+            ));
         }
         Ok(())
     }
@@ -121,7 +124,11 @@ impl Held {
             return Ok(());
         }
         let said = number.map_or_else(|| "nothing".into(), |number| number.to_string());
-        let line = format!("{} ends at {}; its note says {said}: part of it is missing", self.dir.display(), self.last_number());
+        let line = format!(
+            "{} ends at {}; its note says {said}: part of it is missing",
+            self.dir.display(),
+            self.last_number()
+        );
         Err(Failure::with_code(65, line))
     }
 
