@@ -2,11 +2,14 @@
 
 pub mod echo;
 pub mod floors;
+pub mod history;
 mod html;
 pub mod ingest;
+pub mod large;
 pub mod latency;
 pub mod load;
 pub mod parts;
 pub mod raw;
 pub mod report;
 pub mod rest;
+pub mod slow;

@@ -7,7 +7,7 @@ use ordo_core::dec::Dec;
 use ordo_core::proto::{
     Account, ExternalAction, ExternalActionType, FeedPosition, FeedRequest, FeedRequestType, Lifetime, OrderState,
     OrderTrade, OrderTradeType, OrderType, OrderUpdate, OrderUpdateReason, RequestMessage, RequestMessageType, Side,
-    SubscriptionDetails, SubscriptionType, TimestampWithTimeZone,
+    SubscriptionDetails, SubscriptionTarget, SubscriptionType, TimestampWithTimeZone,
 };
 use prost::Message;
 
@@ -33,10 +33,15 @@ pub fn open() -> RequestMessage {
 }
 
 pub fn subscribe(view: SubscriptionType) -> RequestMessage {
+    subscribe_to(view, Vec::new())
+}
+
+/// The same, of what the targets choose.
+pub fn subscribe_to(view: SubscriptionType, targets: Vec<SubscriptionTarget>) -> RequestMessage {
     RequestMessage {
         r#type: RequestMessageType::Subscribe as i32,
         request_id: "s".into(),
-        subscription: Some(SubscriptionDetails { r#type: view as i32, targets: Vec::new() }),
+        subscription: Some(SubscriptionDetails { r#type: view as i32, targets }),
         ..RequestMessage::default()
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use clap::{Parser, ValueEnum};
 use ordo_bench::report::{Report, Scale};
-use ordo_bench::{ingest, latency, parts};
+use ordo_bench::{history, ingest, large, latency, parts, slow};
 use ordo_gateway::hub::Durability;
 
 #[derive(Parser)]
@@ -33,6 +33,9 @@ enum Figure {
     Echo,
     Codec,
     Engine,
+    Slow,
+    Large,
+    History,
 }
 
 fn main() -> io::Result<()> {
@@ -51,6 +54,20 @@ fn main() -> io::Result<()> {
     let updates = arguments.updates;
     match figure {
         Figure::Ingest => println!("{:.0} updates/s", ingest::run(durability, updates)?.updates_per_second()),
+        Figure::Slow => {
+            let slow = slow::run(durability, updates)?;
+            let (all_read, one_does_not) = (slow.all_read, slow.one_does_not);
+            println!("{:.0} updates/s where all read", all_read.updates_per_second());
+            println!("{:.0} updates/s where one does not", one_does_not.updates_per_second());
+            println!("{:.3} of it", slow.ratio());
+        }
+        Figure::Large => {
+            let large = large::run(updates)?;
+            println!("{:.0} bytes an account", large.bytes_an_account);
+            println!("{:.0} bytes an open order", large.bytes_an_order);
+            print(&large.applying);
+        }
+        Figure::History => println!("{}", serde_json::to_string_pretty(&history::run(updates)?)?),
         Figure::Engine => println!("{:.0} updates/s", parts::engine(updates)),
         Figure::Codec => println!("{:?} ns", parts::codec(updates)),
         Figure::Echo => print(&latency::echo(updates)?),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::latency::Latencies;
 use crate::load;
-use crate::{floors, html, ingest, latency, parts, rest};
+use crate::{floors, html, ingest, latency, parts, rest, slow};
 
 /// How much to measure.
 #[derive(Debug, Clone, Copy)]
@@ -84,6 +84,9 @@ impl Report {
             say(&format!("ingest, {}", durability.name()));
             report.ingest(durability, scale)?;
         }
+        say("one slow subscriber among fifty");
+        let slow = slow::run(Durability::Async, scale.updates)?;
+        report.put("ingest_async_one_slow_of_fifty_ratio", slow.ratio());
         say("latency");
         report.latencies(scale)?;
         say("replay");

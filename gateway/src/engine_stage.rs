@@ -8,14 +8,14 @@ use crossbeam_channel::Sender;
 use disruptor::Producer;
 use ordo_core::engine::{Engine, Input};
 use ordo_core::outcome::Outcome;
-use ordo_core::record::Settings;
+use ordo_core::record::{Batch, Settings};
 use ordo_core::ring::{Behind, Filler, Stage};
 use ordo_journal::Kind;
 use prost::Message;
 
 use crate::checkpoint::Checkpoint;
 use crate::progress::Progress;
-use crate::slot::{Reply, Slot};
+use crate::slot::{Part, Reply, Slot};
 
 /// See the module.
 pub(crate) struct EngineStage {
@@ -35,7 +35,7 @@ impl EngineStage {
         checkpoints: Sender<Checkpoint>,
         progress: Arc<Progress>,
     ) -> EngineStage {
-        progress.set_next_removal_ns(engine.next_removal_ns());
+        progress.set_due(engine.next_removal_ns(), engine.next_prune_ns());
         EngineStage { ring, outcomes, engine, checkpoints, progress, taken: 0 }
     }
 
@@ -71,7 +71,7 @@ impl Stage for EngineStage {
             }
         }
         if taken > 0 {
-            self.progress.set_next_removal_ns(self.engine.next_removal_ns());
+            self.progress.set_due(self.engine.next_removal_ns(), self.engine.next_prune_ns());
         }
         self.taken += taken as u64;
         taken
@@ -90,9 +90,11 @@ fn set_settings(engine: &mut Engine, slot: &Slot, outcome: &mut Outcome) {
 
 #[inline]
 fn apply(engine: &mut Engine, slot: &Slot, outcome: &mut Outcome) {
-    match slot.frame {
+    match (slot.frame, slot.part) {
         _ if !slot.recorded => outcome.clear(),
-        Kind::Settings => set_settings(engine, slot, outcome),
+        (Kind::Settings, _) => set_settings(engine, slot, outcome),
+        (Kind::Tick, _) => engine.tick(slot.stamp(), outcome),
+        (_, Part::Frame { .. }) => open_batch(engine, slot, outcome),
         _ => {
             let input = Input { stamp: slot.stamp(), bytes: &slot.bytes, request: &slot.request };
             engine.apply(&input, outcome);
@@ -102,4 +104,11 @@ fn apply(engine: &mut Engine, slot: &Slot, outcome: &mut Outcome) {
     if matches!(slot.reply, Reply::FeedOpened | Reply::FeedGap | Reply::FeedResumed) {
         outcome.configuration = outcome.keep(engine.configuration(slot.about));
     }
+}
+
+/// Checks the batch as a whole; its members follow, each as an update of its own, without effect if it was refused.
+#[cold]
+fn open_batch(engine: &mut Engine, slot: &Slot, outcome: &mut Outcome) {
+    let batch = Batch::decode(slot.body.of(&slot.bytes)).expect("invariant: the edge encoded it");
+    engine.open_batch(slot.stamp(), &batch, outcome);
 }

@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use ordo_core::names::{AccountNo, InstrumentNo, Names};
 use ordo_core::proto::{SubscriptionDetails, SubscriptionType};
 
+use crate::history::resume::resume_after;
+
 /// See the module. Verdicts are kept by number: a name is looked at once.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Filter {
@@ -38,7 +40,7 @@ impl Filter {
                 "Exchange" => filter.exchanges.extend_from_slice(&target.values),
                 "Feed" => filter.feeds.extend_from_slice(&target.values),
                 // Where to resume from is no question of which records.
-                "Position" => {}
+                "Position" => drop(resume_after(details).map_err(|()| BAD_VALUES)?),
                 _ => return Err(BAD_NAME),
             }
         }

@@ -7,8 +7,10 @@
 //! Absent on purpose: an index of the record. Snapshots bound what there is to fold.
 
 mod cache;
+mod explain;
 pub(crate) mod feed_updates;
 mod keeper;
+pub(crate) mod resume;
 mod saved;
 mod span;
 mod subset;
@@ -80,6 +82,8 @@ pub(crate) struct History {
     saved: SavedStates,
     progress: Arc<Progress>,
     permits: Arc<Semaphore>,
+    /// Subscriptions that resume have places of their own.
+    resuming: Arc<Semaphore>,
     cache: Mutex<Cache>,
     orders_expected: usize,
     workers: Mutex<Vec<JoinHandle<()>>>,
@@ -92,6 +96,7 @@ impl History {
             saved,
             progress,
             permits: Arc::new(Semaphore::new(limits.requests)),
+            resuming: Arc::new(Semaphore::new(limits.requests)),
             cache: Mutex::new(Cache::new(limits.states)),
             orders_expected: limits.orders_expected,
             workers: Mutex::default(),
@@ -196,7 +201,9 @@ impl History {
         };
         let next = loop {
             match replay.peek()? {
-                Some(stamp) if stamp.time_ns <= at_ns => drop(replay.next()?),
+                Some(stamp) if stamp.time_ns <= at_ns => {
+                    replay.next()?;
+                }
                 next => break next,
             }
             if replay.updates().is_multiple_of(1024) && !is_wanted() {

@@ -18,12 +18,10 @@ use crate::history::{History, Keeper, Limits, Retention, SavedStates};
 use crate::pipeline::{Finished, Pipeline, Recovered};
 use crate::progress::Progress;
 use crate::replay::{Replay, ReplayError};
-use crate::rest::{self, Shared};
+use crate::rest::{Server, Shared};
 
 /// What the hub adds to a message that it records in its own words: the name of a feed, and its place.
 const BODY_BYTES_ADDED_MAX: usize = 1024;
-/// Requests under way get this long when the hub stops.
-const REST_LINGER: Duration = Duration::from_millis(500);
 
 /// Why a hub does not start, or has not stopped well.
 #[derive(Debug, Error)]
@@ -100,7 +98,7 @@ pub struct Hub {
     keep: Retention,
     keeper: Option<thread::JoinHandle<()>>,
     pipeline: Option<Pipeline>,
-    runtime: Option<tokio::runtime::Runtime>,
+    rest: Option<Server>,
 }
 
 impl Hub {
@@ -118,35 +116,39 @@ impl Hub {
         let addr = listener.local_addr().map_err(HubError::io("listener"))?;
         let progress = Arc::new(Progress::default());
         let views = Arc::new(RwLock::new(Views::default()));
-        let (connections, pipeline) =
-            Pipeline::start(&config, recovered, &progress, &views).map_err(HubError::io("pipeline"))?;
         let history = Arc::new(History::new(config.data.clone(), saved, progress.clone(), Limits::of(&config)));
+        let (doors, pipeline) = Pipeline::start(&config, recovered, &progress, &views, history.clone())
+            .map_err(HubError::io("pipeline"))?;
         let keeper = Keeper::start(&config, history.clone()).map_err(HubError::io("keeper"))?;
         let shared = Shared {
-            connections,
+            doors,
             progress: progress.clone(),
             views,
             history: history.clone(),
             durability: config.durability,
             dev: config.dev,
+            update_bytes_max: config.message_bytes_max,
         };
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("rest")
-            .enable_all()
-            .build()
-            .map_err(HubError::io("rest"))?;
-        listener.set_nonblocking(true).map_err(HubError::io("listener"))?;
-        runtime.spawn(rest::serve(listener, shared));
+        let rest = Server::start(listener, shared).map_err(HubError::io("rest"))?;
         tracing::info!(%addr, durability = config.durability.name(), "hub serves");
         let keep = Retention::of(&config);
-        let (keeper, pipeline, runtime) = (Some(keeper), Some(pipeline), Some(runtime));
-        Ok(Hub { addr, progress, history, keep, keeper, pipeline, runtime })
+        let (keeper, pipeline, rest) = (Some(keeper), Some(pipeline), Some(rest));
+        Ok(Hub { addr, progress, history, keep, keeper, pipeline, rest })
     }
 
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Defines the statuses that client requests go through, where no status is defined. A step of its own: a hub
+    /// records nothing unasked.
+    ///
+    /// # Errors
+    /// If the hub stops meanwhile.
+    pub fn define_request_statuses(&self) -> Result<(), HubError> {
+        let defined = self.rest.as_ref().is_some_and(Server::define_request_statuses);
+        if defined { Ok(()) } else { Err(Fault::Failed("the hub stopped before it was set up".into()).into()) }
     }
 
     /// Waits for a fault that stops the hub; `None` if none came in that time.
@@ -177,8 +179,9 @@ impl Hub {
             return Err(HubError::Fault(Fault::Failed("the hub has stopped before".into())));
         };
         let finished = pipeline.join();
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_timeout(REST_LINGER);
+        self.progress.set_over();
+        if let Some(rest) = self.rest.take() {
+            rest.stop();
         }
         self.history.join();
         if self.keeper.take().is_some_and(|keeper| keeper.join().is_err()) {
@@ -236,7 +239,10 @@ fn recover(config: &Config, saved: &SavedStates) -> Result<Recovered, HubError> 
     let mut replay = Replay::from(&config.data, engine, u64::MAX)?;
     let updates = replay.run()?;
     tracing::info!(updates, last = recovered.last_sequence, from_tail = recovered.from_tail, "state recovered");
-    Ok(Recovered { journal, last_time_ns: recovered.last_time_ns, engine: replay.into_engine() })
+    let engine = replay.into_engine();
+    // The last frame may be a batch, whose members have times of their own.
+    let last_time_ns = recovered.last_time_ns.max(engine.time_ns());
+    Ok(Recovered { journal, last_time_ns, engine })
 }
 
 fn write_path(configured: WritePath) -> WritePathKind {

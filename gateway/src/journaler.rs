@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use crossbeam_channel::Receiver as Channel;
 use ordo_core::engine::RULES_VERSION;
+use ordo_core::record::BATCH;
 use ordo_core::ring::{First, Stage};
 use ordo_journal::{AppendError, Entry, Journal, Kind};
 
@@ -20,7 +21,7 @@ use crate::checkpoint::Checkpoint;
 use crate::clock::Clock;
 use crate::config::Durability;
 use crate::progress::{Fault, Progress};
-use crate::slot::Slot;
+use crate::slot::{Part, Slot};
 
 /// See the module.
 pub(crate) struct Journaler {
@@ -34,16 +35,13 @@ pub(crate) struct Journaler {
     /// Recorded tasks that may not be told yet: their sequence, and how many tasks stand before each.
     waiting: VecDeque<(u64, u64)>,
     last_time_ns: u64,
+    /// Where the batch whose members come by is recorded: its sequence and time.
+    batch: (u64, u64),
     started: Instant,
     /// What is next in the ring found no room on the disk.
     is_stuck: bool,
-    /// When the journal was last asked whether it runs out of storage.
-    storage_asked_ns: u64,
     clock: Clock,
 }
-
-/// Asking takes a lock.
-const STORAGE_ASKED_EVERY_NS: u64 = 1_000_000;
 
 impl Journaler {
     pub(crate) fn new(
@@ -63,9 +61,9 @@ impl Journaler {
             taken: 0,
             waiting: VecDeque::with_capacity(ring_slots),
             last_time_ns,
+            batch: (0, 0),
             started: Instant::now(),
             is_stuck: false,
-            storage_asked_ns: 0,
             clock: Clock::WALL,
         }
     }
@@ -84,11 +82,18 @@ impl Journaler {
             Recorder { journal: &mut self.journal, last_time_ns: &mut self.last_time_ns, wall_ns: self.clock.now_ns() };
         let mut taken = 0;
         for slot in &mut batch {
-            if slot.recorded {
+            if let Part::Member(nth) = slot.part {
+                // Recorded with its batch.
+                slot.set_recorded(self.batch.0, self.batch.1 + u64::from(nth));
+            } else if slot.recorded {
                 match recorder.record(&entry_of(slot)) {
                     Ok((sequence, time_ns)) => {
                         slot.set_recorded(sequence, time_ns);
                         self.waiting.push_back((sequence, self.taken));
+                        if let Part::Frame { members } = slot.part {
+                            self.batch = (sequence, time_ns);
+                            *recorder.last_time_ns += u64::from(members);
+                        }
                     }
                     Err(error @ (AppendError::Full | AppendError::StorageFull)) => {
                         self.is_stuck = error == AppendError::StorageFull;
@@ -136,14 +141,12 @@ impl Journaler {
 
     /// Says whether the disk has room for what comes: from when the next segment cannot be made, while there is still
     /// room in this one for all that is in the ring.
-    fn ask_storage(&mut self, now_ns: u64) -> Result<(), Fault> {
-        if now_ns.saturating_sub(self.storage_asked_ns) < STORAGE_ASKED_EVERY_NS {
-            return Ok(());
-        }
-        self.storage_asked_ns = now_ns;
+    fn watch_storage(&mut self) -> Result<(), Fault> {
         let is_short = self.journal.is_short_of_storage();
-        self.progress.set_storage_full(is_short);
-        if is_short && self.progress.is_stopping() && self.is_stuck {
+        if is_short != self.progress.is_storage_full() {
+            self.progress.set_storage_full(is_short);
+        }
+        if self.is_stuck && self.progress.is_stopping() {
             return Err(Fault::Failed(
                 "the disk is full: what was taken and is not recorded was not acknowledged either; make room, start again"
                     .into(),
@@ -170,7 +173,7 @@ impl Journaler {
     fn step(&mut self, budget: usize) -> Result<usize, Fault> {
         let taken = self.record_batch(budget)? + self.record_checkpoints()?;
         let now_ns = self.started.elapsed().as_nanos() as u64;
-        self.ask_storage(now_ns)?;
+        self.watch_storage()?;
         let synced = self.journal.poll_sync(now_ns).map_err(|error| Fault::Poisoned(error.to_string()))?;
         if taken > 0 || synced {
             self.release();
@@ -223,7 +226,7 @@ fn entry_of(slot: &Slot) -> Entry<'_> {
     Entry {
         kind: slot.frame,
         rules: RULES_VERSION,
-        flags: slot.origin.flags(),
+        flags: slot.origin.flags() | if matches!(slot.part, Part::Frame { .. }) { BATCH } else { 0 },
         feed: slot.feed.0,
         identity: slot.identity,
         position: slot.position_recorded(),

@@ -30,6 +30,7 @@ mod routing;
 mod slot;
 mod snapshots;
 mod threads;
+mod ticket;
 mod views_stage;
 
 pub use progress::Fault;

@@ -13,7 +13,8 @@ use parking_lot::RwLock;
 
 use crate::config::{Config, StageName};
 use crate::engine_stage::EngineStage;
-use crate::intake::{NewConnection, intake};
+use crate::history::History;
+use crate::intake::{Doors, intake};
 use crate::journaler::Journaler;
 use crate::progress::{Fault, Progress};
 use crate::publisher::Publisher;
@@ -94,10 +95,11 @@ impl Pipeline {
         recovered: Recovered,
         progress: &Arc<Progress>,
         views: &Arc<RwLock<Views>>,
-    ) -> std::io::Result<(Sender<NewConnection>, Pipeline)> {
+        history: Arc<History>,
+    ) -> std::io::Result<(Doors, Pipeline)> {
         let encoder_views = views.clone();
         let (jobs, snapshot_jobs) = unbounded();
-        let (connections, mut stages) = stages(config, recovered, progress, views, jobs)?;
+        let (doors, mut stages) = stages(config, recovered, progress, views, jobs)?;
         let mut threads = Vec::new();
         for thread in place(config) {
             let mine = thread.plan.stages.iter().filter_map(|name| stages[*name as usize].take()).collect();
@@ -105,8 +107,8 @@ impl Pipeline {
         }
         let snapshots = thread::Builder::new()
             .name("snapshots".into())
-            .spawn(move || snapshots::run(&snapshot_jobs, &encoder_views))?;
-        Ok((connections, Pipeline { threads, snapshots }))
+            .spawn(move || snapshots::run(&snapshot_jobs, &encoder_views, &history))?;
+        Ok((doors, Pipeline { threads, snapshots }))
     }
 
     /// Waits for all threads: they have been told to stop, or stop at a fault.
@@ -142,7 +144,7 @@ fn stages(
     progress: &Arc<Progress>,
     views: &Arc<RwLock<Views>>,
     jobs: Sender<snapshots::Job>,
-) -> std::io::Result<(Sender<NewConnection>, Stages)> {
+) -> std::io::Result<(Doors, Stages)> {
     let slots = config.ring_slots;
     let Recovered { journal, last_time_ns, engine } = recovered;
     *views.write() = Views::of(&engine);
@@ -150,7 +152,7 @@ fn stages(
     progress.durable_sequence.store_release(journal.durable());
     let tasks = InRing::new(slots, Slot::with_room);
     let outcomes = OutRing::new(slots, Outcome::with_room);
-    let (connections, new_connections) = intake();
+    let (doors, intake) = intake();
     let (writers, new_writers) = unbounded();
     let (checkpoints, checkpoints_due) = bounded(CHECKPOINTS_WAITING_MAX);
     let (taken, snapshots_taken) = unbounded();
@@ -159,7 +161,7 @@ fn stages(
         tasks.receiver,
         slots,
         progress.clone(),
-        (new_connections, writers),
+        (intake, writers),
         &engine,
         config.settings(),
         config.message_bytes_max,
@@ -183,5 +185,5 @@ fn stages(
     stages[StageName::Engine as usize] = Some(AnyStage::Engine(Box::new(engine)));
     stages[StageName::Publisher as usize] = Some(AnyStage::Publisher(Box::new(publisher)));
     stages[StageName::Views as usize] = Some(AnyStage::Views(Box::new(views)));
-    Ok((connections, stages))
+    Ok((doors, stages))
 }

@@ -60,6 +60,8 @@ pub(crate) struct Progress {
     pub(crate) durable_sequence: Counter,
     /// When the next order is to be removed, in nanoseconds since 1970; `u64::MAX`: never.
     next_removal_ns: AtomicU64,
+    /// When there is next something to forget; alike.
+    next_prune_ns: AtomicU64,
     /// A group is on its way to the disk, whose completion needs a core: who has nothing to do leaves his.
     writing: AtomicBool,
     /// The journal cannot make its next segment: nothing more is admitted.
@@ -67,6 +69,7 @@ pub(crate) struct Progress {
     /// The hub can take no more from feeds for now: who supplies one is told so.
     holding_feeds: AtomicBool,
     stopping: AtomicBool,
+    over: AtomicBool,
     /// Tasks there will ever have been, once the receiver has filled its last slot.
     end: OnceLock<u64>,
     fault: OnceLock<Fault>,
@@ -81,10 +84,12 @@ impl Default for Progress {
             told_sequence: Counter::default(),
             durable_sequence: Counter::default(),
             next_removal_ns: AtomicU64::new(u64::MAX),
+            next_prune_ns: AtomicU64::new(u64::MAX),
             writing: AtomicBool::default(),
             storage_full: AtomicBool::default(),
             holding_feeds: AtomicBool::default(),
             stopping: AtomicBool::default(),
+            over: AtomicBool::default(),
             end: OnceLock::new(),
             fault: OnceLock::new(),
         }
@@ -97,8 +102,15 @@ impl Progress {
         self.next_removal_ns.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn set_next_removal_ns(&self, due_ns: Option<u64>) {
-        self.next_removal_ns.store(due_ns.unwrap_or(u64::MAX), Ordering::Relaxed);
+    /// As [`Progress::next_removal_ns`].
+    pub(crate) fn next_prune_ns(&self) -> u64 {
+        self.next_prune_ns.load(Ordering::Relaxed)
+    }
+
+    /// When the next order is to be removed, and when there is next something to forget.
+    pub(crate) fn set_due(&self, removal_ns: Option<u64>, prune_ns: Option<u64>) {
+        self.next_removal_ns.store(removal_ns.unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.next_prune_ns.store(prune_ns.unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     pub(crate) fn is_writing(&self) -> bool {
@@ -133,6 +145,16 @@ impl Progress {
 
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the pipeline has ended: all that will ever be answered has been.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
+    /// Every stage has been joined.
+    pub(crate) fn set_over(&self) {
+        self.over.store(true, Ordering::Release);
     }
 
     /// The receiver has filled its last slot.

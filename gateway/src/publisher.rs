@@ -111,6 +111,7 @@ impl Publisher {
             self.progress.told_sequence.store_release(sequence);
         }
         self.progress.told.store_release(task);
+        self.desk.answer_tickets();
         count
     }
 

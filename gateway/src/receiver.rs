@@ -14,6 +14,7 @@ mod feeds;
 mod housekeeping;
 mod pressure;
 mod session;
+mod writes;
 
 use std::collections::VecDeque;
 use std::io;
@@ -21,7 +22,7 @@ use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver as Channel, Sender};
+use crossbeam_channel::Sender;
 use mio::{Events, Interest, Poll, Token};
 use ordo_core::engine::{Engine, FeedRow};
 use ordo_core::json;
@@ -38,8 +39,9 @@ use self::feeds::Feeds;
 use self::housekeeping::{Due, removal_body};
 use self::pressure::{Change, Load, Pressure};
 use self::session::{Heard, Session, Silence};
+use self::writes::BatchSlot;
 use crate::clock::Clock;
-use crate::intake::NewConnection;
+use crate::intake::{Intake, NewConnection};
 use crate::progress::{Fault, Progress};
 use crate::publisher::Writing;
 use crate::slot::{ConnNo, Reply, Slot};
@@ -62,7 +64,7 @@ pub(crate) struct Receiver {
     poll: Poll,
     events: Events,
     polls_since_look: u32,
-    intake: Channel<NewConnection>,
+    intake: Intake,
     writers: Sender<Writing>,
     /// By connection number; a gone one leaves a gap, its number is never given again.
     sessions: VecDeque<Option<Session>>,
@@ -79,6 +81,7 @@ pub(crate) struct Receiver {
     clock: Clock,
     housekept_at: Instant,
     removals: Due,
+    prunings: Due,
     message_bytes_max: usize,
     is_closing: bool,
 }
@@ -108,8 +111,14 @@ enum Owed {
     },
     /// Settings that are in force from here on.
     Settings(Settings),
-    /// Orders that were due at an instant.
+    /// Of orders that were due at an instant.
     Removal {
+        due_ns: u64,
+    },
+    /// A part of a batch: nothing of another sender comes between.
+    Batch(BatchSlot),
+    /// Something is to be forgotten since an instant.
+    Tick {
         due_ns: u64,
     },
 }
@@ -119,7 +128,7 @@ impl Receiver {
         ring: Filler<Slot>,
         ring_slots: usize,
         progress: Arc<Progress>,
-        (intake, writers): (Channel<NewConnection>, Sender<Writing>),
+        (intake, writers): (Intake, Sender<Writing>),
         engine: &Engine,
         settings: Settings,
         message_bytes_max: usize,
@@ -148,6 +157,7 @@ impl Receiver {
             clock: Clock::WALL,
             housekept_at: Instant::now(),
             removals: Due::default(),
+            prunings: Due::default(),
             message_bytes_max,
             is_closing: false,
         })
@@ -186,7 +196,7 @@ impl Receiver {
     /// Takes in new connections and what the system says of the others.
     fn look(&mut self) {
         self.polls_since_look = 0;
-        while let Ok(new) = self.intake.try_recv() {
+        while let Ok(new) = self.intake.connections.try_recv() {
             if let Err(error) = self.welcome(new) {
                 tracing::warn!(%error, "a connection was lost while it was handed over");
             }
@@ -209,7 +219,8 @@ impl Receiver {
         }
         let now = Instant::now();
         self.feel_pressure(now);
-        if now.duration_since(self.housekept_at) >= housekeeping::EVERY {
+        // What is due waits for room on the disk.
+        if now.duration_since(self.housekept_at) >= housekeeping::EVERY && !self.feeds.is_storage_full {
             self.housekept_at = now;
             self.keep_house(now);
         }
@@ -270,6 +281,11 @@ impl Receiver {
             // Counted as asked when it has its slot; until then it is owed.
             self.removals.ask(due_ns, now, u64::MAX);
             self.owed.push_back(Owed::Removal { due_ns });
+        }
+        let due_ns = self.progress.next_prune_ns();
+        if self.prunings.is_to_be_asked(due_ns, wall_ns, now, told) {
+            self.prunings.ask(due_ns, now, u64::MAX);
+            self.owed.push_back(Owed::Tick { due_ns });
         }
     }
 
@@ -514,6 +530,14 @@ impl Receiver {
                     slot.record_word(Kind::Settings, &settings.encode_to_vec());
                 }),
                 Owed::Removal { due_ns } => self.record_removal(due_ns),
+                Owed::Batch(part) => self.fill(|slot| slot.begin_batch_part(part)),
+                Owed::Tick { due_ns } => {
+                    self.fill(|slot| {
+                        slot.begin(Reply::Nothing, ConnNo::default());
+                        slot.record_word(Kind::Tick, &[]);
+                    });
+                    self.prunings.ask(due_ns, Instant::now(), self.filled);
+                }
             }
             paid += 1;
         }
@@ -554,7 +578,7 @@ impl Receiver {
     /// Ends every session once; the rings drain behind it.
     fn close_all(&mut self) {
         self.is_closing = true;
-        while let Ok(new) = self.intake.try_recv() {
+        while let Ok(new) = self.intake.connections.try_recv() {
             let _ = new.stream.shutdown(Shutdown::Both);
         }
         let open: Vec<ConnNo> = self.sessions.iter().flatten().map(|session| session.conn).collect();
@@ -577,6 +601,7 @@ impl Stage for Receiver {
                 self.close_all();
                 done += 1 + self.pay();
             }
+            self.refuse_writes();
             if self.owed.is_empty() {
                 self.progress.end_at(self.filled);
             }
@@ -585,6 +610,7 @@ impl Stage for Receiver {
         self.polls_since_look += 1;
         if self.ready.is_empty() || self.polls_since_look >= POLLS_BETWEEN_LOOKS {
             self.look();
+            done += self.take_writes();
         }
         for _ in 0..self.ready.len() {
             if done >= budget || !self.owed.is_empty() || !self.has_room() {

@@ -3,12 +3,13 @@
 //! Used at start, by the offline tools, and wherever a past state is asked for. Reads only; safe on the folder of a
 //! running hub. Only the engine goes along: the views of the state that it comes to are made at the end.
 
+use std::collections::VecDeque;
 use std::path::Path;
 
 use ordo_core::engine::{Engine, Input};
 use ordo_core::names::{FeedNo, Names};
 use ordo_core::outcome::{Outcome, Stamp};
-use ordo_core::record::{Origin, Settings};
+use ordo_core::record::{BATCH, Batch, Origin, Settings};
 use ordo_core::views::Views;
 use ordo_core::wire::{DecodeError, FeedRequest, Span};
 use ordo_journal::{Kind, ReadError, Reader};
@@ -73,6 +74,10 @@ pub struct Replay {
     body: Vec<u8>,
     /// An update that was read, its bytes in `body`, and is not applied yet.
     ready: Option<Stamp>,
+    /// A batch that was read and is to be opened before the first of its members.
+    batch: Option<(Stamp, Batch)>,
+    /// Its members behind the one that is ready.
+    members: VecDeque<(Stamp, Vec<u8>)>,
     /// Stamp of the update whose outcome this is, its bytes in `body`.
     applied: Option<Stamp>,
     /// No update beyond this sequence is applied.
@@ -114,6 +119,8 @@ impl Replay {
             request: FeedRequest::default(),
             body: Vec::with_capacity(1024),
             ready: None,
+            batch: None,
+            members: VecDeque::new(),
             applied: None,
             until,
             expected: Vec::new(),
@@ -138,7 +145,16 @@ impl Replay {
     /// # Errors
     /// As [`Replay::next`].
     pub fn peek(&mut self) -> Result<Option<Stamp>, ReplayError> {
-        while self.ready.is_none() && self.last_sequence < self.until {
+        while self.ready.is_none() {
+            if let Some((stamp, body)) = self.members.pop_front() {
+                self.applied = None;
+                self.body = body;
+                self.ready = Some(stamp);
+                break;
+            }
+            if self.last_sequence >= self.until {
+                return Ok(None);
+            }
             let Some(frame) = self.reader.next()? else {
                 let (sequence, until) = (self.last_sequence, self.until);
                 return if until == u64::MAX { Ok(None) } else { Err(ReplayError::Short { sequence, until }) };
@@ -149,21 +165,31 @@ impl Replay {
                     self.applied = None;
                     self.body.clear();
                     self.body.extend_from_slice(frame.body);
-                    self.ready = Some(Stamp {
+                    let is_batch = frame.flags & BATCH != 0;
+                    let stamp = Stamp {
                         sequence: frame.sequence,
                         time_ns: frame.time_ns,
                         feed: FeedNo(frame.feed),
                         position: frame.position,
                         origin: Origin::from_flags(frame.flags),
-                    });
+                    };
+                    if is_batch {
+                        self.read_batch(stamp)?;
+                    } else {
+                        self.ready = Some(stamp);
+                    }
                 }
                 Kind::Checkpoint => compare(&mut self.expected, frame.body)?,
-                Kind::Settings => {
+                Kind::Settings | Kind::Tick => {
                     let stamp = Stamp { sequence: frame.sequence, time_ns: frame.time_ns, ..Stamp::default() };
-                    let settings =
-                        Settings::decode(frame.body).map_err(|_| ReplayError::Settings { sequence: stamp.sequence })?;
                     let before = self.engine.sequence();
-                    self.engine.set_settings(stamp, &settings, &mut self.outcome);
+                    if frame.kind == Kind::Tick {
+                        self.engine.tick(stamp, &mut self.outcome);
+                    } else {
+                        let undecodable = |_| ReplayError::Settings { sequence: stamp.sequence };
+                        let settings = Settings::decode(frame.body).map_err(undecodable)?;
+                        self.engine.set_settings(stamp, &settings, &mut self.outcome);
+                    }
                     self.expected.extend(Checkpoint::due(before, &self.engine));
                     self.applied = None;
                 }
@@ -181,15 +207,38 @@ impl Replay {
     pub fn next(&mut self) -> Result<Option<Applied<'_>>, ReplayError> {
         let Some(stamp) = self.peek()? else { return Ok(None) };
         self.ready = None;
+        if let Some((stamp, batch)) = self.batch.take() {
+            let before = self.engine.sequence();
+            self.engine.open_batch(stamp, &batch, &mut self.outcome);
+            self.expected.extend(Checkpoint::due(before, &self.engine));
+        }
+        let before = self.engine.sequence();
         let decoded = self.request.decode_into(&self.body, Span::whole(&self.body));
         decoded.map_err(|error| ReplayError::Update { sequence: stamp.sequence, error })?;
-        let before = self.engine.sequence();
         let input = Input { stamp, bytes: &self.body, request: &self.request };
         self.engine.apply(&input, &mut self.outcome);
         self.expected.extend(Checkpoint::due(before, &self.engine));
         self.updates += 1;
         self.applied = Some(stamp);
         Ok(self.last())
+    }
+
+    /// One frame, several updates: the members are applied one by one behind it.
+    fn read_batch(&mut self, stamp: Stamp) -> Result<(), ReplayError> {
+        let malformed = |_| ReplayError::Update { sequence: stamp.sequence, error: DecodeError::Malformed };
+        let batch = Batch::decode(&*self.body).map_err(malformed)?;
+        let updates = batch.members.iter().map(|member| member.update.clone().unwrap_or_default().encode_to_vec());
+        let stamps = (1..).map(|nth| Stamp { time_ns: stamp.time_ns + nth, ..stamp });
+        self.members = stamps.zip(updates).collect();
+        if !self.members.is_empty() {
+            self.batch = Some((stamp, batch));
+        }
+        Ok(())
+    }
+
+    /// Whether the state is that after a whole frame: what a snapshot can hold.
+    pub(crate) fn is_between_frames(&self) -> bool {
+        self.members.is_empty() && self.batch.is_none() && self.ready.is_none()
     }
 
     /// Applies all that is left; the number of updates applied in all.

@@ -5,57 +5,72 @@
 
 mod access;
 mod answer;
+mod body;
 mod channels;
+mod definitions;
 mod error;
 mod feed_updates;
 mod feeds;
+mod identity;
+mod investigation;
 mod orders;
+mod parameters;
 mod past;
 mod path;
 mod positions;
 mod query;
+mod records;
+mod renames;
+mod state;
+mod statuses;
 mod streaming;
+mod transfers;
+mod write;
 
 use std::net::{SocketAddr, TcpListener};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Extension, Router};
-use crossbeam_channel::Sender;
 use hyper::StatusCode;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use ordo_core::views::Views;
 use parking_lot::{RwLock, RwLockReadGuard};
+use tokio::sync::watch;
 use tower::ServiceExt as _;
 
-use self::answer::Wanted;
-use self::error::Refusal;
 use crate::config::Durability;
 use crate::history::History;
-use crate::intake::NewConnection;
+use crate::intake::Doors;
 use crate::progress::Progress;
 
 /// A client that has not sent its request head after this long is dropped.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 const HEADER_BYTES_MAX: usize = 8 * 1024;
+const WORKERS: usize = 2;
+/// Requests under way get this long when the hub stops.
+const LINGER: Duration = Duration::from_millis(500);
 /// Between looks at how far the views are.
 const VIEWS_PAUSE: Duration = Duration::from_micros(50);
 
 /// What handlers work with.
 #[derive(Clone)]
 pub(crate) struct Shared {
-    pub(crate) connections: Sender<NewConnection>,
+    pub(crate) doors: Doors,
     pub(crate) progress: Arc<Progress>,
     pub(crate) views: Arc<RwLock<Views>>,
     pub(crate) history: Arc<History>,
     pub(crate) durability: Durability,
     pub(crate) dev: bool,
+    /// The largest update that one frame of the journal takes.
+    pub(crate) update_bytes_max: usize,
 }
 
 impl Shared {
@@ -69,38 +84,6 @@ impl Shared {
     }
 }
 
-/// The state that a read is about.
-pub(crate) enum Seen<'a> {
-    Live(RwLockReadGuard<'a, Views>),
-    Past(Arc<Views>),
-}
-
-impl std::ops::Deref for Seen<'_> {
-    type Target = Views;
-
-    fn deref(&self) -> &Views {
-        match self {
-            Seen::Live(views) => views,
-            Seen::Past(views) => views,
-        }
-    }
-}
-
-impl Shared {
-    /// The state that was asked for: as it was at `asAt`, or as it is.
-    async fn state(&self, wanted: &Wanted) -> Result<Seen<'_>, Refusal> {
-        let Some(at_ns) = wanted.as_at else { return Ok(Seen::Live(self.views().await)) };
-        {
-            let views = self.views().await;
-            // Nothing has changed since then, or then is yet to come.
-            if views.time_ns() <= at_ns {
-                return Ok(Seen::Live(views));
-            }
-        }
-        Ok(Seen::Past(self.history.state_at(at_ns).await?))
-    }
-}
-
 fn routes(shared: Shared) -> Router {
     let open = Router::new().route("/diagnostics/ping", get(ping)).route("/diagnostics/health", get(health));
     let guarded = Router::new()
@@ -110,19 +93,56 @@ fn routes(shared: Shared) -> Router {
         .merge(past::routes())
         .merge(feed_updates::routes())
         .merge(channels::routes())
-        .route("/order", get(orders::all))
-        .route("/order/on/{exchange}", get(orders::on_exchange))
-        .route("/order/for/{owner}", get(orders::of_owner))
-        .route("/order/for/{owner}/{account}", get(orders::of_account))
-        .route("/order/for/{owner}/{account}/{order}", get(orders::one))
+        .merge(investigation::routes())
+        .route("/balance/settle", post(transfers::settle))
+        .merge(orders::routes())
+        .merge(definitions::routes())
+        .merge(renames::routes())
         .route("/feed", get(feeds::all))
         .route("/feed/byid/{feed}", get(feeds::one))
+        .layer(DefaultBodyLimit::max(body::BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(shared.clone(), guard));
     open.merge(guarded).with_state(shared)
 }
 
-/// Serves until the runtime ends.
-pub(crate) async fn serve(listener: TcpListener, shared: Shared) {
+/// The edge's own threads.
+pub(crate) struct Server {
+    runtime: tokio::runtime::Runtime,
+    /// Says stop to all that serve; closed once none of them is left.
+    stopping: watch::Sender<bool>,
+    shared: Shared,
+}
+
+impl Server {
+    pub(crate) fn start(listener: TcpListener, shared: Shared) -> std::io::Result<Server> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(WORKERS)
+            .thread_name("rest")
+            .enable_all()
+            .build()?;
+        listener.set_nonblocking(true)?;
+        let (stopping, stop) = watch::channel(false);
+        runtime.spawn(serve(listener, shared.clone(), stop));
+        Ok(Server { runtime, stopping, shared })
+    }
+
+    /// Whether the statuses of client requests are defined, now at the latest.
+    pub(crate) fn define_request_statuses(&self) -> bool {
+        self.runtime.block_on(statuses::define(&self.shared)).is_ok()
+    }
+
+    /// Answers the requests under way, takes no more.
+    pub(crate) fn stop(self) {
+        let _ = self.stopping.send(true);
+        self.runtime.block_on(async {
+            let _ = tokio::time::timeout(LINGER, self.stopping.closed()).await;
+        });
+        self.runtime.shutdown_background();
+    }
+}
+
+/// Serves until it is told to stop.
+async fn serve(listener: TcpListener, shared: Shared, mut stop: watch::Receiver<bool>) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => {
@@ -131,9 +151,13 @@ pub(crate) async fn serve(listener: TcpListener, shared: Shared) {
     };
     let router = routes(shared);
     loop {
-        match listener.accept().await {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.changed() => return,
+        };
+        match accepted {
             Ok((stream, peer)) => {
-                tokio::spawn(serve_connection(stream, peer, router.clone()));
+                tokio::spawn(serve_connection(stream, peer, router.clone(), stop.clone()));
             }
             Err(error) => {
                 // Out of descriptors, most likely: those that are served go on, and room comes back.
@@ -144,7 +168,12 @@ pub(crate) async fn serve(listener: TcpListener, shared: Shared) {
     }
 }
 
-async fn serve_connection(stream: tokio::net::TcpStream, peer: SocketAddr, router: Router) {
+async fn serve_connection(
+    stream: tokio::net::TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    mut stop: watch::Receiver<bool>,
+) {
     let _ = stream.set_nodelay(true);
     // axum matches no empty segment, and an account without an owner has one: the path is rewritten before routing.
     let service = router.layer(Extension(ConnectInfo(peer))).map_request(path::mark_empty_segments);
@@ -154,7 +183,16 @@ async fn serve_connection(stream: tokio::net::TcpStream, peer: SocketAddr, route
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(HEADER_BYTES_MAX.max(8192));
-    let served = builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service)).await;
+    builder.http2().timer(TokioTimer::new()).max_header_list_size(HEADER_BYTES_MAX as u32);
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
+    let mut connection = pin!(connection);
+    let served = tokio::select! {
+        served = connection.as_mut() => served,
+        _ = stop.changed() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
     if let Err(error) = served {
         tracing::debug!(%peer, %error, "connection ended");
     }
@@ -166,7 +204,7 @@ async fn guard(
     request: Request,
     next: Next,
 ) -> Response {
-    match access::check(&shared, peer, request.headers()) {
+    match access::check(&shared, peer, (request.headers(), request.uri())) {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     }

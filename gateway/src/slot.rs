@@ -4,6 +4,7 @@
 //! stored before the ring's cursor is released. Everything that concerns a connection goes through slots too, recorded
 //! or not: the ring's order is the order in which a connection is answered.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ordo_core::names::FeedNo;
@@ -12,6 +13,8 @@ use ordo_core::proto::{RequestMessageType, SubscriptionDetails};
 use ordo_core::record::Origin;
 use ordo_core::wire::{FeedRequest, Span};
 use ordo_journal::Kind;
+
+use crate::ticket::Ticket;
 
 /// A connection, counted from the start of the hub and never given again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -38,6 +41,8 @@ pub(crate) enum Reply {
     FeedClosed,
     Subscribed,
     Unsubscribed,
+    /// The answer to a REST write, on its ticket.
+    Rest,
     /// The slot's bytes as they are: a control frame.
     Frame,
     /// A ping of the hub's own.
@@ -46,6 +51,17 @@ pub(crate) enum Reply {
     Close(u16),
     /// The connection is gone: nothing more can be told to it.
     Gone,
+}
+
+/// Which part of a batch a task is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// None: an update of its own.
+    Alone,
+    /// The frame that records the batch, ahead of so many members. Changes nothing itself: it says whether they may.
+    Frame { members: u32 },
+    /// The n-th member, from 1: recorded with the frame, applied n nanoseconds after it.
+    Member(u32),
 }
 
 #[derive(Debug)]
@@ -68,6 +84,9 @@ pub(crate) struct Slot {
     pub(crate) about: FeedNo,
     pub(crate) identity: u32,
     pub(crate) origin: Origin,
+    pub(crate) part: Part,
+    /// Answered where a REST write waits for this task.
+    pub(crate) ticket: Option<Arc<Ticket>>,
     /// The message, in binary.
     pub(crate) bytes: Vec<u8>,
     /// The FeedRequest in it: what is recorded.
@@ -97,6 +116,8 @@ impl Slot {
             about: FeedNo::OMS,
             identity: 0,
             origin: Origin::default(),
+            part: Part::Alone,
+            ticket: None,
             bytes: Vec::with_capacity(BYTES_KEPT),
             body: Span::default(),
             request_id: Span::default(),
@@ -121,6 +142,8 @@ impl Slot {
         self.about = FeedNo::OMS;
         self.identity = 0;
         self.origin = Origin::default();
+        self.part = Part::Alone;
+        self.ticket = None;
         self.bytes.clear();
         if self.bytes.capacity() > BYTES_KEPT {
             self.bytes.shrink_to(BYTES_KEPT);

@@ -21,6 +21,7 @@ use parking_lot::RwLock;
 use prost::Message;
 
 use crate::filter::Filter;
+use crate::history::History;
 use crate::metadata;
 use crate::publisher::frames::{Form, put_message};
 use crate::publisher::subscription::message_head;
@@ -46,6 +47,8 @@ pub(crate) struct Chunk {
 #[derive(Debug)]
 pub(crate) struct Taken {
     pub(crate) task: u64,
+    /// Of the newest update in the record by then.
+    pub(crate) sequence: u64,
     pub(crate) records: Records,
     pub(crate) positions: Vec<(Box<str>, i64)>,
 }
@@ -179,13 +182,17 @@ pub(crate) fn chunks() -> (Sender<Chunk>, Receiver<Chunk>) {
     bounded(CHUNKS_AHEAD)
 }
 
-/// Runs until the publisher lets go of its end.
-pub(crate) fn run(jobs: &Receiver<Job>, views: &RwLock<Views>) {
+/// Runs until the publisher lets go of its end. Who resumes gets what it missed, from history.
+pub(crate) fn run(jobs: &Receiver<Job>, views: &Arc<RwLock<Views>>, history: &Arc<History>) {
     let mut running: Vec<Encoding> = Vec::new();
     loop {
         let next = if running.is_empty() { jobs.recv().ok() } else { jobs.try_recv().ok() };
         match next {
-            Some(job) => running.push(Encoding::start(job)),
+            Some(job) => {
+                let (views, running_hub) = (views.clone(), history.clone());
+                let fall_back = move |job| Encoding::start(job).run(&views, || running_hub.is_running());
+                running.extend(history.resume(job, fall_back).map(Encoding::start));
+            }
             None if running.is_empty() => return,
             None => {}
         }
@@ -241,6 +248,17 @@ impl Encoding {
         let ready = Some(Chunk { frames, is_last: false });
         let records = RecordsAtRest::new(taken.records);
         Encoding { details, filter, form, to, records, ready, writer: ReverseWriter::default() }
+    }
+
+    /// All of it, on a thread that has nothing else to do.
+    fn run(mut self, views: &RwLock<Views>, is_wanted: impl Fn() -> bool) {
+        while is_wanted() {
+            match self.advance(views) {
+                Advance::Moved => {}
+                Advance::Waits => std::thread::sleep(PAUSE),
+                Advance::Ended => return,
+            }
+        }
     }
 
     fn advance(&mut self, views: &RwLock<Views>) -> Advance {

@@ -29,6 +29,8 @@ pub(crate) struct ViewsStage {
     routing: Routing,
     progress: Arc<Progress>,
     viewed: u64,
+    /// Of the newest update in the record that was folded.
+    sequence: u64,
 }
 
 impl ViewsStage {
@@ -38,7 +40,8 @@ impl ViewsStage {
         (taken, routing): (Sender<Taken>, Routing),
         progress: Arc<Progress>,
     ) -> ViewsStage {
-        ViewsStage { tasks, outcomes, views, taken, routing, progress, viewed: 0 }
+        let sequence = progress.told_sequence.load_acquire();
+        ViewsStage { tasks, outcomes, views, taken, routing, progress, viewed: 0, sequence }
     }
 }
 
@@ -59,6 +62,7 @@ impl Stage for ViewsStage {
         let mut views = self.views.write();
         for (slot, outcome) in (&mut tasks).zip(&mut outcomes) {
             if slot.recorded {
+                self.sequence = slot.stamp().sequence;
                 let before = self.routing.before(&views, outcome);
                 views.fold(outcome);
                 if let Some(before) = before {
@@ -72,7 +76,7 @@ impl Stage for ViewsStage {
                 }
                 let (records, positions) = (Records::of(view, &views), views.positions());
                 // The publisher ends after this stage has nothing left to take.
-                let _ = self.taken.send(Taken { task: self.viewed, records, positions });
+                let _ = self.taken.send(Taken { task: self.viewed, sequence: self.sequence, records, positions });
             }
             self.viewed += 1;
         }

@@ -235,3 +235,30 @@ fn differences_name_what_came_went_and_changed() {
     assert_eq!(found.len(), back.len());
     assert!(back.iter().all(|it| it.after.is_empty()), "all is gone");
 }
+
+#[test]
+fn explanations_and_differences_are_told_over_rest_too() {
+    let mut rig = recorded(wrong_bust());
+    rig.start_again();
+    let read = |target: &str| {
+        let answer = rig.get(target);
+        assert_eq!(answer.status, 200, "{target}: {}", answer.text());
+        serde_json::from_str::<serde_json::Value>(&answer.text()).expect("it is JSON")
+    };
+    let balance = read("/explain/balance/OWN/A/AUD");
+    assert_eq!(balance["Record"]["Balance"].to_string(), "5001");
+    let steps = balance["Steps"].as_array().expect("an array");
+    let places: Vec<&str> = steps.iter().map(|step| step["Position"].as_str().expect("a text")).collect();
+    assert_eq!(places, ["1", "2", "3", "4", "5", "6"]);
+    assert_eq!(steps[3]["Reference"], "T2");
+    let before = steps[3]["Timestamp"].as_str().expect("a time").to_owned();
+    let past = read(&format!("/explain/balance/OWN/A/AUD?asAt={before}"));
+    assert_eq!(past["Steps"].as_array().map(Vec::len), Some(4));
+    assert_eq!(read("/explain/holding/OWN/A/XASX/BHP")["Record"]["Quantity"].to_string(), "40");
+    assert_eq!(read("/explain/order/OWN/A/o1")["Record"]["ExecutedQuantity"].to_string(), "40");
+    assert_eq!(rig.get("/explain/balance/OWN/B/AUD").status, 404);
+    let differences = read(&format!("/diff?from={before}"));
+    let quantity = differences.as_array().expect("an array").iter().find(|it| it["Field"] == "Quantity");
+    assert_eq!(quantity.map(|it| it["Change"].to_string()).as_deref(), Some("-30"));
+    assert_eq!(rig.get("/diff").status, 400);
+}

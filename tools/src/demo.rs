@@ -65,6 +65,7 @@ impl Demo {
         let data = folder.path();
         let config = self.config(data)?;
         let hub = Hub::start(config.clone()).map_err(of_hub)?;
+        hub.define_request_statuses().map_err(of_hub)?;
         let addr = hub.addr();
         println!("hub on {addr}, data in {}", data.display());
         let clock = Clock::start();

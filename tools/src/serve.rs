@@ -44,6 +44,7 @@ impl Serve {
         let asked = StopAsked::install()?;
         ordo_journal::exit_on_bus_error().map_err(|error| Failure::new(format!("signals: {error}")))?;
         let hub = Hub::start(self.config()?).map_err(of_hub)?;
+        hub.define_request_statuses().map_err(of_hub)?;
         say_ready(hub.addr());
         while !asked.is_asked() {
             if let Some(fault) = hub.wait_fault(LOOK_EVERY) {

@@ -4,6 +4,8 @@
 //! lineage, where a late correction finds it, and where the order finds it should it come back. Once its newest trade
 //! is old enough, the chain goes as a whole. A Tick does a bounded part of that work: no update waits long behind it.
 
+use std::cmp::Reverse;
+
 use super::rows::{NO_TRADE, OrderRow, bytes_hash, lineage_hash};
 use super::state::State;
 use super::{Engine, NANOS_PER_SECOND};
@@ -36,10 +38,11 @@ impl Engine {
         self.end_silent(stamp, out);
     }
 
-    /// When a [`Engine::tick`] will next have something to forget. O(log n).
+    /// When a [`Engine::tick`] will next have something to forget. O(1).
     pub fn next_prune_ns(&self) -> Option<u64> {
         let state = &self.state;
-        let gone = state.gone_since.first().map(|(since_ns, _)| since_ns.saturating_add(state.trade_retention_ns()));
+        let gone =
+            state.gone_since.peek().map(|Reverse((since_ns, _))| since_ns.saturating_add(state.trade_retention_ns()));
         let oldest_ns = state.applied.oldest_ns();
         let applied = oldest_ns.map(|time_ns| time_ns.saturating_add(state.idempotency_retention_ns()));
         gone.into_iter().chain(applied).min()
@@ -110,14 +113,19 @@ impl State {
     pub(super) fn index_gone(&mut self, number: u32) {
         let gone = *self.gone.get(number);
         self.gone_numbers.insert(gone.lineage, number);
-        self.gone_since.insert((gone.since_ns, number));
+        self.gone_since.push(Reverse((gone.since_ns, number)));
         self.rehash(0, gone_hash(&gone));
     }
 
     fn take_gone(&mut self, number: u32) -> Gone {
         let gone = self.gone.remove(number);
         self.gone_numbers.remove(gone.lineage);
-        self.gone_since.remove(&(gone.since_ns, number));
+        // What was taken up again is not there any more, or is another's: the heap lets go of it when it comes up.
+        while let Some(&Reverse((since_ns, number))) = self.gone_since.peek()
+            && self.gone.find(number).is_none_or(|gone| gone.since_ns != since_ns)
+        {
+            self.gone_since.pop();
+        }
         self.rehash(gone_hash(&gone), 0);
         gone
     }
@@ -140,7 +148,7 @@ impl State {
     fn prune_gone(&mut self, now_ns: u64, limit: usize) {
         let retention_ns = self.trade_retention_ns();
         let mut pruned = 0;
-        while let Some(&(since_ns, number)) = self.gone_since.first() {
+        while let Some(&Reverse((since_ns, number))) = self.gone_since.peek() {
             if since_ns.saturating_add(retention_ns) > now_ns || pruned >= limit {
                 return;
             }

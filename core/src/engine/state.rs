@@ -1,6 +1,7 @@
 //! `State`: everything the engine remembers. A fold of the record and nothing else.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -50,7 +51,8 @@ pub(super) struct State {
     /// What orders that went have left, found by lineage, and in the order in which it is forgotten.
     pub(super) gone: Slab<Gone>,
     pub(super) gone_numbers: Index,
-    pub(super) gone_since: BTreeSet<(u64, u32)>,
+    /// By when they began to count, the oldest first; holds also what was taken up again since.
+    pub(super) gone_since: BinaryHeap<Reverse<(u64, u32)>>,
     /// What new orders of an account begin under and what old ones began under, where its name does not say it.
     pub(super) roots: BTreeMap<AccountNo, Vec<u128>>,
     pub(super) bytes: ByteStore,
@@ -83,9 +85,9 @@ impl State {
             trade_numbers: Index::with_capacity(orders_expected),
             lineages: BTreeMap::new(),
             lineage_keys: BTreeSet::new(),
-            gone: Slab::new(),
-            gone_numbers: Index::with_capacity(0),
-            gone_since: BTreeSet::new(),
+            gone: Slab::with_capacity(orders_expected),
+            gone_numbers: Index::with_capacity(orders_expected),
+            gone_since: BinaryHeap::with_capacity(orders_expected),
             roots: BTreeMap::new(),
             bytes: ByteStore::new(),
             feeds: vec![FeedRow::default()],

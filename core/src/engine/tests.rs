@@ -21,6 +21,9 @@ mod refusals;
 mod rest;
 mod retention;
 mod transform;
+mod transform_accounts;
+mod transform_books;
+mod transform_command;
 mod transform_cost;
 mod transform_stream;
 
@@ -49,7 +52,7 @@ fn check(table: &str) -> Table {
         if !command.trim().is_empty() {
             let stated = state.stated.clone();
             let hash = state.engine.state.hash;
-            match transform::operation(command) {
+            match transform_command::operation(command) {
                 Some(operation) => state.operate(operation),
                 None => {
                     let action = state.action(command);

@@ -120,13 +120,11 @@ impl Engine {
         }
         let account = transform.account.clone().unwrap_or_default();
         let (owner, account) = (&*account.owner_id, &*account.account_id);
-        require(&[(account, Reject::Account)], out);
-        out.rejects.first().map_or(Ok(()), |problem| Err(*problem))?;
-        let given = |name, present| match parameter(&transform.parameters, name) {
-            "" => present,
-            given => given,
-        };
+        // Not said: as it is. Said and empty: an account without an owner.
+        let given = |name, present| transform.parameters.get(name).map_or(present, String::as_str);
         let (new_owner, new_account) = (given(NEW_OWNER, owner), given(NEW_ACCOUNT, account));
+        require(&[(account, Reject::Account), (new_account, Reject::Account)], out);
+        out.rejects.first().map_or(Ok(()), |problem| Err(*problem))?;
         if (owner, account) == (new_owner, new_account) {
             return Ok(false);
         }

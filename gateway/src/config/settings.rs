@@ -285,7 +285,7 @@ pub static SETTINGS: [Setting; 26] = [
         unit: "s",
         up: "memory: about 100 bytes a trade",
         down: "a late correction or cancellation is refused, a late duplicate is booked",
-        takes: number!(trade_retention_s, Any, 60, 315_360_000),
+        takes: number!(trade_retention_s, Any, 1, 315_360_000),
     },
     Setting {
         key: "completed_order_retention_s",

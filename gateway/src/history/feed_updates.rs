@@ -65,7 +65,7 @@ impl History {
             let damaged =
                 |_| ReplayError::Update { sequence: frame.sequence, error: ordo_core::wire::DecodeError::Malformed };
             let mut request = decoded.map_err(damaged)?;
-            request.position = Some(FeedPosition { sequence: span.name.to_string(), position: frame.position }.into());
+            request.position = Some(FeedPosition { sequence: span.name.to_string(), position: frame.position });
             if put(&request.encode_to_vec()).is_break() {
                 break;
             }

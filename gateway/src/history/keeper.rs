@@ -106,7 +106,7 @@ impl Keeper {
             if replay.updates().is_multiple_of(UPDATES_PER_LOOK) && !self.history.is_running() {
                 return Err(HistoryError::Stopping);
             }
-            if sequence >= due && sequence + spacing / 2 <= until {
+            if sequence >= due && sequence + spacing / 2 <= until && replay.is_between_frames() {
                 self.history.saved().save(replay.engine())?;
                 due = sequence + spacing;
             }

@@ -50,11 +50,6 @@ impl SavedStates {
         SavedStates { snapshots: Snapshots::new(dir, usize::MAX), passed_over: Arc::default() }
     }
 
-    /// Snapshots that could not be used when they were wanted.
-    pub(crate) fn passed_over(&self) -> u64 {
-        self.passed_over.load(Ordering::Relaxed)
-    }
-
     /// What is there, newest first; not known to be whole.
     pub(crate) fn infos(&self) -> io::Result<Vec<SnapshotInfo>> {
         self.snapshots.infos()
@@ -89,8 +84,8 @@ impl SavedStates {
 
     #[cold]
     fn pass_over(&self, sequence: u64, why: &str) {
-        self.passed_over.fetch_add(1, Ordering::Relaxed);
-        tracing::warn!(sequence, why, "a snapshot is passed over");
+        let count = self.passed_over.fetch_add(1, Ordering::Relaxed) + 1;
+        tracing::warn!(sequence, why, count, "a snapshot is passed over");
     }
 
     fn load(&self, sequence: u64) -> Result<Engine, String> {

@@ -4,7 +4,7 @@
 //! leave out updates that came before ones they hold. From there on two engines run: one is given everything, as it was
 //! then, and gives the public positions; the other, from the state before the first update left out, only what is held.
 
-use ordo_core::engine::Engine;
+use ordo_core::engine::{Engine, Input};
 use ordo_core::names::FeedNo;
 use ordo_core::outcome::{Outcome, Stamp};
 use ordo_core::views::Views;
@@ -57,7 +57,7 @@ impl History {
         let mut apart: Option<Apart> = None;
         while !unreached.is_empty() {
             let Some(stamp) = replay.peek()? else { break };
-            if apart.is_none() && !held_next(&replay, &stamp, &held) {
+            if apart.is_none() && !held_next(&replay, &stamp, held) {
                 let engine = Engine::from_image(&replay.engine().image());
                 let engine = engine.expect("invariant: an image just made is good");
                 apart = Some(Apart { engine, outcome: Outcome::with_room() });
@@ -81,7 +81,10 @@ impl History {
                 for name in &applied.names.feeds {
                     engine.know_feed(name);
                 }
-                engine.apply(&applied.input, outcome);
+                // The members of a batch have one sequence; here each is an update of its own, that was accepted then.
+                let sequence = applied.input.stamp.sequence.max(engine.sequence() + 1);
+                let stamp = Stamp { sequence, ..applied.input.stamp };
+                engine.apply(&Input { stamp, ..applied.input }, outcome);
             }
         }
         let views = apart.map_or_else(|| replay.views(), |apart| Views::of(&apart.engine));

@@ -58,7 +58,7 @@ pub struct Explanation {
 pub fn explain(
     replay: &mut Replay,
     subject: &Subject,
-    is_wanted: impl Fn(&Engine, &Stamp) -> bool,
+    mut is_wanted: impl FnMut(&Engine, &Stamp) -> bool,
     mut each: impl FnMut(u64),
 ) -> Result<Explanation, ReplayError> {
     let mut explanation = Explanation { steps: Vec::new(), fields: Vec::new() };

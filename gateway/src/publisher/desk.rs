@@ -7,6 +7,7 @@ mod routed;
 mod subscribing;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver as Channel, Sender};
@@ -22,8 +23,9 @@ use super::Writing;
 use super::bookmarks::Bookmarks;
 use super::connection::{Connection, Flushed};
 use super::events::{self, EventEncoder};
-use crate::slot::{ConnNo, Reply, Slot};
+use crate::slot::{ConnNo, Part, Reply, Slot};
 use crate::snapshots::{Job, Taken};
+use crate::ticket::{Ticket, Told};
 
 /// A subscriber that gets nothing hears how far the hub is.
 const SUBSCRIBER_BOOKMARK_EVERY: Duration = Duration::from_secs(1);
@@ -59,6 +61,8 @@ pub(super) struct Desk {
     /// Tasks before the newest public update of all, itself included.
     newest_task: u64,
     bookmarked_at: Instant,
+    /// REST writes that may be told, once `Progress::told` says so: who gets his answer may read what he wrote.
+    tickets: Vec<(Arc<Ticket>, Told)>,
     overdue_looked_at: Instant,
 }
 
@@ -102,6 +106,7 @@ impl Desk {
             newest_task: 0,
             bookmarked_at: Instant::now(),
             overdue_looked_at: Instant::now(),
+            tickets: Vec::new(),
         }
     }
 
@@ -259,6 +264,7 @@ impl Desk {
             Reply::Subscribed => self.subscribe(task, slot, outcome),
             Reply::Unsubscribed => self.unsubscribe(slot, outcome),
             Reply::Frame => self.with(slot.conn, |connection| connection.queue().extend_from_slice(&slot.bytes)),
+            Reply::Rest => self.answer_ticket(slot, outcome),
             Reply::Ping => self.with(slot.conn, Connection::put_ping),
             Reply::Close(code) => {
                 self.forget(slot.conn);
@@ -268,6 +274,25 @@ impl Desk {
                 self.forget(slot.conn);
                 self.drop_connection(slot.conn);
             }
+        }
+    }
+
+    /// A batch is answered by its frame if that is refused, else by its last member; the first answer counts.
+    #[cold]
+    fn answer_ticket(&mut self, slot: &Slot, outcome: &Outcome) {
+        let Some(ticket) = &slot.ticket else { return };
+        if !outcome.is_accepted() {
+            self.tickets.push((ticket.clone(), Told::Refused(outcome.codes().map(str::to_owned).collect())));
+        } else if !matches!(slot.part, Part::Frame { .. }) {
+            let order = outcome.orders.last().filter(|_| ticket.wants_order());
+            let order = order.map(|event| outcome.bytes_of(event.state).to_vec());
+            self.tickets.push((ticket.clone(), Told::Applied(order)));
+        }
+    }
+
+    pub(super) fn answer_tickets(&mut self) {
+        for (ticket, told) in self.tickets.drain(..) {
+            ticket.answer(told);
         }
     }
 

@@ -45,8 +45,8 @@ pub(crate) struct EventEncoder {
     parts: Vec<Part>,
     named: Vec<Named>,
     position: ReverseWriter,
-    /// The sequence whose position is encoded.
-    positioned: u64,
+    /// The time of the update whose position is encoded: updates of a batch share a sequence.
+    positioned_ns: u64,
     /// Events that one subscriber may have, where that is not all.
     chosen: Vec<u8>,
 }
@@ -118,8 +118,8 @@ impl EventEncoder {
         if self.parts.is_empty() {
             return false;
         }
-        if self.positioned != outcome.stamp.sequence {
-            self.positioned = outcome.stamp.sequence;
+        if self.positioned_ns != outcome.stamp.time_ns {
+            self.positioned_ns = outcome.stamp.time_ns;
             self.position.clear();
             let sequence = names.feed(outcome.stamp.feed);
             encode::position(&mut self.position, sequence, outcome.stamp.position, outcome.stamp.time_ns);

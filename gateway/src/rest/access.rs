@@ -2,23 +2,24 @@
 
 use std::net::SocketAddr;
 
-use hyper::HeaderMap;
 use hyper::header::{HOST, ORIGIN};
+use hyper::{HeaderMap, Uri};
 
 use super::Shared;
 use super::error::Refusal;
 
-pub(super) fn check(shared: &Shared, peer: SocketAddr, headers: &HeaderMap) -> Result<(), Refusal> {
+pub(super) fn check(shared: &Shared, peer: SocketAddr, (headers, uri): (&HeaderMap, &Uri)) -> Result<(), Refusal> {
     if !shared.dev || !peer.ip().is_loopback() {
         return Err(Refusal::Unauthorized);
     }
-    if is_foreign_origin(headers) { Err(Refusal::ForeignOrigin) } else { Ok(()) }
+    if is_foreign_origin(headers, uri) { Err(Refusal::ForeignOrigin) } else { Ok(()) }
 }
 
 /// A page of another site asks in its user's name: no origin is allowed but the hub's own.
-fn is_foreign_origin(headers: &HeaderMap) -> bool {
+fn is_foreign_origin(headers: &HeaderMap, uri: &Uri) -> bool {
     let Some(origin) = headers.get(ORIGIN) else { return false };
-    let own = headers.get(HOST).and_then(|host| host.to_str().ok());
+    // HTTP/2 names the host in the request's address.
+    let own = headers.get(HOST).and_then(|host| host.to_str().ok()).or(uri.authority().map(|it| it.as_str()));
     let authority = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, authority)| authority);
     authority.is_none() || authority != own
 }

@@ -1,117 +1,116 @@
 //! Answers: records as JSON or Protobuf, as the client accepts.
 
+use std::sync::Arc;
+
+use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
-use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderName};
+use hyper::HeaderMap;
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use hyper::http::request::Parts;
-use ordo_core::json::{self, ArrayWriter, MessageId, Style};
+use ordo_core::json::{self, MessageId, Style};
 
 use super::error::Refusal;
+use super::parameters::Parameters;
 use super::query;
+use super::records::{Array, Form, Records};
 
-const JSON: &str = "application/json";
-const PROTOBUF: &str = "application/x-protobuf";
+pub(super) const JSON: &str = "application/json";
+pub(super) const PROTOBUF: &str = "application/x-protobuf";
 
-/// How a client wants its answer, and what of it: everything of a read request but its path.
+/// How a client wants its answer, and what of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wanted {
-    protobuf: bool,
-    style: Style,
+    form: Form,
     pub(super) only_active: bool,
-    /// The state as it was then, in nanoseconds since 1970; none: as it is.
+    /// The instant whose state is asked for, in nanoseconds since 1970; absent: the latest.
     pub(super) as_at: Option<u64>,
 }
 
 impl<S: Sync> FromRequestParts<S> for Wanted {
     type Rejection = Refusal;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Wanted, Refusal> {
-        let compact = parts.headers.get("X-OMS-Compact").is_some_and(|value| value == "true");
-        let accept = parts.headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("*/*");
-        let protobuf = prefers_protobuf(accept).ok_or(Refusal::NotAcceptable)?;
-        let mut wanted = Wanted { protobuf, style: Style { is_compact: compact }, only_active: false, as_at: None };
-        for (key, value) in query::pairs(parts.uri.query().unwrap_or_default())? {
-            match &*key {
-                "onlyActive" => {
-                    wanted.only_active = value.parse().map_err(|_| Refusal::bad("onlyActive: true or false"))?;
-                }
-                "asAt" => wanted.as_at = Some(query::instant("asAt", &value)?),
-                _ => {}
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Wanted, Refusal> {
+        let form = match prefers_protobuf(&parts.headers).ok_or(Refusal::NotAcceptable)? {
+            true => Form::Protobuf,
+            false => {
+                Form::Json(Style { is_compact: parts.headers.get("X-OMS-Compact").is_some_and(|it| it == "true") })
             }
-        }
-        Ok(wanted)
+        };
+        let parameters = Parameters::from_request_parts(parts, state).await?;
+        let as_at = parameters.get("asAt").map(|text| query::instant("asAt", text)).transpose()?;
+        Ok(Wanted { form, only_active: parameters.flag("onlyActive")?, as_at })
     }
 }
 
-/// The first acceptable form; JSON where the client takes anything. `None`: it takes neither.
-fn prefers_protobuf(accept: &str) -> Option<bool> {
-    accept.split(',').map(|range| range.split(';').next().unwrap_or_default().trim()).find_map(|range| match range {
-        PROTOBUF => Some(true),
-        JSON | "*/*" | "application/*" | "" => Some(false),
-        _ => None,
-    })
-}
-
-/// An array on its way out, record by record, in the form that was asked for.
-pub(super) enum ArrayForm {
-    Protobuf,
-    Json(Option<ArrayWriter>, MessageId),
-}
-
-impl ArrayForm {
-    pub(super) fn put(&mut self, record: &[u8], out: &mut Vec<u8>) {
-        match self {
-            ArrayForm::Protobuf => json::put_delimited(record, out),
-            ArrayForm::Json(Some(array), message) => {
-                if let Err(error) = array.push(record, out) {
-                    tracing::error!(?error, message = message.name(), "a record has no JSON form");
-                }
-            }
-            ArrayForm::Json(None, _) => unreachable!("invariant: nothing comes behind the end"),
+/// The form the client prefers; JSON where it takes anything. `None`: it takes neither.
+fn prefers_protobuf(headers: &HeaderMap) -> Option<bool> {
+    let mut given = headers.get_all(ACCEPT).iter().peekable();
+    if given.peek().is_none() {
+        return Some(false);
+    }
+    let ranges = given.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let mut best: Option<(f32, bool)> = None;
+    for (weight, protobuf) in ranges.filter_map(form_of_range) {
+        // Of two that are as welcome, the first.
+        if weight > best.map_or(0.0, |(weight, _)| weight) {
+            best = Some((weight, protobuf));
         }
     }
+    best.map(|(_, protobuf)| protobuf)
+}
 
-    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
-        if let ArrayForm::Json(array, _) = self
-            && let Some(array) = array.take()
-        {
-            array.finish(out);
-        }
-    }
+/// The weight of a media range, and whether it asks for Protobuf. `None`: it is neither form's.
+fn form_of_range(range: &str) -> Option<(f32, bool)> {
+    let mut parts = range.split(';').map(str::trim);
+    let protobuf = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
+        PROTOBUF => true,
+        JSON | "*/*" | "application/*" | "" => false,
+        _ => return None,
+    };
+    let weight = parts.find_map(|part| part.strip_prefix("q=")).and_then(|weight| weight.parse().ok());
+    Some((weight.unwrap_or(1.0), protobuf))
 }
 
 impl Wanted {
-    pub(super) fn array(&self, message: MessageId) -> ArrayForm {
-        if self.protobuf { ArrayForm::Protobuf } else { self.json_array(message) }
-    }
-
-    /// For what has no other form.
-    pub(super) fn json_array(&self, message: MessageId) -> ArrayForm {
-        ArrayForm::Json(Some(ArrayWriter::new(message, self.style)), message)
-    }
-
-    pub(super) fn content_type(&self) -> [(HeaderName, &'static str); 1] {
-        [(CONTENT_TYPE, if self.protobuf { PROTOBUF } else { JSON })]
-    }
-
-    /// An array of messages.
-    pub(super) fn many<'a>(&self, message: MessageId, records: impl Iterator<Item = &'a [u8]>) -> Response {
-        let (mut array, mut body) = (self.array(message), Vec::new());
-        records.for_each(|record| array.put(record, &mut body));
-        array.finish(&mut body);
-        (self.content_type(), body).into_response()
+    /// An array of messages: written while it is sent, in pieces.
+    pub(super) fn many(
+        &self,
+        message: MessageId,
+        records: impl Iterator<Item = Arc<[u8]>> + Send + 'static,
+    ) -> Response {
+        let body = Records::new(self.form, message, Box::new(records)).into_body();
+        ([(CONTENT_TYPE, self.content_type())], body).into_response()
     }
 
     /// One message.
     pub(super) fn one(&self, message: MessageId, record: &[u8]) -> Response {
-        if self.protobuf {
-            return ([(CONTENT_TYPE, PROTOBUF)], record.to_vec()).into_response();
-        }
-        let mut body = Vec::new();
-        if let Err(error) = json::from_binary(message, record, self.style, &mut body) {
-            tracing::error!(?error, message = message.name(), "a record has no JSON form");
-        }
-        ([(CONTENT_TYPE, JSON)], body).into_response()
+        let body = match self.form {
+            Form::Protobuf => record.to_vec(),
+            Form::Json(style) => {
+                let mut body = Vec::new();
+                if let Err(error) = json::from_binary(message, record, style, &mut body) {
+                    tracing::error!(?error, message = message.name(), "a record has no JSON form");
+                }
+                body
+            }
+        };
+        ([(CONTENT_TYPE, self.content_type())], Body::from(body)).into_response()
+    }
+
+    /// For an array that is written bit by bit.
+    pub(super) fn array(&self, message: MessageId) -> Array {
+        Array::new(self.form, message)
+    }
+
+    /// The same for what has no other form.
+    pub(super) fn json_array(&self, message: MessageId) -> Array {
+        let style = if let Form::Json(style) = self.form { style } else { Style::default() };
+        Array::new(Form::Json(style), message)
+    }
+
+    pub(super) fn content_type(&self) -> HeaderValue {
+        HeaderValue::from_static(if self.form == Form::Protobuf { PROTOBUF } else { JSON })
     }
 }
 
@@ -119,11 +118,19 @@ impl Wanted {
 mod tests {
     use super::*;
 
+    fn preferred(accept: &'static str) -> Option<bool> {
+        prefers_protobuf(&HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]))
+    }
+
     #[test]
-    fn the_first_acceptable_form_is_taken() {
-        assert_eq!(prefers_protobuf("*/*"), Some(false));
-        assert_eq!(prefers_protobuf("text/html, application/x-protobuf;q=0.9"), Some(true));
-        assert_eq!(prefers_protobuf("application/json, application/x-protobuf"), Some(false));
-        assert_eq!(prefers_protobuf("text/html"), None);
+    fn the_most_welcome_form_is_taken_and_of_equals_the_first() {
+        assert_eq!(prefers_protobuf(&HeaderMap::new()), Some(false));
+        assert_eq!(preferred("*/*"), Some(false));
+        assert_eq!(preferred("text/html, application/x-protobuf;q=0.9"), Some(true));
+        assert_eq!(preferred("application/json, application/x-protobuf"), Some(false));
+        assert_eq!(preferred("application/json;q=0.5, application/x-protobuf"), Some(true));
+        assert_eq!(preferred("*/*;q=0.1, application/x-protobuf; q=0.2"), Some(true));
+        assert_eq!(preferred("application/json;q=0"), None);
+        assert_eq!(preferred("text/html"), None);
     }
 }

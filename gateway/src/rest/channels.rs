@@ -3,54 +3,71 @@
 //! Always JSON: there is no message for it. `Position` says where each sequence stands; the channel's records follow
 //! under its name.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hyper::header::CONTENT_TYPE;
 use ordo_core::json::MessageId;
-use ordo_core::json::message::{ASSET_POSITION, CASH_POSITION, FEED_DETAILS, ORDER_STATE};
-use ordo_core::views::Views;
+use ordo_core::json::message::{
+    ACCOUNT_DETAILS, ASSET_POSITION, CASH_POSITION, EXCHANGE_DETAILS, FEED_DETAILS, IDENTITY_SOURCE, ORDER_STATE,
+    OWNER_DETAILS, PERMISSIONS, REQUEST_STATUS_DETAILS,
+};
+use ordo_core::views::{Record, Table, Views};
 
 use super::Shared;
-use super::answer::Wanted;
+use super::answer::{JSON, Wanted};
 use super::error::Refusal;
-use super::positions::bytes;
+use super::state::state_at;
 
-/// Every channel, by name.
-const CHANNELS: [&str; 4] = ["Balances", "Feeds", "Holdings", "Orders"];
+/// Every channel: its name, the message of its records, and where they are.
+type Channel = (&'static str, MessageId, fn(&Views) -> Vec<Arc<[u8]>>);
+
+const CHANNELS: [Channel; 10] = [
+    ("Accounts", ACCOUNT_DETAILS, |views| views.accounts().cloned().collect()),
+    ("Balances", CASH_POSITION, |views| all(views.balances())),
+    ("Exchanges", EXCHANGE_DETAILS, |views| views.exchanges().cloned().collect()),
+    ("Feeds", FEED_DETAILS, |views| views.feeds().cloned().collect()),
+    ("Holdings", ASSET_POSITION, |views| all(views.holdings())),
+    ("Identities", PERMISSIONS, |views| views.identities().cloned().collect()),
+    ("IdentitySources", IDENTITY_SOURCE, |views| views.identity_sources().cloned().collect()),
+    ("Orders", ORDER_STATE, |views| all(views.orders())),
+    ("Owners", OWNER_DETAILS, |views| views.owners().cloned().collect()),
+    ("RequestStatuses", REQUEST_STATUS_DETAILS, |views| views.request_statuses().cloned().collect()),
+];
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/diagnostics/channel", get(names)).route("/diagnostics/channel/{channel}", get(one))
 }
 
 async fn names() -> Response {
-    json(serde_json::Value::from(CHANNELS.to_vec()).to_string().into_bytes())
+    let names: Vec<&str> = CHANNELS.iter().map(|(name, ..)| *name).collect();
+    json(serde_json::Value::from(names).to_string().into_bytes())
 }
 
 async fn one(State(shared): State<Shared>, Path(channel): Path<String>, wanted: Wanted) -> Result<Response, Refusal> {
-    let channel = CHANNELS.into_iter().find(|known| known.eq_ignore_ascii_case(&channel)).ok_or(Refusal::NotFound)?;
-    let views = shared.state(&wanted).await?;
+    let found = CHANNELS.into_iter().find(|(name, ..)| name.eq_ignore_ascii_case(&channel));
+    let (name, message, records) = found.ok_or(Refusal::NotFound)?;
+    let (positions, records) = {
+        let views = state_at(&shared, &wanted).await?;
+        (views.positions(), records(&views))
+    };
     let positions: serde_json::Map<String, serde_json::Value> =
-        views.positions().into_iter().map(|(name, position)| (name.into(), position.into())).collect();
-    let mut body = format!("{{\"Position\":{},\"{channel}\":", serde_json::Value::from(positions)).into_bytes();
-    let (message, records) = records(channel, &views);
+        positions.into_iter().map(|(name, position)| (name.into(), position.into())).collect();
+    let mut body = format!("{{\"Position\":{},\"{name}\":", serde_json::Value::from(positions)).into_bytes();
     let mut array = wanted.json_array(message);
-    records.into_iter().for_each(|record| array.put(record, &mut body));
+    records.iter().for_each(|record| array.put(record, &mut body));
     array.finish(&mut body);
     body.push(b'}');
     Ok(json(body))
 }
 
-fn records<'a>(channel: &str, views: &'a Views) -> (MessageId, Vec<&'a [u8]>) {
-    match channel {
-        "Balances" => (CASH_POSITION, views.balances().iter().map(bytes).collect()),
-        "Holdings" => (ASSET_POSITION, views.holdings().iter().map(bytes).collect()),
-        "Orders" => (ORDER_STATE, views.orders().iter().map(bytes).collect()),
-        _ => (FEED_DETAILS, views.feeds().map(|details| &details[..]).collect()),
-    }
+fn all(table: &Table<Record>) -> Vec<Arc<[u8]>> {
+    table.iter().map(|record| record.bytes.clone()).collect()
 }
 
 fn json(body: Vec<u8>) -> Response {
-    ([(CONTENT_TYPE, "application/json")], body).into_response()
+    ([(CONTENT_TYPE, JSON)], body).into_response()
 }

@@ -14,16 +14,20 @@ pub(super) enum Refusal {
     NotFound,
     /// Cannot be read: a code, and what is wrong in words.
     BadRequest {
-        code: &'static str,
+        code: String,
         why: String,
     },
     /// Readable, and refused by the rules.
-    Unprocessable(Vec<&'static str>),
+    Unprocessable(Vec<String>),
     /// Neither JSON nor Protobuf is acceptable to the client.
     NotAcceptable,
+    /// The body is neither JSON nor Protobuf.
+    UnsupportedMediaType,
+    /// More than is read, or more than one frame of the journal takes.
+    TooLarge,
     /// As many look at the past as may at once.
     Busy,
-    /// The hub is stopping, or takes no more connections.
+    /// The hub is stopping, or takes no more for now.
     Unavailable,
 }
 
@@ -42,7 +46,11 @@ impl From<HistoryError> for Refusal {
 
 impl Refusal {
     pub(super) fn bad(why: impl Into<String>) -> Refusal {
-        Refusal::BadRequest { code: "Data", why: why.into() }
+        Refusal::BadRequest { code: "Data".to_owned(), why: why.into() }
+    }
+
+    pub(super) fn refused(code: &str) -> Refusal {
+        Refusal::Unprocessable(vec![code.to_owned()])
     }
 }
 
@@ -52,9 +60,11 @@ impl IntoResponse for Refusal {
             Refusal::Unauthorized => (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")]).into_response(),
             Refusal::ForeignOrigin => StatusCode::FORBIDDEN.into_response(),
             Refusal::NotFound => StatusCode::NOT_FOUND.into_response(),
-            Refusal::BadRequest { code, why } => codes(StatusCode::BAD_REQUEST, &[code, &why]),
-            Refusal::Unprocessable(found) => codes(StatusCode::UNPROCESSABLE_ENTITY, &found),
+            Refusal::BadRequest { code, why } => codes(StatusCode::BAD_REQUEST, vec![code, why]),
+            Refusal::Unprocessable(found) => codes(StatusCode::UNPROCESSABLE_ENTITY, found),
             Refusal::NotAcceptable => StatusCode::NOT_ACCEPTABLE.into_response(),
+            Refusal::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response(),
+            Refusal::TooLarge => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
             Refusal::Busy => (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, "1")]).into_response(),
             Refusal::Unavailable => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         }
@@ -62,7 +72,7 @@ impl IntoResponse for Refusal {
 }
 
 /// A JSON array of texts.
-fn codes(status: StatusCode, codes: &[&str]) -> Response {
-    let body = serde_json::Value::from(codes.to_vec()).to_string();
+fn codes(status: StatusCode, codes: Vec<String>) -> Response {
+    let body = serde_json::Value::from(codes).to_string();
     (status, [(CONTENT_TYPE, "application/json")], body).into_response()
 }

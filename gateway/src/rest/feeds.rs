@@ -1,23 +1,27 @@
 //! Feeds and their status.
 
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use ordo_core::json::message::FEED_DETAILS;
 
 use super::Shared;
 use super::answer::Wanted;
 use super::error::Refusal;
 use super::path::segment;
+use super::state::state_at;
 
-pub(super) async fn all(State(shared): State<Shared>, wanted: Wanted) -> Response {
-    let views = shared.views().await;
-    wanted.many(FEED_DETAILS, views.feeds().map(|details| &details[..]))
+pub(super) async fn all(State(shared): State<Shared>, wanted: Wanted) -> Result<Response, Refusal> {
+    let views = state_at(&shared, &wanted).await?;
+    let feeds: Vec<_> = views.feeds().cloned().collect();
+    Ok(wanted.many(FEED_DETAILS, feeds.into_iter()))
 }
 
-pub(super) async fn one(State(shared): State<Shared>, Path(feed): Path<String>, wanted: Wanted) -> Response {
-    let views = shared.views().await;
-    match views.feed(segment(&feed)) {
-        Some(details) => wanted.one(FEED_DETAILS, details),
-        None => Refusal::NotFound.into_response(),
-    }
+pub(super) async fn one(
+    State(shared): State<Shared>,
+    Path(feed): Path<String>,
+    wanted: Wanted,
+) -> Result<Response, Refusal> {
+    let views = state_at(&shared, &wanted).await?;
+    let details = views.feed(segment(&feed)).ok_or(Refusal::NotFound)?;
+    Ok(wanted.one(FEED_DETAILS, details))
 }

@@ -1,82 +1,166 @@
-//! Orders. What no live record names does not exist: 404.
+//! Orders. What neither metadata nor a live record names does not exist: 404.
 
+use std::sync::Arc;
+
+use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use axum::routing::get;
 use ordo_core::json::message::ORDER_STATE;
-use ordo_core::names::AccountNo;
+use ordo_core::metadata::Metadata;
+use ordo_core::proto::{Account, ExternalAction, ExternalActionType, OrderState};
 use ordo_core::views::{Record, Views};
+use ordo_core::wire;
 
 use super::Shared;
 use super::answer::Wanted;
+use super::body::Sent;
 use super::error::Refusal;
 use super::path::segment;
-use super::positions::{bytes, is_named};
+use super::positions::each;
+use super::state::state_at;
+use super::write::of_action;
 
-pub(super) async fn all(State(shared): State<Shared>, wanted: Wanted) -> Result<Response, Refusal> {
-    let views = shared.state(&wanted).await?;
-    Ok(wanted.orders(views.orders().iter()))
+pub(super) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/order", get(all))
+        .route("/order/on/{exchange}", get(on_exchange))
+        .route("/order/for/{owner}", get(of_owner))
+        .route("/order/for/{owner}/{account}", get(of_account))
+        .route("/order/for/{owner}/{account}/{order}", get(one).patch(replace))
 }
 
-pub(super) async fn on_exchange(
+async fn all(State(shared): State<Shared>, wanted: Wanted) -> Result<Response, Refusal> {
+    let (orders, shown) = {
+        let views = state_at(&shared, &wanted).await?;
+        (views.orders().clone(), Shown::of(&wanted, &views))
+    };
+    Ok(wanted.orders(each(orders), shown))
+}
+
+async fn on_exchange(
     State(shared): State<Shared>,
     Path(exchange): Path<String>,
     wanted: Wanted,
 ) -> Result<Response, Refusal> {
-    let views = shared.state(&wanted).await?;
+    let views = state_at(&shared, &wanted).await?;
     let (names, exchange) = (views.names(), segment(&exchange));
-    let is_here = |record: &&Record| record.instrument.is_some_and(|no| *names.instrument(no).exchange == *exchange);
-    let mut records = views.orders().iter().chain(views.holdings().iter());
-    if !records.any(|record| is_here(&record)) {
+    if !views.exchange_exists(exchange) {
         return Err(Refusal::NotFound);
     }
-    Ok(wanted.orders(views.orders().iter().filter(is_here)))
+    let is_here = |record: &&Record| record.instrument.is_some_and(|no| *names.instrument(no).exchange == *exchange);
+    let orders: Vec<Record> = views.orders().iter().filter(is_here).cloned().collect();
+    Ok(wanted.orders(orders.into_iter(), Shown::of(&wanted, &views)))
 }
 
-pub(super) async fn of_owner(
+async fn of_owner(
     State(shared): State<Shared>,
     Path(owner): Path<String>,
     wanted: Wanted,
 ) -> Result<Response, Refusal> {
-    let views = shared.state(&wanted).await?;
-    let accounts: Vec<AccountNo> = views.accounts_of(segment(&owner)).collect();
-    if !accounts.iter().any(|account| is_named(&views, *account)) {
+    let views = state_at(&shared, &wanted).await?;
+    let owner = segment(&owner);
+    if !views.owner_exists(owner) {
         return Err(Refusal::NotFound);
     }
-    Ok(wanted.orders(accounts.iter().flat_map(|account| views.orders_of(*account))))
+    let orders: Vec<Record> = views.accounts_of(owner).flat_map(|account| views.orders_of(account)).cloned().collect();
+    Ok(wanted.orders(orders.into_iter(), Shown::of(&wanted, &views)))
 }
 
-pub(super) async fn of_account(
+async fn of_account(
     State(shared): State<Shared>,
     Path((owner, account)): Path<(String, String)>,
     wanted: Wanted,
 ) -> Result<Response, Refusal> {
-    let views = shared.state(&wanted).await?;
-    match named_account(&views, &owner, &account) {
-        Some(account) => Ok(wanted.orders(views.orders_of(account))),
-        None => Err(Refusal::NotFound),
+    let views = state_at(&shared, &wanted).await?;
+    let (owner, account) = (segment(&owner), segment(&account));
+    if !views.account_exists(owner, account) {
+        return Err(Refusal::NotFound);
     }
+    let number = views.account(owner, account).into_iter();
+    let orders: Vec<Record> = number.flat_map(|account| views.orders_of(account)).cloned().collect();
+    Ok(wanted.orders(orders.into_iter(), Shown::of(&wanted, &views)))
 }
 
-pub(super) async fn one(
+async fn one(
     State(shared): State<Shared>,
     Path((owner, account, order)): Path<(String, String, String)>,
     wanted: Wanted,
 ) -> Result<Response, Refusal> {
-    let views = shared.state(&wanted).await?;
-    let found = named_account(&views, &owner, &account).and_then(|account| views.order(account, segment(&order)));
-    match found {
-        Some(record) => Ok(wanted.one(ORDER_STATE, &record.bytes)),
-        None => Err(Refusal::NotFound),
+    let views = state_at(&shared, &wanted).await?;
+    let record = find(&views, &owner, &account, &order).ok_or(Refusal::NotFound)?;
+    Ok(wanted.one(ORDER_STATE, &record.bytes))
+}
+
+/// A full state in place of the one there is; answered with what the hub made of it.
+async fn replace(
+    State(shared): State<Shared>,
+    Path((owner, account, order)): Path<(String, String, String)>,
+    wanted: Wanted,
+    sent: Sent,
+) -> Result<Response, Refusal> {
+    let mut state: OrderState = sent.one(ORDER_STATE)?;
+    let addressed = Account { owner_id: segment(&owner).to_owned(), account_id: segment(&account).to_owned() };
+    address(&mut state, addressed, segment(&order))?;
+    let before = {
+        let views = shared.views().await;
+        find(&views, &owner, &account, &order).ok_or(Refusal::NotFound)?.bytes.clone()
+    };
+    let replace = ExternalAction {
+        r#type: ExternalActionType::Replace as i32,
+        order: Some(Box::new(state)),
+        ..ExternalAction::default()
+    };
+    let after = shared.record_order(of_action(replace)).await?;
+    // Nothing changed: it is as it was.
+    Ok(wanted.one(ORDER_STATE, after.as_deref().unwrap_or(&before)))
+}
+
+/// The path names the order where the state does not; a state that names another one is refused.
+fn address(state: &mut OrderState, account: Account, order: &str) -> Result<(), Refusal> {
+    let mut wrong = Vec::new();
+    match &state.account {
+        Some(given) if *given != account => wrong.push("Account".to_owned()),
+        _ => state.account = Some(account),
+    }
+    if state.order_id.is_empty() {
+        state.order_id = order.to_owned();
+    } else if state.order_id != order {
+        wrong.push("Order".to_owned());
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(Refusal::Unprocessable(wrong)) }
+}
+
+fn find<'a>(views: &'a Views, owner: &str, account: &str, order: &str) -> Option<&'a Record> {
+    views.order(views.account(segment(owner), segment(account))?, segment(order))
+}
+
+/// Which orders of a list are shown.
+enum Shown {
+    All,
+    /// Those neither completed nor of a status that the exchange defines as completed.
+    Active(Metadata),
+}
+
+impl Shown {
+    fn of(wanted: &Wanted, views: &Views) -> Shown {
+        if wanted.only_active { Shown::Active(views.metadata().clone()) } else { Shown::All }
+    }
+
+    fn passes(&self, record: &Record) -> bool {
+        let Shown::Active(metadata) = self else { return true };
+        !record.completed && !has_completed_status(metadata, &record.bytes)
     }
 }
 
-fn named_account(views: &Views, owner: &str, account: &str) -> Option<AccountNo> {
-    let account = views.account(segment(owner), segment(account))?;
-    is_named(views, account).then_some(account)
+fn has_completed_status(metadata: &Metadata, order: &[u8]) -> bool {
+    let Ok(state) = wire::OrderState::decode(order) else { return false };
+    metadata.is_completed_status(state.exchange.text(order), state.status.text(order)).unwrap_or(false)
 }
 
 impl Wanted {
-    fn orders<'a>(&self, records: impl Iterator<Item = &'a Record>) -> Response {
-        self.many(ORDER_STATE, records.filter(|record| !(self.only_active && record.completed)).map(bytes))
+    fn orders(&self, records: impl Iterator<Item = Record> + Send + 'static, shown: Shown) -> Response {
+        let shown = records.filter(move |record| shown.passes(record)).map(|record| -> Arc<[u8]> { record.bytes });
+        self.many(ORDER_STATE, shown)
     }
 }

@@ -86,7 +86,7 @@ async fn between(
 ) -> Result<Response, Refusal> {
     let now: Positions = shared.views().await.positions().into_iter().collect();
     let asked = Asked::read(bounds, &query.unwrap_or_default(), &now)?;
-    let refused = |code| Refusal::BadRequest { code, why: "owner or account".into() };
+    let refused = |code| Refusal::BadRequest { code: str::to_owned(code), why: "owner or account".into() };
     match subject {
         Subject::Audit => told(&shared, &wanted, subject, asked.span, AuditTeller::default()).await,
         Subject::Trades => {

@@ -1,8 +1,10 @@
 //! Balances and holdings. An owner or account without positions answers an empty list.
 
+use std::sync::Arc;
+
 use axum::extract::{Path, State};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Extension, Router};
 use ordo_core::json::MessageId;
 use ordo_core::json::message::{ASSET_POSITION, CASH_POSITION};
@@ -13,6 +15,8 @@ use super::Shared;
 use super::answer::Wanted;
 use super::error::Refusal;
 use super::path::segment;
+use super::state::state_at;
+use super::transfers;
 
 /// Which positions a route is about.
 #[derive(Debug, Clone, Copy)]
@@ -36,18 +40,23 @@ impl Kind {
         }
     }
 
-    fn of(self, views: &Views, account: AccountNo) -> Vec<&Record> {
+    fn of(self, views: &Views, account: AccountNo) -> Vec<Arc<[u8]>> {
         match self {
-            Kind::Cash => views.balances_of(account).collect(),
-            Kind::Asset => views.holdings_of(account).collect(),
+            Kind::Cash => views.balances_of(account).map(bytes).collect(),
+            Kind::Asset => views.holdings_of(account).map(bytes).collect(),
         }
     }
 }
 
-/// `PATH`, `PATH/for/{owner}`, `PATH/for/{owner}/{account}`.
+/// `PATH`, `PATH/bulk`, `PATH/for/{owner}`, `PATH/for/{owner}/{account}`.
 pub(super) fn routes(path: &str, kind: Kind) -> Router<Shared> {
+    let (whole, bulk) = match kind {
+        Kind::Cash => (get(all).post(transfers::cash), post(transfers::cash_bulk)),
+        Kind::Asset => (get(all).post(transfers::assets), post(transfers::assets_bulk)),
+    };
     Router::new()
-        .route(path, get(all))
+        .route(path, whole)
+        .route(&format!("{path}/bulk"), bulk)
         .route(&format!("{path}/for/{{owner}}"), get(of_owner))
         .route(&format!("{path}/for/{{owner}}/{{account}}"), get(of_account))
         .layer(Extension(kind))
@@ -58,8 +67,8 @@ async fn all(
     Extension(kind): Extension<Kind>,
     wanted: Wanted,
 ) -> Result<Response, Refusal> {
-    let views = shared.state(&wanted).await?;
-    Ok(wanted.many(kind.message(), kind.all(&views).iter().map(bytes)))
+    let table = kind.all(&*state_at(&shared, &wanted).await?).clone();
+    Ok(wanted.many(kind.message(), each(table).map(|record| record.bytes)))
 }
 
 async fn of_owner(
@@ -68,9 +77,9 @@ async fn of_owner(
     Path(owner): Path<String>,
     wanted: Wanted,
 ) -> Result<Response, Refusal> {
-    let views = shared.state(&wanted).await?;
-    let accounts = views.accounts_of(segment(&owner));
-    Ok(wanted.many(kind.message(), accounts.flat_map(|account| kind.of(&views, account)).map(bytes)))
+    let views = state_at(&shared, &wanted).await?;
+    let records: Vec<_> = views.accounts_of(segment(&owner)).flat_map(|account| kind.of(&views, account)).collect();
+    Ok(wanted.many(kind.message(), records.into_iter()))
 }
 
 async fn of_account(
@@ -79,18 +88,17 @@ async fn of_account(
     Path((owner, account)): Path<(String, String)>,
     wanted: Wanted,
 ) -> Result<Response, Refusal> {
-    let views = shared.state(&wanted).await?;
+    let views = state_at(&shared, &wanted).await?;
     let account = views.account(segment(&owner), segment(&account));
-    Ok(wanted.many(kind.message(), account.into_iter().flat_map(|account| kind.of(&views, account)).map(bytes)))
+    let records = account.map(|account| kind.of(&views, account)).unwrap_or_default();
+    Ok(wanted.many(kind.message(), records.into_iter()))
 }
 
-pub(super) fn bytes(record: &Record) -> &[u8] {
-    &record.bytes
+fn bytes(record: &Record) -> Arc<[u8]> {
+    record.bytes.clone()
 }
 
-/// Whether any live record names the account.
-pub(super) fn is_named(views: &Views, account: AccountNo) -> bool {
-    views.balances_of(account).next().is_some()
-        || views.holdings_of(account).next().is_some()
-        || views.orders_of(account).next().is_some()
+/// The records of a table that was taken as a whole, one after another, without the views' lock.
+pub(super) fn each(table: Table<Record>) -> impl Iterator<Item = Record> + Send {
+    (0..table.numbers()).filter_map(move |number| table.get(number).cloned())
 }

@@ -27,7 +27,7 @@ pub(super) async fn upgrade(State(shared): State<Shared>, mut request: Request) 
     let Some(upgrading) = request.extensions_mut().remove::<OnUpgrade>() else {
         return Refusal::bad("/streaming takes an upgrade over HTTP/1.1").into_response();
     };
-    if shared.connections.is_full() || shared.progress.is_stopping() {
+    if shared.doors.connections.is_full() || shared.progress.is_stopping() {
         return Refusal::Unavailable.into_response();
     }
     tokio::spawn(async move {
@@ -49,7 +49,7 @@ async fn hand_over(
     let stream = parts.io.into_inner().into_std()?;
     let already_read = parts.read_buf.to_vec();
     let new = NewConnection { stream, already_read, compact };
-    shared.connections.try_send(new).map_err(|_| "the receiver takes no more")?;
+    shared.doors.connections.try_send(new).map_err(|_| "the receiver takes no more")?;
     Ok(())
 }
 

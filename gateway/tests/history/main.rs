@@ -7,4 +7,5 @@ mod as_at;
 mod events;
 mod heard;
 mod reads;
+mod resume;
 mod snapshots;

@@ -182,7 +182,7 @@ fn any_action(random: &mut Random, n: i64) -> ExternalAction {
     let mut action = any_update(random, n);
     if let Some(order) = action.order.as_mut() {
         let id: u64 = order.order_id.parse().expect("a number");
-        order.exchange = if id % 3 == 0 { "XNZE" } else { "XASX" }.into();
+        order.exchange = if id.is_multiple_of(3) { "XNZE" } else { "XASX" }.into();
         order.ex_destination = any(random, &["", "TM", "CP"]).into();
         order.is_completed |= random.below(6) == 0;
     }

@@ -180,7 +180,7 @@ fn targets_choose_what_passes() {
         // A record without an exchange passes: balances, and the order that names none.
         (&[("Exchange", &["XNZE"])], "/1: 1 2 2, XA/1: 1 2 2, XA/2: 1 2 2, XB/1: 1 2 2", 12),
         (&[("Exchange", &["XNZE"]), ("Owner", &["XB"])], "XB/1: 1 2 2", 3),
-        (&[("Exchange", &["XNZE", "XASX"]), ("Account", &["XA/1"]), ("Position", &["f=3"])], "XA/1: 1 3 3", 4),
+        (&[("Exchange", &["XNZE", "XASX"]), ("Account", &["XA/1"]), ("Position", &["f=0"])], "XA/1: 1 3 3", 4),
     ];
     let rig = Rig::start();
     let (mut feed, _) = FeedLine::open(&rig, "f", Form::Binary);

@@ -157,3 +157,32 @@ fn settings_that_differ_are_recorded_once_and_repeated_by_a_replay() {
     let mut usual = Rig::start();
     assert_eq!(usual.stop().sequence, 0, "those of the beginning need no record");
 }
+
+#[test]
+fn what_is_no_longer_needed_is_forgotten_by_a_tick_in_the_record() {
+    let mut rig = Rig::start_with(|config| config.trade_retention_s = 1);
+    let (mut line, _) = FeedLine::open(&rig, "f", Form::Binary);
+    let mut order = limit_order(&account("XA", "1"), "1", Side::Buy, "10", "5");
+    let fill = order_trade("T1", ordo_core::proto::OrderTradeType::Trade, "10", "5");
+    line.act(0, trade(order.clone(), fill.clone()));
+    order.is_completed = true;
+    order.remove_after = Some(TimestampWithTimeZone::default());
+    line.act(0, update(order, OrderUpdateReason::Status));
+    let recorded = |rig: &Rig| {
+        let replay = rig.replay(false);
+        (replay.last_sequence(), replay.updates(), replay.engine().counts().trades)
+    };
+    let (sequence, updates, trades) = recorded(&rig);
+    assert_eq!(trades, 1, "a late correction would find it");
+    let mut last = (sequence, updates, trades);
+    let until = std::time::Instant::now() + PATIENCE;
+    while last.2 > 0 {
+        assert!(std::time::Instant::now() < until, "it is kept for ever");
+        std::thread::sleep(Duration::from_millis(100));
+        last = recorded(&rig);
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(recorded(&rig), (sequence + 1, updates, 0), "one Tick was enough, and it is no update");
+    let stopped = rig.stop();
+    assert_eq!(rig.replay(false).engine().state_hash(), stopped.state_hash);
+}

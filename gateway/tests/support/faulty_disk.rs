@@ -117,6 +117,11 @@ impl DiskFile for FaultyFile {
         self.real.len()
     }
 
+    fn reserve(&self, bytes: u64) -> io::Result<()> {
+        self.faults.before_growth()?;
+        self.real.reserve(bytes)
+    }
+
     fn read_at(&self, into: &mut [u8], offset: u64) -> io::Result<usize> {
         self.real.read_at(into, offset)
     }
@@ -128,13 +133,6 @@ impl DiskFile for FaultyFile {
             self.faults.before_growth()?
         }
         self.real.write_at(bytes, offset)
-    }
-
-    fn reserve(&self, bytes: u64) -> io::Result<()> {
-        if !self.is_durable {
-            self.faults.before_growth()?;
-        }
-        self.real.reserve(bytes)
     }
 
     fn sync(&self) -> io::Result<()> {

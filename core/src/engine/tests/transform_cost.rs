@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::transform::operation;
+use super::transform_command::operation;
 use super::*;
 use crate::proto::{ExternalActionType, OrderTradeType};
 

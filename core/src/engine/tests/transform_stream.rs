@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 
 use super::command::account_of;
-use super::transform::operation;
+use super::transform_books::{Books, Place, add};
+use super::transform_command::operation;
 use super::*;
 use crate::names::order_key;
-use crate::outcome::Booking;
-use crate::proto::{ExternalActionType, OperationType, OrderTradeType, TimestampWithTimeZone};
+use crate::proto::{ExternalActionType, OrderTradeType, TimestampWithTimeZone};
 
 const ACCOUNTS: [&str; 5] = ["A", "B", "P:A", "P:B", "Q:C"];
 const CODES: [&str; 3] = ["BHP", "BHX", "CBA"];
@@ -39,13 +39,6 @@ impl Rng {
         let scale = self.one_of(&[0, 0, 1, 2]);
         Dec::new(i128::from(self.below(bound)), scale).expect("small").into()
     }
-}
-
-/// What transactions booked, by the names that the positions have now.
-#[derive(Default)]
-struct Books {
-    cash: BTreeMap<[String; 3], Dec>,
-    stock: BTreeMap<[String; 4], Dec>,
 }
 
 fn order(rng: &mut Rng) -> proto::OrderState {
@@ -152,102 +145,53 @@ fn transform(rng: &mut Rng) -> proto::Operation {
     operation(&command).expect("a transform")
 }
 
-impl Books {
-    /// What an applied action booked, from the transaction's message and its event.
-    fn book(&mut self, table: &Table, action: &proto::ExternalAction) {
-        let Some(event) = table.outcome.transaction else { return };
-        let names = table.views.names();
-        let name = names.account(event.account);
-        let (owner, account) = (name.owner.to_string(), name.account.to_string());
-        let money = match event.booking {
-            Booking::Trade { cash, .. } => {
-                let trade = action.trade.as_ref().expect("a trade");
-                trade.additional_funds.values().fold(cash, |sum, fund| sum.minus(fund.dec()).unwrap())
-            }
-            Booking::Adjustment { cash, .. } => cash,
-            Booking::CashTransfer => booked(action.cash_transfer.as_ref().expect("a transfer")),
-            Booking::AssetTransfer => Dec::ZERO,
+/// Where each trade is booked, by its key.
+fn trade_places(engine: &Engine) -> BTreeMap<u128, Place> {
+    let state = &engine.state;
+    let place = |row: &super::rows::TradeRow| {
+        let (cash, holding) = (state.cash.get(row.cash), state.holdings.get(row.holding));
+        let (account, instrument) = (state.names.account(cash.account), state.names.instrument(holding.instrument));
+        let place = Place {
+            owner: account.owner.to_string(),
+            account: account.account.to_string(),
+            currency: state.names.currency(cash.currency).to_owned(),
+            exchange: instrument.exchange.to_string(),
+            code: instrument.code.to_string(),
         };
-        let stock = match event.booking {
-            Booking::Trade { stock, .. } | Booking::Adjustment { stock, .. } => stock,
-            Booking::AssetTransfer => {
-                action.asset_transfer.as_ref().and_then(|asset| asset.value).expect("given").dec()
-            }
-            Booking::CashTransfer => Dec::ZERO,
-        };
-        if let Some(instrument) = event.instrument.map(|number| names.instrument(number)) {
-            let (exchange, code) = (instrument.exchange.to_string(), instrument.code.to_string());
-            add(&mut self.stock, [owner.clone(), account.clone(), exchange, code], stock);
-        }
-        add(&mut self.cash, [owner, account, names.currency(event.currency).to_owned()], money);
-    }
-
-    /// What an applied operation made of the names.
-    fn follow(&mut self, operation: &proto::Operation) {
-        if operation.r#type == OperationType::UndefineOwner as i32 {
-            let owner = &operation.owner_details.as_ref().expect("named").owner_id;
-            self.cash.retain(|key, _| key[0] != *owner);
-            self.stock.retain(|key, _| key[0] != *owner);
-        }
-        if let Some(transform) = &operation.transform
-            && let Some(new_code) = transform.parameters.get("NewCode")
-        {
-            let (cash, stock) = (std::mem::take(&mut self.cash), std::mem::take(&mut self.stock));
-            let is_symbol = !transform.exchange.is_empty();
-            for (mut key, sum) in cash {
-                if !is_symbol && key[2] == transform.code {
-                    key[2].clone_from(new_code);
-                }
-                add(&mut self.cash, key, sum);
-            }
-            for (mut key, sum) in stock {
-                if is_symbol && key[2] == transform.exchange && key[3] == transform.code {
-                    key[3].clone_from(new_code);
-                }
-                add(&mut self.stock, key, sum);
-            }
-        }
-        if let Some(transform) = &operation.account_transform {
-            let from = transform.account.as_ref().expect("named");
-            self.rename(|owner, account| {
-                if [&*owner, &*account] == [&from.owner_id, &from.account_id] {
-                    owner.clone_from(&transform.parameters["NewOwner"]);
-                    account.clone_from(&transform.parameters["NewAccount"]);
-                }
-            });
-        }
-        if let Some(transform) = &operation.owner_transform {
-            self.rename(|owner, _| {
-                if *owner == transform.owner_id {
-                    owner.clone_from(&transform.parameters["NewOwner"]);
-                }
-            });
-        }
-    }
-
-    fn rename(&mut self, change: impl Fn(&mut String, &mut String)) {
-        let (cash, stock) = (std::mem::take(&mut self.cash), std::mem::take(&mut self.stock));
-        for ([mut owner, mut account, currency], sum) in cash {
-            change(&mut owner, &mut account);
-            add(&mut self.cash, [owner, account, currency], sum);
-        }
-        for ([mut owner, mut account, exchange, code], sum) in stock {
-            change(&mut owner, &mut account);
-            add(&mut self.stock, [owner, account, exchange, code], sum);
-        }
-    }
+        (row.key, place)
+    };
+    state.trades.iter().filter_map(|(_, row)| row.map(place)).collect()
 }
 
-/// What a transfer adds to Balance and UnbookedTransactions together.
-fn booked(transfer: &proto::CashTransfer) -> Dec {
-    let is_between = transfer.settlement > 1;
-    let is_pool = transfer.pool.as_ref().is_some_and(|pool| !pool.is_empty());
-    if is_between || is_pool { Dec::ZERO } else { transfer.value.expect("given").dec() }
+/// The account and id of each order, as its state says.
+fn order_places(engine: &Engine) -> BTreeMap<(Place, String), i32> {
+    let state = &engine.state;
+    let place = |row: &super::rows::OrderRow| {
+        let order = proto::OrderState::decode(state.bytes.get(row.state)).unwrap();
+        let account = order.account.expect("needed");
+        let (owner, account) = (account.owner_id, account.account_id);
+        let place = Place { owner, account, currency: order.currency, exchange: order.exchange, code: order.code };
+        ((place, order.order_id), order.side)
+    };
+    state.orders.iter().filter_map(|(_, row)| row.map(place)).collect()
 }
 
-fn add<K: Ord>(sums: &mut BTreeMap<K, Dec>, key: K, value: Dec) {
-    let sum = sums.entry(key).or_insert(Dec::ZERO);
-    *sum = sum.plus(value).expect("small");
+/// Trades and orders are where an operation takes them.
+fn check_places(
+    engine: &Engine,
+    operation: &proto::Operation,
+    trades: BTreeMap<u128, Place>,
+    orders: BTreeMap<(Place, String), i32>,
+) {
+    let trades: BTreeMap<u128, Place> =
+        trades.into_iter().filter_map(|(key, place)| Some((key, place.after(operation)?))).collect();
+    assert_eq!(trade_places(engine), trades);
+    let removes = operation.transform.as_ref().is_some_and(|transform| !transform.parameters.contains_key("NewCode"));
+    if !removes {
+        let orders: BTreeMap<(Place, String), i32> =
+            orders.into_iter().filter_map(|((place, id), side)| Some(((place.after(operation)?, id), side))).collect();
+        assert_eq!(order_places(engine), orders);
+    }
 }
 
 fn not_zero<K: Ord>(sums: BTreeMap<K, Dec>) -> BTreeMap<K, Dec> {
@@ -352,6 +296,7 @@ fn run(seed: u64, updates: usize) {
     table.apply_bytes(&frames[0]);
     for at in 1..=updates {
         let hash = table.engine.state.hash;
+        let places = (trade_places(&table.engine), order_places(&table.engine));
         let (action, operation) = match rng.below(100) {
             0..60 => (Some(order_action(&mut rng)), None),
             60..85 => (Some(transfer(&mut rng)), None),
@@ -364,6 +309,7 @@ fn run(seed: u64, updates: usize) {
         action.filter(|_| accepted).iter().for_each(|action| books.book(&table, action));
         if let Some(operation) = operation.filter(|_| accepted && !table.outcome.is_silent()) {
             books.follow(&operation);
+            check_places(&table.engine, &operation, places.0, places.1);
             transforms += 1;
         }
         if at % 64 == 0 || at == updates {

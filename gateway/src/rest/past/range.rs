@@ -75,7 +75,7 @@ impl Asked {
         }
         // Where an order was routed in the past is not kept.
         if views.contains(&SubscriptionType::Feed) {
-            return Err(Refusal::Unprocessable(vec!["Operation"]));
+            return Err(Refusal::refused("Operation"));
         }
         if bounds.ends_at_positions() && !names_end {
             return Err(Refusal::bad("to[sequence]=position is missing"));

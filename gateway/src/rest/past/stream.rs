@@ -9,12 +9,14 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use hyper::body::Frame;
+use hyper::header::CONTENT_TYPE;
 use ordo_core::json::MessageId;
 use tokio::sync::mpsc;
 
 use super::super::Shared;
-use super::super::answer::{ArrayForm, Wanted};
+use super::super::answer::Wanted;
 use super::super::error::Refusal;
+use super::super::records::Array;
 use crate::history::{History, HistoryError};
 
 /// A piece is handed over when it has about this many bytes.
@@ -24,7 +26,7 @@ const PIECES_AHEAD: usize = 4;
 
 /// The worker's end of an answer.
 pub(in crate::rest) struct Answers {
-    form: ArrayForm,
+    array: Array,
     piece: Vec<u8>,
     to: mpsc::Sender<io::Result<Bytes>>,
 }
@@ -32,7 +34,7 @@ pub(in crate::rest) struct Answers {
 impl Answers {
     /// One more record; whether the client still listens.
     pub(in crate::rest) fn put(&mut self, record: &[u8]) -> bool {
-        self.form.put(record, &mut self.piece);
+        self.array.put(record, &mut self.piece);
         self.piece.len() < PIECE_BYTES || self.hand_over()
     }
 
@@ -51,7 +53,7 @@ impl Answers {
     fn end(mut self, ended: Result<(), HistoryError>) {
         match ended {
             Ok(()) => {
-                self.form.finish(&mut self.piece);
+                self.array.finish(&mut self.piece);
                 self.hand_over();
             }
             Err(HistoryError::Unwanted | HistoryError::Stopping | HistoryError::Busy) => self.break_off(),
@@ -90,12 +92,12 @@ pub(in crate::rest) async fn answered(
     let permit = history.admit()?;
     let told = history.told().await?;
     let (to, pieces) = mpsc::channel(PIECES_AHEAD);
-    let mut answers = Answers { form: wanted.array(message), piece: Vec::new(), to };
+    let mut answers = Answers { array: wanted.array(message), piece: Vec::new(), to };
     shared.history.on_worker(move || {
         let ended = work(&history, told, &mut answers);
         // Who has the end of the answer may ask again at once.
         drop(permit);
         answers.end(ended);
     })?;
-    Ok((wanted.content_type(), Body::new(Pieces(pieces))).into_response())
+    Ok(([(CONTENT_TYPE, wanted.content_type())], Body::new(Pieces(pieces))).into_response())
 }

@@ -1,0 +1,76 @@
+//! What one subscriber that does not read costs all others: ingest with it among fifty, over ingest with fifty that read.
+
+use std::io;
+use std::thread;
+
+use ordo_core::proto::{EventMessage, EventMessageType, SubscriptionTarget};
+use ordo_gateway::hub::{Config, Durability, Hub};
+use prost::Message;
+
+use crate::ingest::{self, Ingest, drain, send};
+use crate::load::{self, VIEWS};
+use crate::raw::RawConnection;
+
+/// Subscribers beside the one that ingest itself counts the events of.
+const SUBSCRIBERS: usize = 50;
+
+/// Both rates of one pair of runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Slow {
+    pub all_read: Ingest,
+    pub one_does_not: Ingest,
+}
+
+impl Slow {
+    /// 1: it costs nothing.
+    pub fn ratio(&self) -> f64 {
+        self.one_does_not.updates_per_second() / self.all_read.updates_per_second()
+    }
+}
+
+/// Runs ingest twice, each time on a fresh hub.
+///
+/// # Errors
+/// If a hub does not start or a connection fails.
+pub fn run(durability: Durability, updates: u64) -> io::Result<Slow> {
+    Ok(Slow { all_read: among(durability, updates, false)?, one_does_not: among(durability, updates, true)? })
+}
+
+fn among(durability: Durability, updates: u64, has_slow: bool) -> io::Result<Ingest> {
+    let folder = tempfile::tempdir()?;
+    let mut config = Config::new(folder.path());
+    config.dev = true;
+    config.durability = durability;
+    let hub = Hub::start(config).map_err(io::Error::other)?;
+    let readers = SUBSCRIBERS - usize::from(has_slow);
+    for account in 0..readers {
+        let reader = of_one_account(hub.addr(), account)?;
+        thread::spawn(move || drain(reader));
+    }
+    // Subscribed to everything, and never read again; kept until the end.
+    let slow = has_slow.then(|| ingest::subscribe_all(hub.addr())).transpose()?;
+    let result = ingest::drive(hub.addr(), updates);
+    drop(slow);
+    hub.stop().map_err(io::Error::other)?;
+    result
+}
+
+/// Of the load's fifty accounts, one each: all of them together get as much as one subscriber that gets everything.
+fn of_one_account(addr: std::net::SocketAddr, account: usize) -> io::Result<RawConnection> {
+    let mut reader = RawConnection::open(addr)?;
+    for view in VIEWS {
+        send(&reader, &load::subscribe_to(view, of_account(account)))?;
+    }
+    let mut finished = 0;
+    while finished < VIEWS.len() {
+        reader.read_messages(|payload| {
+            let message = EventMessage::decode(payload).unwrap_or_default();
+            finished += usize::from(message.r#type == EventMessageType::SnapshotFinish as i32);
+        })?;
+    }
+    Ok(reader)
+}
+
+fn of_account(account: usize) -> Vec<SubscriptionTarget> {
+    vec![SubscriptionTarget { name: "Account".into(), values: vec![format!("BENCH/{account:04}")] }]
+}

@@ -1,0 +1,32 @@
+//! The statuses that client requests go through, as a new data folder gets them.
+
+use ordo_core::metadata::Details;
+use ordo_core::proto::RequestStatusDetails;
+use ordo_core::record::Origin;
+
+use super::Shared;
+use super::error::Refusal;
+use super::write::of_operation;
+
+/// Defines them, in one piece, where no status is defined at all: what an operator has changed stays as it is.
+pub(super) async fn define(shared: &Shared) -> Result<(), Refusal> {
+    if shared.views().await.request_statuses().next().is_some() {
+        return Ok(());
+    }
+    for status in defaults() {
+        let operation = Details::RequestStatus(Box::new(status)).define();
+        shared.record(of_operation(operation), Origin::REST).await?;
+    }
+    Ok(())
+}
+
+fn defaults() -> [RequestStatusDetails; 5] {
+    let status = |code: &str| RequestStatusDetails { code: code.into(), name: code.into(), ..Default::default() };
+    [
+        RequestStatusDetails { is_normal: true, is_transition: true, ..status("Pending") },
+        RequestStatusDetails { is_normal: true, can_amend: true, can_cancel: true, ..status("Queued") },
+        RequestStatusDetails { is_normal: true, is_transition: true, ..status("Submitted") },
+        RequestStatusDetails { is_normal: true, is_completed: true, ..status("Completed") },
+        RequestStatusDetails { is_completed: true, ..status("Rejected") },
+    ]
+}

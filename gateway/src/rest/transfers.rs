@@ -1,0 +1,93 @@
+//! Transfers and settlements: what is booked by hand. Several at once are all applied or none.
+
+use axum::extract::State;
+use hyper::StatusCode;
+use ordo_core::json::message::{ASSET_TRANSFER_REQUEST, CASH_SETTLEMENT_RECORD, CASH_TRANSFER_REQUEST};
+use ordo_core::proto::model::{AssetTransferRequest, CashSettlementRecord, CashTransferRequest};
+use ordo_core::proto::{
+    Account, CashTransfer, ExternalAction, ExternalActionType, FeedRequest, Id, SettlementStatus, TransactionDetails,
+};
+use ordo_core::record::{Batch, BatchMember, Origin};
+
+use super::Shared;
+use super::answer::Wanted;
+use super::body::Sent;
+use super::error::Refusal;
+use super::parameters::Parameters;
+use super::write::of_action;
+
+type Written = Result<StatusCode, Refusal>;
+
+pub(super) async fn cash(State(shared): State<Shared>, _: Wanted, sent: Sent) -> Written {
+    shared.record(of_cash(sent.one(CASH_TRANSFER_REQUEST)?), Origin::REST).await
+}
+
+pub(super) async fn assets(State(shared): State<Shared>, _: Wanted, sent: Sent) -> Written {
+    shared.record(of_assets(sent.one(ASSET_TRANSFER_REQUEST)?), Origin::REST).await
+}
+
+pub(super) async fn cash_bulk(State(shared): State<Shared>, _: Wanted, sent: Sent) -> Written {
+    let transfers: Vec<CashTransferRequest> = sent.many(CASH_TRANSFER_REQUEST)?;
+    shared.record_batch(batch_of(transfers.into_iter().map(of_cash))).await
+}
+
+pub(super) async fn assets_bulk(State(shared): State<Shared>, _: Wanted, sent: Sent) -> Written {
+    let transfers: Vec<AssetTransferRequest> = sent.many(ASSET_TRANSFER_REQUEST)?;
+    shared.record_batch(batch_of(transfers.into_iter().map(of_assets))).await
+}
+
+/// A settlement file: each record settles what was unbooked.
+pub(super) async fn settle(State(shared): State<Shared>, parameters: Parameters, _: Wanted, sent: Sent) -> Written {
+    let id = parameters.required("id")?;
+    if id.is_empty() {
+        return Err(Refusal::bad("the parameter id is empty"));
+    }
+    let records: Vec<CashSettlementRecord> = sent.many(CASH_SETTLEMENT_RECORD)?;
+    let members = records.into_iter().map(|record| settlement(record, id)).collect();
+    shared.record_batch(Batch { members, settlement_id: id.to_owned() }).await
+}
+
+fn batch_of(updates: impl Iterator<Item = FeedRequest>) -> Batch {
+    let member = |update| BatchMember { update: Some(Box::new(update)), expected_balance: None };
+    Batch { members: updates.map(member).collect(), settlement_id: String::new() }
+}
+
+fn of_cash(request: CashTransferRequest) -> FeedRequest {
+    of_action(ExternalAction {
+        r#type: ExternalActionType::CashTransfer as i32,
+        transaction: request.transaction,
+        cash_transfer: request.transfer,
+        ..ExternalAction::default()
+    })
+}
+
+fn of_assets(request: AssetTransferRequest) -> FeedRequest {
+    of_action(ExternalAction {
+        r#type: ExternalActionType::AssetTransfer as i32,
+        transaction: request.transaction,
+        asset_transfer: request.transfer,
+        ..ExternalAction::default()
+    })
+}
+
+/// Names of the id that says which settlement a transaction came with.
+const SETTLEMENT: &str = "Settlement";
+const SETTLEMENT_ID: &str = "ID";
+
+fn settlement(record: CashSettlementRecord, id: &str) -> BatchMember {
+    let settlement = Id { name: SETTLEMENT.to_owned(), values: [(SETTLEMENT_ID.to_owned(), id.to_owned())].into() };
+    let details = TransactionDetails {
+        account: Some(Account { owner_id: record.owner, account_id: record.account }),
+        i_ds: vec![settlement],
+        ..TransactionDetails::default()
+    };
+    let transfer = CashTransfer {
+        currency: record.currency,
+        value: record.settle,
+        settlement: SettlementStatus::Settle as i32,
+        ..CashTransfer::default()
+    };
+    let update =
+        of_cash(CashTransferRequest { transaction: Some(Box::new(details)), transfer: Some(Box::new(transfer)) });
+    BatchMember { update: Some(Box::new(update)), expected_balance: record.expected_balance }
+}

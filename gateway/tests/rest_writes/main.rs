@@ -1,0 +1,15 @@
+//! Writes over REST, through real sockets: what was answered is applied, durable and read; what was refused, or changes
+//! nothing, leaves no trace.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod batches;
+mod bodies;
+mod definitions;
+mod http2;
+mod orders;
+mod renames;
+mod sending;
+mod stopping;
+mod transfers;
