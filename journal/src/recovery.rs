@@ -75,7 +75,7 @@ impl Journal {
             None => (folder.found()?, true),
         };
         let mut end = folder.scan(identity)?;
-        let old_tails = OldTail::find(&folder.tail_dirs(), identity.journal);
+        let old_tails = OldTail::find(&folder.tail_paths(identity.journal), identity.journal);
         let adopted = old_tails.iter().map(|tail| folder.adopt(tail, identity, &end)).max_by_key(|a| a.frames);
         folder.judge(&end, adopted.as_ref())?;
         let settled = folder.settle(&mut end, adopted, identity)?;
@@ -307,7 +307,7 @@ impl Folder {
         let ready = (next < self.end()).then(|| open(next)).transpose()?;
         let spares = Spares::start(Arc::clone(&self.disk), self.dir().to_owned(), identity, next, ready, threaded)
             .map_err(OpenError::io("start a thread for", self.dir()))?;
-        let tail = Tail::create(&self.tail_dirs(), identity.journal, self.options.tail_bytes)
+        let tail = Tail::create(&self.tail_paths(identity.journal), identity.journal, self.options.tail_bytes)
             .map_err(OpenError::io("make a tail for", self.dir()))?;
         let segment = open(end.segment)?;
         let folder = (Arc::clone(&self.disk), self.dir().to_owned(), Arc::new(Mutex::new(lock)));

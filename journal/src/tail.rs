@@ -48,16 +48,15 @@ pub(crate) struct Tail {
 }
 
 impl Tail {
-    /// Makes a new tail in the first of the folders that takes it, in place of any that is there.
-    pub(crate) fn create(dirs: &[PathBuf], journal: [u8; 16], bytes: u64) -> io::Result<Self> {
+    /// Makes a new tail at the first of the paths that takes it, in place of any that is there.
+    pub(crate) fn create(paths: &[PathBuf], journal: [u8; 16], bytes: u64) -> io::Result<Self> {
         let mut last = io::Error::from(io::ErrorKind::NotFound);
-        for dir in dirs {
-            let path = dir.join(tail_name(journal));
-            match Self::create_at(&path, journal, bytes) {
+        for path in paths {
+            match Self::create_at(path, journal, bytes) {
                 Ok(tail) => return Ok(tail),
                 Err(error) => {
                     tracing::warn!(path = %path.display(), %error, "no tail here");
-                    let _ = std::fs::remove_file(&path);
+                    let _ = std::fs::remove_file(path);
                     last = error;
                 }
             }
@@ -113,16 +112,17 @@ impl Tail {
     }
 }
 
-/// Folders where the tail may be, best first.
-pub(crate) fn tail_dirs(dir: &Path, wished: Option<&Path>) -> Vec<PathBuf> {
-    match wished {
-        Some(wished) => vec![wished.to_owned(), dir.to_owned()],
-        None => vec![PathBuf::from(SHARED_MEMORY), dir.to_owned()],
+/// Where the tail of a folder's journal may be, best first.
+pub(crate) fn tail_paths(dir: &Path, wished: Option<&Path>, journal: [u8; 16]) -> Vec<PathBuf> {
+    let id = u128::from_be_bytes(journal);
+    let at_home = dir.join(format!("ordo-{id:032x}.tail"));
+    let elsewhere = wished.unwrap_or(Path::new(SHARED_MEMORY));
+    if elsewhere == dir {
+        return vec![at_home];
     }
-}
-
-fn tail_name(journal: [u8; 16]) -> String {
-    format!("ordo-{:032x}.tail", u128::from_be_bytes(journal))
+    // A copy of the folder holds the same journal: neither may take the other's tail.
+    let folder = std::fs::metadata(dir).map_or(0, |dir| dir.ino() ^ dir.dev().rotate_left(32));
+    vec![elsewhere.join(format!("ordo-{id:032x}-{folder:016x}.tail")), at_home]
 }
 
 /// What a process that ended without closing left behind.
@@ -134,8 +134,8 @@ pub(crate) struct OldTail {
 
 impl OldTail {
     /// Reads a journal's tails, wherever they are; one that is damaged or somebody else's is passed over.
-    pub(crate) fn find(dirs: &[PathBuf], journal: [u8; 16]) -> Vec<Self> {
-        dirs.iter().filter_map(|dir| Self::read(&dir.join(tail_name(journal)), journal)).collect()
+    pub(crate) fn find(paths: &[PathBuf], journal: [u8; 16]) -> Vec<Self> {
+        paths.iter().filter_map(|path| Self::read(path, journal)).collect()
     }
 
     fn read(path: &Path, journal: [u8; 16]) -> Option<Self> {

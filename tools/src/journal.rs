@@ -1,6 +1,7 @@
 //! `ordo journal`: looks at a journal without changing it, on the folder of a running hub too.
 
 mod dump;
+mod export;
 mod info;
 mod verify;
 
@@ -21,6 +22,7 @@ enum JournalCommand {
     Info(info::Info),
     Verify(verify::Verify),
     Dump(dump::Dump),
+    Export(export::Export),
 }
 
 impl Journal {
@@ -29,6 +31,7 @@ impl Journal {
             JournalCommand::Info(command) => command.run(),
             JournalCommand::Verify(command) => command.run(),
             JournalCommand::Dump(command) => command.run(),
+            JournalCommand::Export(command) => command.run(),
         }
     }
 }

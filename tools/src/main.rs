@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 it failed, 2 wrong usage, 65 corrupt data, 74 an I/O error that poisons, 75 the folder is
 //! locked. What went wrong, and what to do about it, is one line on stderr.
 
+mod backup;
 mod bench;
 mod config;
 mod demo;
@@ -11,7 +12,9 @@ mod journal;
 mod listed;
 mod logging;
 mod place;
+mod reconcile;
 mod replay;
+mod restore;
 mod serve;
 mod settings;
 mod signals;
@@ -37,6 +40,9 @@ enum Command {
     Replay(replay::Replay),
     Explain(explain::Explain),
     Journal(journal::Journal),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
+    Reconcile(reconcile::Reconcile),
     Bench(bench::Bench),
 }
 
@@ -73,6 +79,9 @@ fn main() -> ExitCode {
         Command::Replay(replay) => replay.run(),
         Command::Explain(explain) => explain.run(),
         Command::Journal(journal) => journal.run(),
+        Command::Backup(backup) => backup.run(),
+        Command::Restore(restore) => restore.run(),
+        Command::Reconcile(reconcile) => reconcile.run(),
         Command::Bench(bench) => bench.run(),
     };
     match result {

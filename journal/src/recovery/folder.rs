@@ -14,7 +14,7 @@ use crate::frame::{BLOCK_BYTES, Chain, Check, Entry, HEADER_BYTES, Kind, encode,
 use crate::options::Options;
 use crate::scan::Image;
 use crate::segment::{HeaderError, Identity, create, open_segment, read_header, repair_header, segment_name, zero};
-use crate::tail::tail_dirs;
+use crate::tail::tail_paths;
 
 use super::End;
 
@@ -47,8 +47,8 @@ impl Folder {
         self.dir().join(segment_name(index))
     }
 
-    pub(super) fn tail_dirs(&self) -> Vec<PathBuf> {
-        tail_dirs(self.dir(), self.options.tail_dir.as_deref())
+    pub(super) fn tail_paths(&self, journal: [u8; 16]) -> Vec<PathBuf> {
+        tail_paths(self.dir(), self.options.tail_dir.as_deref(), journal)
     }
 
     pub(super) fn lock(&self) -> Result<Box<dyn Any + Send>, OpenError> {

@@ -1,0 +1,193 @@
+//! A folder that is being filled under a temporary name, and gets its own when it is whole.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use ordo_journal::Snapshots;
+use tempfile::TempDir;
+
+use crate::Failure;
+use crate::signals::StopAsked;
+
+/// See the module. Dropped unfinished, it is removed.
+pub(crate) struct Draft {
+    folder: TempDir,
+    to: PathBuf,
+    asked: StopAsked,
+    bar: ProgressBar,
+}
+
+/// What is in a draft.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Contents {
+    pub(crate) segments: usize,
+    pub(crate) snapshots: usize,
+    pub(crate) bytes: u64,
+}
+
+const PIECE_BYTES: usize = 1 << 20;
+const BEGIN_NAME: &str = "begin.ordo";
+
+impl Draft {
+    /// Beside `to`, which is new or empty.
+    pub(crate) fn of(to: &Path, asked: StopAsked) -> Result<Draft, Failure> {
+        let to = std::path::absolute(to).map_err(failed("name", to))?;
+        let (Some(parent), Some(name)) = (to.parent(), to.file_name()) else {
+            return Err(Failure::with_code(2, format!("{}: name a folder", to.display())));
+        };
+        fs::create_dir_all(parent).map_err(failed("make", parent))?;
+        check_is_free(&to, parent)?;
+        let folder = tempfile::Builder::new()
+            .prefix(&format!(".{}.", name.to_string_lossy()))
+            .suffix(".partial")
+            .tempdir_in(parent)
+            .map_err(failed("make a folder in", parent))?;
+        let style =
+            ProgressStyle::with_template("{bar:40} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}");
+        let bar = ProgressBar::new(0).with_style(style.expect("invariant: the template is valid"));
+        Ok(Draft { folder, to, asked, bar })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// So many bytes are still to come.
+    pub(crate) fn expect(&self, bytes: u64) {
+        self.bar.set_length(self.bar.position() + bytes);
+    }
+
+    /// Copies a file of a folder, as it is now, to stable storage.
+    pub(crate) fn copy(&mut self, dir: &Path, name: &str) -> Result<(), Failure> {
+        let from = dir.join(name);
+        let source = File::open(&from).map_err(failed("open", &from))?;
+        self.pour(source, &from, name)
+    }
+
+    /// The same, of a file that may have gone.
+    pub(crate) fn copy_if_there(&mut self, dir: &Path, name: &str) -> Result<(), Failure> {
+        let from = dir.join(name);
+        match File::open(&from) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            opened => self.pour(opened.map_err(failed("open", &from))?, &from, name),
+        }
+    }
+
+    fn pour(&mut self, mut source: File, from: &Path, name: &str) -> Result<(), Failure> {
+        let to = self.path().join(name);
+        let mut copy = File::create(&to).map_err(failed("make", &to))?;
+        let mut piece = vec![0; PIECE_BYTES];
+        loop {
+            if self.asked.is_asked() {
+                return Err(Failure::new("interrupted: nothing is left of the copy"));
+            }
+            match source.read(&mut piece) {
+                Ok(0) => break,
+                Ok(bytes) => {
+                    copy.write_all(&piece[..bytes]).map_err(failed("write", &to))?;
+                    self.bar.inc(bytes as u64);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(failed("read", from)(error)),
+            }
+        }
+        copy.sync_all().map_err(failed("sync", &to))
+    }
+
+    /// Writes zeros to the end of a copied file.
+    pub(crate) fn zero_from(&self, name: &str, offset: u64) -> Result<(), Failure> {
+        let path = self.path().join(name);
+        let zero = || -> io::Result<()> {
+            let mut file = OpenOptions::new().write(true).open(&path)?;
+            let left = file.metadata()?.len().saturating_sub(offset);
+            file.seek(SeekFrom::Start(offset))?;
+            io::copy(&mut io::repeat(0).take(left), &mut file)?;
+            file.sync_all()
+        };
+        zero().map_err(failed("cut", &path))
+    }
+
+    /// Takes away the snapshots that are damaged, and those of numbers that the copy does not hold.
+    pub(crate) fn keep_good_snapshots(&self, last_number: u64) -> Result<(), Failure> {
+        let snapshots = Snapshots::new(self.path(), usize::MAX);
+        for number in snapshots.sequences().map_err(failed("list", self.path()))? {
+            let loaded = snapshots.load(number);
+            let why = match loaded {
+                Err(error) => error.to_string(),
+                Ok(_) if number > last_number => "the segments have not come so far".into(),
+                Ok(_) => continue,
+            };
+            eprintln!("snapshot {number} is left out: {why}");
+            snapshots.remove(number).map_err(failed("remove a snapshot in", self.path()))?;
+        }
+        Ok(())
+    }
+
+    /// The oldest number that a snapshot is needed for has one at or after it.
+    pub(crate) fn has_snapshot_from(&self, number: u64) -> Result<bool, Failure> {
+        let snapshots = Snapshots::new(self.path(), usize::MAX).sequences().map_err(failed("list", self.path()))?;
+        Ok(snapshots.into_iter().any(|at| at >= number))
+    }
+
+    pub(crate) fn contents(&self) -> Result<Contents, Failure> {
+        let mut contents = Contents { segments: 0, snapshots: 0, bytes: 0 };
+        for entry in fs::read_dir(self.path()).map_err(failed("list", self.path()))? {
+            let entry = entry.map_err(failed("list", self.path()))?;
+            let name = entry.file_name();
+            contents.segments += usize::from(name.to_string_lossy().starts_with("seg-"));
+            contents.snapshots += usize::from(name.to_string_lossy().starts_with("snap-"));
+            contents.bytes += entry.metadata().map_err(failed("look at", &entry.path()))?.len();
+        }
+        Ok(contents)
+    }
+
+    /// Gives it its name, durably.
+    pub(crate) fn finish(self) -> Result<(), Failure> {
+        self.bar.finish_and_clear();
+        sync_folder(self.path())?;
+        fs::rename(self.path(), &self.to).map_err(failed("name", &self.to))?;
+        // It has gone from there: nothing is to be removed.
+        let _ = self.folder.keep();
+        self.to.parent().map_or(Ok(()), sync_folder)
+    }
+}
+
+/// The files of a folder that are copied before its segments; the snapshots newest first.
+pub(crate) fn begin_and_snapshots(dir: &Path) -> Result<Vec<String>, Failure> {
+    let mut snapshots = Vec::new();
+    for entry in fs::read_dir(dir).map_err(failed("list", dir))? {
+        let name = entry.map_err(failed("list", dir))?.file_name().to_string_lossy().into_owned();
+        if name.starts_with("snap-") && name.ends_with(".ordo") {
+            snapshots.push(name);
+        }
+    }
+    snapshots.sort_unstable_by(|a, b| b.cmp(a));
+    snapshots.push(BEGIN_NAME.into());
+    Ok(snapshots)
+}
+
+fn check_is_free(to: &Path, parent: &Path) -> Result<(), Failure> {
+    let mut entries = match fs::read_dir(to) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        listed => listed.map_err(failed("list", to))?,
+    };
+    if entries.next().is_some() {
+        return Err(Failure::new(format!("{} is not empty: name a folder that is new or empty", to.display())));
+    }
+    let device = |path: &Path| fs::metadata(path).map(|metadata| metadata.dev()).map_err(failed("look at", path));
+    if device(to)? != device(parent)? {
+        return Err(Failure::new(format!("{} is a mount point: name a folder in it", to.display())));
+    }
+    Ok(())
+}
+
+fn sync_folder(dir: &Path) -> Result<(), Failure> {
+    File::open(dir).and_then(|folder| folder.sync_all()).map_err(failed("sync", dir))
+}
+
+pub(crate) fn failed<'a>(what: &'a str, path: &'a Path) -> impl FnOnce(io::Error) -> Failure + 'a {
+    move |error| Failure::new(format!("cannot {what} {}: {error}", path.display()))
+}

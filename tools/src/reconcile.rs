@@ -1,0 +1,158 @@
+//! `ordo reconcile`: what a custodian says of balances and holdings, against what the hub has.
+//!
+//! A record that is on one side only counts as zero on the other: custodians leave empty accounts out, and so may the
+//! hub. Figures are compared as exact decimals, none is rounded.
+
+mod ours;
+mod theirs;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use clap::Args;
+use ordo_core::dec::Dec;
+
+use crate::Failure;
+use crate::place::Place;
+use crate::table::{Output, Table};
+use ours::Source;
+use theirs::Theirs;
+
+/// Compares a custodian's balances and holdings with the hub's
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  ordo reconcile --balances cash.csv --holdings stock.csv --as-at 2026-11-22T06:00:00Z --data ./data
+  ordo reconcile --balances cash.csv --hub http://127.0.0.1:8700 --token $TOKEN
+
+Columns of balances: OwnerID (or Owner), AccountID (or Account), Currency, Balance (or Amount), and if wanted
+UnbookedTransactions, UnfilledBuys, Margin. Of holdings: OwnerID, AccountID, Exchange, Code, Quantity, and if wanted
+UnfilledSells. Other columns, and empty cells of those that may be left out, are not compared. A record that one side
+does not have counts as zero there.
+Prints a row for each figure that differs; the difference is theirs minus ours. Exits 0 if all are equal, 1 if any
+differs or a row cannot be read. With --data it only reads: safe on the folder of a running hub."
+)]
+pub(crate) struct Reconcile {
+    /// The custodian's balances, as CSV
+    #[arg(long, value_name = "FILE", required_unless_present = "holdings")]
+    balances: Option<PathBuf>,
+    /// The custodian's holdings, as CSV
+    #[arg(long, value_name = "FILE")]
+    holdings: Option<PathBuf>,
+    /// The last place that counts: a time; with --data also a position (oms:123) or a number of the journal
+    #[arg(long, value_name = "T")]
+    as_at: Option<Place>,
+    /// Folder of the journal [default: ./data]
+    #[arg(long, value_name = "DIR", conflicts_with = "hub")]
+    data: Option<PathBuf>,
+    /// Asks a running hub
+    #[arg(long, value_name = "URL")]
+    hub: Option<String>,
+    /// For --hub [default: what ORDO_TOKEN says]
+    #[arg(long, requires = "hub")]
+    token: Option<String>,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// What is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Balance,
+    Holding,
+}
+
+/// A column, under each name that it may have.
+type Column = &'static [&'static str];
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Kind::Balance => "balance",
+            Kind::Holding => "holding",
+        }
+    }
+
+    const fn keys(self) -> &'static [Column] {
+        match self {
+            Kind::Balance => &[&["OwnerID", "Owner"], &["AccountID", "Account"], &["Currency"]],
+            Kind::Holding => &[&["OwnerID", "Owner"], &["AccountID", "Account"], &["Exchange"], &["Code"]],
+        }
+    }
+
+    /// The first must be there.
+    const fn figures(self) -> &'static [Column] {
+        match self {
+            Kind::Balance => &[&["Balance", "Amount"], &["UnbookedTransactions"], &["UnfilledBuys"], &["Margin"]],
+            Kind::Holding => &[&["Quantity"], &["UnfilledSells"]],
+        }
+    }
+}
+
+/// Owner, account, and what names the record under it, as in the columns.
+type Key = Vec<String>;
+/// A figure for each of the kind's, where it is known.
+type Figures = Vec<Option<Dec>>;
+type Records = BTreeMap<Key, Figures>;
+
+impl Reconcile {
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let files = [(Kind::Balance, &self.balances), (Kind::Holding, &self.holdings)];
+        let files = files.into_iter().filter_map(|(kind, file)| Some((kind, file.as_ref()?)));
+        let said: Vec<Theirs> = files.map(|(kind, file)| Theirs::read(kind, file)).collect::<Result<_, _>>()?;
+        let token = self.token.or_else(|| std::env::var("ORDO_TOKEN").ok());
+        let source = Source::of(self.data, self.hub, token, self.as_at)?;
+        let kinds: Vec<Kind> = said.iter().map(|theirs| theirs.kind).collect();
+        let ours = source.records(&kinds)?;
+        let mut table = Table::new(
+            &["Record", "OwnerID", "AccountID", "Key", "Field", "Theirs", "Ours", "Difference"],
+            &["Theirs", "Ours", "Difference"],
+        );
+        let (mut compared, mut differing, mut unread) = (0, 0, 0);
+        for (theirs, ours) in said.iter().zip(&ours) {
+            let keys: BTreeSet<&Key> = theirs.records.keys().chain(ours.keys()).collect();
+            // What stands in a row that cannot be read is neither equal nor missing.
+            for key in keys.into_iter().filter(|key| !theirs.unread.contains(*key)) {
+                compared += 1;
+                let found = differences(theirs, key, ours)?;
+                differing += found.len();
+                found.into_iter().for_each(|row| table.push(row));
+            }
+            unread += theirs.bad_rows;
+        }
+        table.print(self.output.format())?;
+        match (differing, unread) {
+            (0, 0) => {
+                eprintln!("{compared} records are equal");
+                Ok(())
+            }
+            (differing, 0) => Err(Failure::new(format!("{differing} figures differ, in {compared} records compared"))),
+            (differing, unread) => Err(Failure::new(format!(
+                "{differing} figures differ, in {compared} records compared; {unread} rows cannot be read"
+            ))),
+        }
+    }
+}
+
+/// A row for each figure of a record that differs.
+fn differences(theirs: &Theirs, key: &Key, ours: &Records) -> Result<Vec<Vec<String>>, Failure> {
+    let (said, had) = (theirs.records.get(key), ours.get(key));
+    let mut rows = Vec::new();
+    for (at, column) in theirs.kind.figures().iter().enumerate() {
+        let figure = |side: Option<&Figures>| side.and_then(|figures| figures.get(at).copied().flatten());
+        let (said_figure, had_figure) = (figure(said), figure(had));
+        // Of a record that they have, only what they say of it; of one that they do not have, what they say of others.
+        let is_compared = if said.is_some() { said_figure.is_some() } else { theirs.columns[at] };
+        let (said_value, had_value) = (said_figure.unwrap_or(Dec::ZERO), had_figure.unwrap_or(Dec::ZERO));
+        if !is_compared || said_value == had_value {
+            continue;
+        }
+        let difference = said_value.minus(had_value).map_err(|_| {
+            Failure::new(format!("{} of {}: the difference has too many digits", column[0], key.join("/")))
+        })?;
+        let text = |figure: Option<Dec>| figure.map_or_else(String::new, |figure| figure.to_string());
+        let names = [theirs.kind.name(), &key[0], &key[1], &key[2..].join("/"), column[0]].map(str::to_owned);
+        let figures = [text(said_figure), text(had_figure), difference.normalised().to_string()];
+        rows.push(names.into_iter().chain(figures).collect());
+    }
+    Ok(rows)
+}
