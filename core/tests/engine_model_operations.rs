@@ -45,8 +45,7 @@ impl Twins {
     fn new(seed: u64) -> Twins {
         let (mut hub, mut model) = (Hub::new(), Model::default());
         // Short, so that all of it comes due: the stream waits some hundreds of seconds.
-        let settings =
-            Settings { trade_retention_s: 40, completed_order_retention_s: 25, idempotency_retention_s: 60 };
+        let settings = Settings { trade_retention_s: 40, completed_order_retention_s: 25, idempotency_retention_s: 60 };
         hub.set_settings(&settings);
         model.settings = settings;
         Twins { hub, model, stream: OperationStream::new(seed), last: String::new(), effects: BTreeMap::new() }
@@ -183,7 +182,9 @@ fn every_record_is_what_the_naive_model_says_whatever_is_renamed_removed_or_forg
         }
         assert_eq!(hashes(&twins.hub.replayed()), hashes(&twins.hub.engine), "the same from the beginning");
         assert!(twins.hub.engine.counts().trades > 100, "{:?}", twins.hub.engine.counts());
-        std::mem::take(&mut twins.effects).into_iter().for_each(|(effect, times)| *effects.entry(effect).or_default() += times);
+        std::mem::take(&mut twins.effects)
+            .into_iter()
+            .for_each(|(effect, times)| *effects.entry(effect).or_default() += times);
     });
     println!("{effects:#?}");
     for kind in ["RESTATEMENT", "REMOVE", "RENAME_SYMBOL", "RENAME_CURRENCY"] {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use ordo_core::metadata::Details;
 use ordo_core::outcome::MetadataKind;
-use ordo_core::proto::{self, AccountTransformType, OperationType, OwnerTransformType, TimestampWithTimeZone};
 use ordo_core::proto::TransformType;
+use ordo_core::proto::{self, AccountTransformType, OperationType, OwnerTransformType, TimestampWithTimeZone};
 use ordo_core::record::Origin;
 
 use super::model::{Account, Model};
@@ -184,7 +184,10 @@ impl Model {
         let (owner, account) = (parameter("NewOwner"), parameter("NewAccount"));
         let new = (owner.clone().unwrap_or(old.0.clone()), account.clone().unwrap_or(old.1.clone()));
         if transform.r#type() != AccountTransformType::Rename
-            || old.1.is_empty() || new.1.is_empty() || (owner.is_none() && account.is_none()) {
+            || old.1.is_empty()
+            || new.1.is_empty()
+            || (owner.is_none() && account.is_none())
+        {
             return None;
         }
         if !self.is_new(&transform.transform_id, now) {
@@ -341,4 +344,3 @@ fn matches(transform: &proto::Transform, order: &proto::OrderState) -> bool {
         && given(&transform.code, &order.code)
         && at(transform.not_after).is_none_or(|last| at(order.timestamp).is_some_and(|time| time <= last))
 }
-
