@@ -12,8 +12,8 @@ use axum::routing::get;
 use hyper::header::CONTENT_TYPE;
 use ordo_core::json::MessageId;
 use ordo_core::json::message::{
-    ACCOUNT_DETAILS, ASSET_POSITION, CASH_POSITION, EXCHANGE_DETAILS, FEED_DETAILS, IDENTITY_SOURCE, ORDER_STATE,
-    OWNER_DETAILS, PERMISSIONS, REQUEST_STATUS_DETAILS,
+    ACCOUNT_DETAILS, ASSET_POSITION, CASH_POSITION, CLIENT_REQUEST_STATE, EXCHANGE_DETAILS, FEED_DETAILS,
+    IDENTITY_SOURCE, ORDER_STATE, OWNER_DETAILS, PERMISSIONS, REQUEST_STATUS_DETAILS,
 };
 use ordo_core::views::{Record, Table, Views};
 
@@ -25,7 +25,10 @@ use super::state::state_at;
 /// Every channel: its name, the message of its records, and where they are.
 type Channel = (&'static str, MessageId, fn(&Views) -> Vec<Arc<[u8]>>);
 
-const CHANNELS: [Channel; 10] = [
+/// Known by a hash of its order and id alone: there is no list to show, and its place is all that is told.
+const TRADES: &str = "Trades";
+
+const CHANNELS: [Channel; 11] = [
     ("Accounts", ACCOUNT_DETAILS, |views| views.accounts().cloned().collect()),
     ("Balances", CASH_POSITION, |views| all(views.balances())),
     ("Exchanges", EXCHANGE_DETAILS, |views| views.exchanges().cloned().collect()),
@@ -36,6 +39,7 @@ const CHANNELS: [Channel; 10] = [
     ("Orders", ORDER_STATE, |views| all(views.orders())),
     ("Owners", OWNER_DETAILS, |views| views.owners().cloned().collect()),
     ("RequestStatuses", REQUEST_STATUS_DETAILS, |views| views.request_statuses().cloned().collect()),
+    ("Requests", CLIENT_REQUEST_STATE, |_| Vec::new()),
 ];
 
 pub(super) fn routes() -> Router<Shared> {
@@ -43,25 +47,31 @@ pub(super) fn routes() -> Router<Shared> {
 }
 
 async fn names() -> Response {
-    let names: Vec<&str> = CHANNELS.iter().map(|(name, ..)| *name).collect();
+    let names: Vec<&str> = CHANNELS.iter().map(|(name, ..)| *name).chain([TRADES]).collect();
     json(serde_json::Value::from(names).to_string().into_bytes())
 }
 
 async fn one(State(shared): State<Shared>, Path(channel): Path<String>, wanted: Wanted) -> Result<Response, Refusal> {
+    if channel.eq_ignore_ascii_case(TRADES) {
+        let positions = positions(state_at(&shared, &wanted).await?.positions());
+        return Ok(json(format!("{{\"Position\":{positions}}}").into_bytes()));
+    }
     let found = CHANNELS.into_iter().find(|(name, ..)| name.eq_ignore_ascii_case(&channel));
     let (name, message, records) = found.ok_or(Refusal::NotFound)?;
     let (positions, records) = {
         let views = state_at(&shared, &wanted).await?;
-        (views.positions(), records(&views))
+        (positions(views.positions()), records(&views))
     };
-    let positions: serde_json::Map<String, serde_json::Value> =
-        positions.into_iter().map(|(name, position)| (name.into(), position.into())).collect();
-    let mut body = format!("{{\"Position\":{},\"{name}\":", serde_json::Value::from(positions)).into_bytes();
+    let mut body = format!("{{\"Position\":{positions},\"{name}\":").into_bytes();
     let mut array = wanted.json_array(message);
     records.iter().for_each(|record| array.put(record, &mut body));
     array.finish(&mut body);
     body.push(b'}');
     Ok(json(body))
+}
+
+fn positions(positions: Vec<(Box<str>, i64)>) -> serde_json::Value {
+    positions.into_iter().map(|(name, position)| (String::from(name), serde_json::Value::from(position))).collect()
 }
 
 fn all(table: &Table<Record>) -> Vec<Arc<[u8]>> {
