@@ -157,10 +157,7 @@ impl Play<'_> {
             }
         };
         let (ordered, completed) = (number(&step["OrderQty"]), step["oms_is_completed"] == "1");
-        let new = || Known {
-            state: limit_order(&self.of, &id, self.side, "0", LIMIT),
-            ..Known::default()
-        };
+        let new = || Known { state: limit_order(&self.of, &id, self.side, "0", LIMIT), ..Known::default() };
         let known = self.orders.entry(id.clone()).or_insert_with(new);
         known.open = dec(&step["oms_unfilled_qty"]);
         let state = &mut known.state;
@@ -241,7 +238,9 @@ impl Known {
             "Correction" => OrderTradeType::Correction,
             other => panic!("no trade is of type {other}"),
         };
-        let given = |column: &str, otherwise: String| Some(step[column].clone()).filter(|it| !it.is_empty()).unwrap_or(otherwise);
+        let given = |column: &str, otherwise: String| {
+            Some(step[column].clone()).filter(|it| !it.is_empty()).unwrap_or(otherwise)
+        };
         let id = match kind {
             OrderTradeType::Correction => step["ExecRefID"].clone(),
             _ => given("ExecID", format!("E{}", step["step"])),

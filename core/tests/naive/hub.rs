@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use ordo_core::encode;
 use ordo_core::engine::{Engine, Input};
+use ordo_core::metadata::Details;
 use ordo_core::names::FeedNo;
+use ordo_core::outcome::MetadataKind;
 use ordo_core::outcome::{Outcome, Stamp};
 use ordo_core::proto::{self, FeedRequestType, TimestampWithTimeZone, UpdateAction};
-use ordo_core::metadata::Details;
-use ordo_core::outcome::MetadataKind;
 use ordo_core::record::{Origin, Settings};
 use ordo_core::views::Views;
 use ordo_core::wire::{FeedRequest, ReverseWriter};

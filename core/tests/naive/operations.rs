@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use ordo_core::metadata::Details;
 use ordo_core::outcome::MetadataKind;
-use ordo_core::proto::{self, AccountTransformType, OperationType, OwnerTransformType, TimestampWithTimeZone};
 use ordo_core::proto::TransformType;
+use ordo_core::proto::{self, AccountTransformType, OperationType, OwnerTransformType, TimestampWithTimeZone};
 use ordo_core::record::Origin;
 
 use super::model::{Account, Model};
@@ -34,7 +34,7 @@ impl Model {
             OperationType::TransformOwner => {
                 operation.owner_transform.as_ref().and_then(|it| self.rename_owner(it, now))
             }
-            OperationType::UndefineOwner => self.undefine_owner(operation, origin, now),
+            OperationType::UndefineOwner => self.undefine_owner(operation, origin),
             _ => self.define_or_drop(operation),
         };
         if accepted.is_none() {
@@ -188,7 +188,10 @@ impl Model {
         let (owner, account) = (parameter("NewOwner"), parameter("NewAccount"));
         let new = (owner.clone().unwrap_or(old.0.clone()), account.clone().unwrap_or(old.1.clone()));
         if transform.r#type() != AccountTransformType::Rename
-            || old.1.is_empty() || new.1.is_empty() || (owner.is_none() && account.is_none()) {
+            || old.1.is_empty()
+            || new.1.is_empty()
+            || (owner.is_none() && account.is_none())
+        {
             return None;
         }
         if !self.is_new(&transform.transform_id, now) {
@@ -265,6 +268,12 @@ impl Model {
         Some(())
     }
 
+    /// Whether a rename would give two trades one key.
+    pub(crate) fn trades_collide(&self, renamed: impl Fn(&Account) -> Account) -> bool {
+        let keys = self.trades.keys().map(|(account, order, id)| (renamed(account), order, id));
+        keys.collect::<std::collections::BTreeSet<_>>().len() < self.trades.len()
+    }
+
     /// The details of the account that was there stay.
     fn rename_account_details(&mut self, renamed: Renamed<'_>) {
         let kind = OperationType::DefineAccount as i32;
@@ -323,7 +332,7 @@ impl Model {
     }
 
     /// From REST it stays while it is in use, unless the caller insists.
-    fn undefine_owner(&mut self, operation: &proto::Operation, origin: Origin, now: u64) -> Option<()> {
+    fn undefine_owner(&mut self, operation: &proto::Operation, origin: Origin) -> Option<()> {
         let owner = &operation.owner_details.as_ref()?.owner_id;
         if owner.is_empty() {
             return None;
@@ -359,4 +368,3 @@ fn matches(transform: &proto::Transform, order: &proto::OrderState) -> bool {
         && given(&transform.code, &order.code)
         && at(transform.not_after).is_none_or(|last| at(order.timestamp).is_some_and(|time| time <= last))
 }
-

@@ -66,7 +66,8 @@ impl Position {
         }
         let quantity = &self.quantity + &other.quantity;
         // One that nothing was traded into has no currency yet, as with a trade.
-        let differ = ![&self.currency, &other.currency].iter().any(|it| it.is_empty()) && self.currency != other.currency;
+        let differ =
+            ![&self.currency, &other.currency].iter().any(|it| it.is_empty()) && self.currency != other.currency;
         let cost = self.cost.zip(other.cost).filter(|_| !differ && !quantity.is_zero()).map(|(one, two)| &one + &two);
         let currency = if self.currency.is_empty() { other.currency } else { self.currency };
         Position { quantity, cost, currency }
