@@ -6,13 +6,13 @@ mod naive;
 use std::collections::BTreeMap;
 
 use naive::figure::Figure;
-use naive::{for_cases, given};
 use naive::hub::Hub;
 use naive::model::{Model, reservation};
 use naive::operation_stream::{OperationStream, Step, renamed_account, renamed_currency, renamed_instrument};
 use naive::operations::Effect;
 use naive::records::Records;
 use naive::rng::Rng;
+use naive::{for_cases, given};
 use ordo_core::engine::Engine;
 use ordo_core::proto::{Operation, OperationType};
 use ordo_core::record::{Origin, Settings};
