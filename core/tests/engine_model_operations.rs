@@ -6,16 +6,17 @@ mod naive;
 use std::collections::BTreeMap;
 
 use naive::figure::Figure;
-use naive::for_cases;
 use naive::hub::Hub;
 use naive::model::{Model, reservation};
 use naive::operation_stream::{OperationStream, Step, renamed_account, renamed_currency, renamed_instrument};
 use naive::operations::Effect;
 use naive::records::Records;
 use naive::rng::Rng;
+use naive::{for_cases, given};
 use ordo_core::engine::Engine;
 use ordo_core::proto::{Operation, OperationType};
 use ordo_core::record::{Origin, Settings};
+use ordo_core::views::Views;
 
 const UPDATES: usize = 10_000;
 
@@ -24,7 +25,7 @@ struct Twins {
     hub: Hub,
     model: Model,
     stream: OperationStream,
-    /// What was applied last, said where a check fails.
+    /// What was applied last: told where a check fails, with all that names `ORDO_ABOUT`.
     last: String,
     /// How often which effect was had.
     effects: BTreeMap<(&'static str, &'static str), usize>,
@@ -34,7 +35,7 @@ impl Drop for Twins {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("after {} updates, the last of them {}", self.hub.log.len(), self.last);
-            if let Ok(about) = std::env::var("ORDO_ABOUT") {
+            if let Some(about) = given("ORDO_ABOUT") {
                 self.hub.tell_log(&about);
             }
         }
@@ -53,8 +54,9 @@ impl Twins {
 
     fn step(&mut self) {
         // As the hub does when something comes due.
-        self.hub.wait(0);
-        self.model.tick(self.hub.next_ns());
+        if self.hub.tick_if_due() {
+            self.model.tick(self.hub.next_ns());
+        }
         match self.stream.next(self.hub.next_ns()) {
             Step::Action(action) => {
                 self.last = format!("{action:?}");
@@ -67,6 +69,10 @@ impl Twins {
     }
 
     fn operate(&mut self, operation: &Operation, origin: Origin) {
+        // Two orders of one id that both had a trade of one id: as one order, they are beyond any rule.
+        if self.model.trades_collide(|account| renamed_account(operation, account)) {
+            return;
+        }
         self.last = format!("{operation:?} {origin:?}");
         let effect = self.model.operate(operation, origin, self.hub.next_ns());
         let accepted = self.hub.operate(operation, origin);
@@ -120,7 +126,6 @@ impl Twins {
         let mut told = self.hub.told.clone();
         told.orders = told.orders.into_values().map(naive::records::order).collect();
         records.assert_same(&told);
-        records.assert_same(&Records::of_views(&ordo_core::views::Views::of(&self.hub.engine)));
         self.check_reservations(&records);
         self.check_transactions(&records);
     }
@@ -153,7 +158,9 @@ impl Twins {
         }
     }
 
+    /// Views of the engine's state start as the ones that were folded are; then all goes on with those of an image.
     fn restart(&mut self) {
+        self.hub.records().assert_same(&Records::of_views(&Views::of(&self.hub.engine)));
         let (state, events) = (self.hub.engine.state_hash(), self.hub.engine.events_hash());
         self.hub.restart();
         assert_eq!((self.hub.engine.state_hash(), self.hub.engine.events_hash()), (state, events));
@@ -168,12 +175,12 @@ fn hashes(engine: &Engine) -> (u128, u128) {
 fn every_record_is_what_the_naive_model_says_whatever_is_renamed_removed_or_forgotten() {
     let mut effects: BTreeMap<_, usize> = BTreeMap::new();
     // `ORDO_EVERY=1` finds the update that a difference began with.
-    let every = std::env::var("ORDO_EVERY").map_or(64, |text| text.parse().expect("a whole number"));
-    for_cases(1_000, 3, |seed| {
+    let every = given("ORDO_EVERY").map_or(64, |text| text.parse().expect("a whole number"));
+    for_cases(1_000, 2, |seed| {
         let (mut twins, mut places) = (Twins::new(seed), Rng::new(seed));
         for at in 1..=UPDATES {
             twins.step();
-            if places.one_in(1_000) {
+            if places.one_in(700) {
                 twins.restart();
             }
             if at % every == 0 || at == UPDATES {

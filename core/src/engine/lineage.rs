@@ -30,6 +30,14 @@ impl State {
         }
     }
 
+    /// What an order that is not there goes on with, if it comes: what one of its key has left, here or under a name that
+    /// was renamed to this one.
+    pub(super) fn lineage_to_come(&self, account: AccountNo, order_id: &[u8], home: u128) -> u128 {
+        let roots = self.roots.get(&account).map_or(&[][..], Vec::as_slice);
+        let mut former = roots.iter().map(|root| self.lineage(None, order_key(*root, order_id)));
+        former.find(|lineage| self.gone_numbers.get(*lineage).is_some()).unwrap_or_else(|| self.lineage(None, home))
+    }
+
     /// The home of an order that is there.
     #[inline]
     pub(super) fn home_of(&self, row: &OrderRow) -> u128 {

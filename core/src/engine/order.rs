@@ -104,7 +104,11 @@ impl Engine {
         };
         let order = there.or(here);
         let home = self.state.home(account, id, key);
-        Before { order, here, there, key, home, lineage: self.state.lineage(order, home), account }
+        let lineage = match order {
+            None if !self.state.roots.is_empty() => self.state.lineage_to_come(account, id, home),
+            _ => self.state.lineage(order, home),
+        };
+        Before { order, here, there, key, home, lineage, account }
     }
 
     fn account(&mut self, account: &Account, bytes: &[u8], out: &mut Outcome) -> AccountNo {

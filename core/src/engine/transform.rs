@@ -57,10 +57,6 @@ impl Engine {
             Message::Owner(transform) => self.transform_owner(input, transform, out)?,
         };
         if !changed {
-            // Recorded all the same, unless it came over REST: sent again, it still has no effect.
-            if !id.is_empty() && !input.stamp.origin.is_rest {
-                self.state.note_transform(id, input.stamp.time_ns);
-            }
             return Ok(false);
         }
         let id = if id.is_empty() { made_id(input.stamp.sequence) } else { id.to_owned() };

@@ -137,12 +137,19 @@ impl Hub {
         self.outcome.is_accepted()
     }
 
-    /// Time passes; what need not be kept any longer is forgotten.
+    /// Time passes.
     pub(crate) fn wait(&mut self, seconds: u64) {
         self.waited_ns += seconds * 1_000_000_000;
+    }
+
+    /// Forgets what need not be kept any longer; whether there was anything.
+    pub(crate) fn tick_if_due(&mut self) -> bool {
+        let mut ticked = false;
         while self.engine.next_prune_ns().is_some_and(|due| due <= self.next_ns()) {
             self.tick();
+            ticked = true;
         }
+        ticked
     }
 
     /// Prints every operation, and every action that names `about`: to find where a difference comes from.

@@ -31,6 +31,7 @@ pub(super) struct Trade {
     price: Figure,
     quantity: Figure,
     funds: Funds,
+    booked_ns: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -148,10 +149,17 @@ impl Model {
         let kept = |since: u64, kept_s: u64| since + kept_s * 1_000_000_000 > now;
         let (trades_s, ids_s) = (self.settings.trade_retention_s, self.settings.idempotency_retention_s);
         self.applied.retain(|_, since| kept(*since, ids_s));
-        let gone = self.gone_since.extract_if(.., |_, since| !kept(*since, trades_s));
-        for ((account, order), _) in gone.collect::<Vec<_>>() {
-            let homes = self.homes.remove(&(account, order.clone())).unwrap_or_default();
-            self.trades.retain(|(account, of, _), _| *of != order || !homes.contains(account));
+        // As long as one trade of an order is kept, all of them are.
+        for ((account, order), since) in self.gone_since.clone() {
+            let homes = self.homes.get(&(account.clone(), order.clone())).cloned().unwrap_or_default();
+            let of_order = |key: &(Account, String, String)| key.1 == order && homes.contains(&key.0);
+            let range = self.trades.iter().filter(|(key, _)| of_order(key));
+            let (keys, times): (Vec<_>, Vec<_>) = range.map(|(key, trade)| (key.clone(), trade.booked_ns)).unzip();
+            if !kept(times.into_iter().max().unwrap_or(since), trades_s) {
+                keys.iter().for_each(|key| drop(self.trades.remove(key)));
+                self.gone_since.remove(&(account.clone(), order.clone()));
+                self.homes.remove(&(account, order));
+            }
         }
     }
 
@@ -305,6 +313,7 @@ impl Model {
             price,
             quantity,
             funds,
+            booked_ns: now.unix_nanos().expect("the tests' time is ours"),
         };
         match (kind, old) {
             (OrderTradeType::Trade, Some(_)) => return Some(()),

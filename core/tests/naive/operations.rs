@@ -34,7 +34,7 @@ impl Model {
             OperationType::TransformOwner => {
                 operation.owner_transform.as_ref().and_then(|it| self.rename_owner(it, now))
             }
-            OperationType::UndefineOwner => self.undefine_owner(operation, origin, now),
+            OperationType::UndefineOwner => self.undefine_owner(operation, origin),
             _ => self.define_or_drop(operation),
         };
         if accepted.is_none() {
@@ -43,10 +43,14 @@ impl Model {
         }
         self.drop_zeros();
         self.note_all(now);
-        // Which ids were applied is nothing that anybody sees.
         let changed = (&self.cash, &self.positions, &self.orders) != (&before.cash, &before.positions, &before.orders)
             || self.definitions != before.definitions;
-        if changed { Effect::Changed } else { Effect::Nothing }
+        if changed {
+            return Effect::Changed;
+        }
+        // What changed nothing was not applied: its id does not count.
+        self.applied = before.applied;
+        Effect::Nothing
     }
 
     fn define_or_drop(&mut self, operation: &proto::Operation) -> Option<()> {
@@ -264,6 +268,12 @@ impl Model {
         Some(())
     }
 
+    /// Whether a rename would give two trades one key.
+    pub(crate) fn trades_collide(&self, renamed: impl Fn(&Account) -> Account) -> bool {
+        let keys = self.trades.keys().map(|(account, order, id)| (renamed(account), order, id));
+        keys.collect::<std::collections::BTreeSet<_>>().len() < self.trades.len()
+    }
+
     /// The details of the account that was there stay.
     fn rename_account_details(&mut self, renamed: Renamed<'_>) {
         let kind = OperationType::DefineAccount as i32;
@@ -307,8 +317,22 @@ impl Model {
         }
     }
 
+    /// What the owner's orders had booked to others stays theirs; whoever comes under the owner's names is new.
+    fn leave_to_others(&mut self, owner: &str) {
+        for ((account, id), mut homes) in std::mem::take(&mut self.homes) {
+            homes.retain(|home| home.0 != *owner);
+            if account.0 != *owner {
+                self.homes.insert((account, id), homes);
+            } else if let Some(last) = homes.last().cloned() {
+                let others = self.homes.entry((last, id)).or_default();
+                homes.retain(|home| !others.contains(home));
+                others.splice(0..0, homes);
+            }
+        }
+    }
+
     /// From REST it stays while it is in use, unless the caller insists.
-    fn undefine_owner(&mut self, operation: &proto::Operation, origin: Origin, now: u64) -> Option<()> {
+    fn undefine_owner(&mut self, operation: &proto::Operation, origin: Origin) -> Option<()> {
         let owner = &operation.owner_details.as_ref()?.owner_id;
         if owner.is_empty() {
             return None;
@@ -323,7 +347,7 @@ impl Model {
         self.cash.retain(|(account, _), _| account.0 != *owner);
         self.positions.retain(|(account, _), _| account.0 != *owner);
         self.trades.retain(|(account, _, _), _| account.0 != *owner);
-        self.note_all(now);
+        self.leave_to_others(owner);
         let of_owner = [OperationType::DefineOwner as i32, OperationType::DefineAccount as i32];
         self.definitions.retain(|key, _| !(of_owner.contains(&key.0) && key.1 == *owner));
         Some(())
