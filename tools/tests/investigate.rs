@@ -180,8 +180,9 @@ fn a_wrong_bust_is_found_explained_and_measured() {
 
     // And step by step: the bust is the last, with what it changed under it.
     let stepped = out(&ordo(&["replay", data, "--step", "--until", &at_bust]));
-    let last = stepped.lines().rposition(|line| !line.starts_with(' ')).expect("updates");
-    let told: Vec<&str> = stepped.lines().skip(last).collect();
+    let stepped: Vec<&str> = stepped.lines().collect();
+    let last = stepped.iter().rposition(|line| !line.starts_with(' ')).expect("updates");
+    let told = &stepped[last..];
     assert!(
         told[0].contains(&format!(" {at_bust} "))
             && told[0].ends_with(&format!("Trade {of_account} {order_id} {trade_id}")),
