@@ -82,7 +82,7 @@ pub(crate) fn record(folder: &Path) {
     let hub = start(folder);
     let mut line = Line { adapter: Adapter::open(hub.addr(), FEED).expect("a feed"), position: 0 };
     definitions(&mut line);
-    for n in 0..90 {
+    for n in 0..125 {
         flow(&mut line, n);
     }
     line.wait();
@@ -93,7 +93,7 @@ pub(crate) fn record(folder: &Path) {
     let position = adapter.resumed();
     let mut line = Line { adapter, position };
     transforms(&mut line);
-    for n in 90..120 {
+    for n in 125..165 {
         flow(&mut line, n);
     }
     line.wait();
@@ -142,16 +142,16 @@ impl Line {
 
 fn definitions(line: &mut Line) {
     line.submit(r#"{"Type":"Status","Status":{"FeedID":"F","Status":"Online"}}"#);
-    line.submit(r#"{"Type":"Configure","Configuration":{"Values":{"session":"7"}}}"#);
-    line.operate("DefineOwner", r#""Owner":{"OwnerID":"XS","Name":"Example"}"#);
-    line.operate("DefineOwner", r#""Owner":{"OwnerID":"GONE","Name":"For a while"}"#);
-    line.operate("DefineAccount", r#""Account":{"Account":{"OwnerID":"XS","AccountID":"0"},"Name":"First"}"#);
-    line.operate("DefineExchange", r#""Exchange":{"Exchange":"XASX"}"#);
+    line.submit(r#"{"Type":"Configure","Configuration":{"Settings":{"session":"7"}}}"#);
+    line.operate("DefineOwner", r#""OwnerDetails":{"OwnerID":"XS","Name":"Example"}"#);
+    line.operate("DefineOwner", r#""OwnerDetails":{"OwnerID":"GONE","Name":"For a while"}"#);
+    line.operate("DefineAccount", r#""AccountDetails":{"Account":{"OwnerID":"XS","AccountID":"0"},"Name":"First"}"#);
+    line.operate("DefineExchange", r#""ExchangeDetails":{"Exchange":"XASX"}"#);
     line.operate("DefineRequestStatus", r#""RequestStatus":{"Code":"Held","Name":"Held"}"#);
     line.operate("DefinePermissions", r#""Permissions":{"Source":"S","Identity":"User:u"}"#);
     line.operate("DefineIdentitySource", r#""IdentitySource":{"Code":"S"}"#);
-    line.operate("UndefineOwner", r#""Owner":{"OwnerID":"GONE"}"#);
-    line.operate("DefineOwner", r#""Owner":{"Name":"Refused"}"#);
+    line.operate("UndefineOwner", r#""OwnerDetails":{"OwnerID":"GONE"}"#);
+    line.operate("DefineOwner", r#""OwnerDetails":{"Name":"Refused"}"#);
 }
 
 /// Cash, stock, an order, its fills, a correction and a cancel.
