@@ -40,8 +40,11 @@ pub(crate) const KINDS: &[&str] = &[
     "Operation TransformOwner",
 ];
 
+/// What is done to a folder.
+pub(crate) type Damage = fn(&Path);
+
 /// Each fixture, and what is done to the good journal for it.
-pub(crate) const DAMAGES: &[(&str, fn(&Path))] = &[
+pub(crate) const DAMAGES: &[(&str, Damage)] = &[
     ("good", |_| {}),
     ("torn", |folder| {
         // The end as a power loss leaves it: the group behind the last is half there.
@@ -163,7 +166,7 @@ fn flow(line: &mut Line, n: u32) {
         format!(r#"{},"AssetTransfer":{{"Exchange":"XASX","Code":"BHP","Value":{}}}"#, transaction("S"), n * 10);
     line.act("CashTransfer", &cash);
     line.act("AssetTransfer", &stock);
-    let side = if n % 2 == 0 { "BUY" } else { "SELL" };
+    let side = if n.is_multiple_of(2) { "BUY" } else { "SELL" };
     let order = |executed: u32, completed: bool| {
         format!(
             r#""Order":{{"OrderID":"O{n}",{account},"Exchange":"XASX","Code":"BHP","Currency":"AUD","Side":"{side}","OrderType":"LIMIT","Price":1{}.25,"Quantity":100,"ExecutedQuantity":{executed},"IsCompleted":{completed}}}"#,
@@ -177,7 +180,7 @@ fn flow(line: &mut Line, n: u32) {
             n
         )
     };
-    line.act(if n % 11 == 0 { "Replace" } else { "Update" }, &order(0, false));
+    line.act(if n.is_multiple_of(11) { "Replace" } else { "Update" }, &order(0, false));
     line.act("Trade", &format!("{},{}", order(40, false), trade("Trade", 40)));
     match n % 5 {
         0 => line.act("Trade", &format!("{},{}", order(30, false), trade("Correction", 30))),
