@@ -53,6 +53,12 @@ fn ordo(args: &[&str], folder: &Path) -> Output {
     command.args(before).arg(folder).args(after).output().expect("the program runs")
 }
 
+/// A verdict without the folder's name, and without the advice.
+fn said_of(line: &str, folder: &Path) -> String {
+    let verdict = line.split(';').next().unwrap_or_default();
+    verdict.replace(&format!("{}/", folder.display()), "").replace(&format!("{}: ", folder.display()), "")
+}
+
 /// What is expected of a fixture, as the programs say it: exit codes, hashes, and where it is bad.
 fn found(folder: &Path) -> toml::Table {
     let verified = ordo(&["journal", "verify"], folder);
@@ -61,14 +67,14 @@ fn found(folder: &Path) -> toml::Table {
     let mut found = toml::Table::new();
     let mut put = |name: &str, value: toml::Value| drop(found.insert(name.into(), value));
     put("verify_exit", i64::from(verified.status.code().expect("an exit code")).into());
-    put("verify_says", verdict.replace(&format!("{}/", folder.display()), "").into());
+    put("verify_says", said_of(verdict, folder).into());
     put("verify_good", said.lines().find(|line| line.starts_with("good: ")).unwrap_or_default().into());
     for (name, args) in [("whole", &["replay", "--no-snapshots", "--json"][..]), ("snapshot", &["replay", "--json"])] {
         let replayed = ordo(args, folder);
         put(&format!("{name}_exit"), i64::from(replayed.status.code().expect("an exit code")).into());
         if !replayed.status.success() {
             let said = String::from_utf8_lossy(&replayed.stderr).into_owned();
-            put(&format!("{name}_says"), said.lines().last().unwrap_or_default().into());
+            put(&format!("{name}_says"), said_of(said.lines().last().unwrap_or_default(), folder).into());
             continue;
         }
         let facts: Value = serde_json::from_slice(&replayed.stdout).expect("a line of JSON");

@@ -40,8 +40,11 @@ pub(crate) const KINDS: &[&str] = &[
     "Operation TransformOwner",
 ];
 
+/// What is done to a folder.
+pub(crate) type Damage = fn(&Path);
+
 /// Each fixture, and what is done to the good journal for it.
-pub(crate) const DAMAGES: &[(&str, fn(&Path))] = &[
+pub(crate) const DAMAGES: &[(&str, Damage)] = &[
     ("good", |_| {}),
     ("torn", |folder| {
         // The end as a power loss leaves it: the group behind the last is half there.
@@ -82,7 +85,7 @@ pub(crate) fn record(folder: &Path) {
     let hub = start(folder);
     let mut line = Line { adapter: Adapter::open(hub.addr(), FEED).expect("a feed"), position: 0 };
     definitions(&mut line);
-    for n in 0..90 {
+    for n in 0..125 {
         flow(&mut line, n);
     }
     line.wait();
@@ -93,7 +96,7 @@ pub(crate) fn record(folder: &Path) {
     let position = adapter.resumed();
     let mut line = Line { adapter, position };
     transforms(&mut line);
-    for n in 90..120 {
+    for n in 125..165 {
         flow(&mut line, n);
     }
     line.wait();
@@ -142,16 +145,16 @@ impl Line {
 
 fn definitions(line: &mut Line) {
     line.submit(r#"{"Type":"Status","Status":{"FeedID":"F","Status":"Online"}}"#);
-    line.submit(r#"{"Type":"Configure","Configuration":{"Values":{"session":"7"}}}"#);
-    line.operate("DefineOwner", r#""Owner":{"OwnerID":"XS","Name":"Example"}"#);
-    line.operate("DefineOwner", r#""Owner":{"OwnerID":"GONE","Name":"For a while"}"#);
-    line.operate("DefineAccount", r#""Account":{"Account":{"OwnerID":"XS","AccountID":"0"},"Name":"First"}"#);
-    line.operate("DefineExchange", r#""Exchange":{"Exchange":"XASX"}"#);
+    line.submit(r#"{"Type":"Configure","Configuration":{"Settings":{"session":"7"}}}"#);
+    line.operate("DefineOwner", r#""OwnerDetails":{"OwnerID":"XS","Name":"Example"}"#);
+    line.operate("DefineOwner", r#""OwnerDetails":{"OwnerID":"GONE","Name":"For a while"}"#);
+    line.operate("DefineAccount", r#""AccountDetails":{"Account":{"OwnerID":"XS","AccountID":"0"},"Name":"First"}"#);
+    line.operate("DefineExchange", r#""ExchangeDetails":{"Exchange":"XASX"}"#);
     line.operate("DefineRequestStatus", r#""RequestStatus":{"Code":"Held","Name":"Held"}"#);
     line.operate("DefinePermissions", r#""Permissions":{"Source":"S","Identity":"User:u"}"#);
     line.operate("DefineIdentitySource", r#""IdentitySource":{"Code":"S"}"#);
-    line.operate("UndefineOwner", r#""Owner":{"OwnerID":"GONE"}"#);
-    line.operate("DefineOwner", r#""Owner":{"Name":"Refused"}"#);
+    line.operate("UndefineOwner", r#""OwnerDetails":{"OwnerID":"GONE"}"#);
+    line.operate("DefineOwner", r#""OwnerDetails":{"Name":"Refused"}"#);
 }
 
 /// Cash, stock, an order, its fills, a correction and a cancel.
@@ -163,7 +166,7 @@ fn flow(line: &mut Line, n: u32) {
         format!(r#"{},"AssetTransfer":{{"Exchange":"XASX","Code":"BHP","Value":{}}}"#, transaction("S"), n * 10);
     line.act("CashTransfer", &cash);
     line.act("AssetTransfer", &stock);
-    let side = if n % 2 == 0 { "BUY" } else { "SELL" };
+    let side = if n.is_multiple_of(2) { "BUY" } else { "SELL" };
     let order = |executed: u32, completed: bool| {
         format!(
             r#""Order":{{"OrderID":"O{n}",{account},"Exchange":"XASX","Code":"BHP","Currency":"AUD","Side":"{side}","OrderType":"LIMIT","Price":1{}.25,"Quantity":100,"ExecutedQuantity":{executed},"IsCompleted":{completed}}}"#,
@@ -177,7 +180,7 @@ fn flow(line: &mut Line, n: u32) {
             n
         )
     };
-    line.act(if n % 11 == 0 { "Replace" } else { "Update" }, &order(0, false));
+    line.act(if n.is_multiple_of(11) { "Replace" } else { "Update" }, &order(0, false));
     line.act("Trade", &format!("{},{}", order(40, false), trade("Trade", 40)));
     match n % 5 {
         0 => line.act("Trade", &format!("{},{}", order(30, false), trade("Correction", 30))),
