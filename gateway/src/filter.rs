@@ -29,6 +29,11 @@ impl Filter {
     pub(crate) fn of(details: &SubscriptionDetails) -> Result<Filter, &'static str> {
         let mut filter = Filter::default();
         for target in &details.targets {
+            // One that lists nothing would let everything pass, which whoever names it does not mean.
+            let is_empty = target.values.is_empty() && KINDS.contains(&target.name.as_str());
+            if is_empty && !(target.name == "Feed" && details.r#type() == SubscriptionType::Feed) {
+                return Err(BAD_VALUES);
+            }
             match target.name.as_str() {
                 "Owner" => filter.owners.extend_from_slice(&target.values),
                 "Account" => {
@@ -132,6 +137,8 @@ fn values_by_name(details: &SubscriptionDetails) -> BTreeMap<&str, BTreeSet<&str
 }
 
 const NO_FEED: &str = "Data.Deserialise Subscription.Targets.Feed";
+/// Targets that say which records.
+const KINDS: [&str; 4] = ["Owner", "Account", "Exchange", "Feed"];
 const BAD_NAME: &str = "Data.Deserialise Subscription.Targets.Name";
 const BAD_VALUES: &str = "Data.Deserialise Subscription.Targets.Values";
 

@@ -40,6 +40,8 @@ use crate::replay::{Replay, ReplayError};
 
 /// Between looks at how far the disk is.
 const DURABLE_PAUSE: Duration = Duration::from_micros(200);
+/// Most looks are over sooner than that: a few at once need not be told to come again.
+const ADMISSION_PATIENCE: Duration = Duration::from_secs(1);
 /// Who looks at the past leaves the present its cores.
 const NICE: i32 = 5;
 
@@ -107,12 +109,13 @@ impl History {
         &self.saved
     }
 
-    /// A place among those who look at the past; to be held while looking.
+    /// A place among those who look at the past, to be held while looking; waited for a while.
     ///
     /// # Errors
     /// `Busy`.
-    pub(crate) fn admit(&self) -> Result<OwnedSemaphorePermit, HistoryError> {
-        self.permits.clone().try_acquire_owned().map_err(|_| HistoryError::Busy)
+    pub(crate) async fn admit(&self) -> Result<OwnedSemaphorePermit, HistoryError> {
+        let admitted = tokio::time::timeout(ADMISSION_PATIENCE, self.permits.clone().acquire_owned()).await;
+        admitted.map_err(|_| HistoryError::Busy)?.map_err(|_| HistoryError::Stopping)
     }
 
     /// The record up to here may be told, and can be read.
@@ -171,7 +174,7 @@ impl History {
         if let Some(views) = self.cache.lock().get(at_ns) {
             return Ok(views);
         }
-        let permit = self.admit()?;
+        let permit = self.admit().await?;
         let told = self.told().await?;
         let (answer, answered) = oneshot::channel();
         let history = self.clone();

@@ -38,6 +38,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 use hyper::StatusCode;
+use hyper::header::CONTENT_TYPE;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
@@ -46,6 +47,7 @@ use parking_lot::{RwLock, RwLockReadGuard};
 use tokio::sync::watch;
 use tower::ServiceExt as _;
 
+use self::error::Refusal;
 use crate::config::Durability;
 use crate::history::History;
 use crate::intake::Doors;
@@ -205,9 +207,18 @@ async fn guard(
     next: Next,
 ) -> Response {
     match access::check(&shared, peer, (request.headers(), request.uri())) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => readable(next.run(request).await),
         Err(refusal) => refusal.into_response(),
     }
+}
+
+/// A path that the router could not decode is refused in our words too.
+fn readable(response: Response) -> Response {
+    let is_text = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    if response.status() == StatusCode::BAD_REQUEST && is_text {
+        return Refusal::bad("the path is not percent-encoded UTF-8").into_response();
+    }
+    response
 }
 
 async fn ping() -> &'static str {

@@ -28,7 +28,9 @@ use crate::publisher::subscription::message_head;
 use crate::routing;
 
 /// A message of a snapshot holds about this many bytes of records.
-const MESSAGE_BYTES: usize = 64 * 1024;
+pub(crate) const MESSAGE_BYTES: usize = 64 * 1024;
+/// As text, records take about this many times the bytes.
+const TEXT_TO_BINARY: usize = 4;
 /// Records looked at before the next job's turn, and before the views' lock is let go of.
 const RECORDS_PER_TURN: usize = 8 * 1024;
 /// Chunks ready for a subscriber before its job waits.
@@ -154,10 +156,10 @@ impl RecordsAtRest {
         self.is_complete
     }
 
-    /// Writes the next records that pass, no more than a message holds; none are written of many that do not pass.
-    pub(crate) fn write_some(&mut self, w: &mut ReverseWriter, names: &Names, filter: &mut Filter) {
+    /// Writes the next records that pass, about `bytes` of them; none are written of many that do not pass.
+    pub(crate) fn write_some(&mut self, w: &mut ReverseWriter, names: &Names, filter: &mut Filter, bytes: usize) {
         for _ in 0..RECORDS_PER_TURN {
-            if w.len() >= MESSAGE_BYTES || self.is_complete {
+            if w.len() >= bytes || self.is_complete {
                 break;
             }
             self.records.put(self.next_record, w, names, filter);
@@ -282,7 +284,11 @@ impl Encoding {
         self.writer.clear();
         // Names only grow: those of now say the same of the accounts of then.
         let views = views.read();
-        self.records.write_some(&mut self.writer, views.names(), &mut self.filter);
+        let bytes = match self.form {
+            Form::Binary => MESSAGE_BYTES,
+            Form::Json { .. } => MESSAGE_BYTES / TEXT_TO_BINARY,
+        };
+        self.records.write_some(&mut self.writer, views.names(), &mut self.filter, bytes);
         drop(views);
         self.framed()
     }

@@ -360,6 +360,9 @@ fn is_cancel(input: &Input<'_>) -> bool {
 /// What the action says of its trade; a cancel's figures are nothing, whatever it carries.
 fn stated_trade(input: &Input<'_>) -> Result<Stated, Reject> {
     let trade = &input.request.action.trade;
+    if !trade.span.is_given() {
+        return Err(Reject::Data);
+    }
     let kind = match OrderTradeType::try_from(trade.r#type) {
         Ok(OrderTradeType::Unknown) | Err(_) => return Err(Reject::OperationUnknown),
         Ok(kind) => kind,

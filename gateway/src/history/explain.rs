@@ -13,7 +13,7 @@ impl History {
     /// # Errors
     /// [`HistoryError`].
     pub(crate) async fn explain(self: &Arc<Self>, subject: Subject, at_ns: u64) -> Result<Explanation, HistoryError> {
-        let permit = self.admit()?;
+        let permit = self.admit().await?;
         let told = self.told().await?;
         let (answer, answered) = oneshot::channel();
         let history = self.clone();

@@ -17,7 +17,7 @@ use crate::filter::Filter;
 use crate::publisher::events::EventEncoder;
 use crate::publisher::subscription::message_head;
 use crate::replay::Applied;
-use crate::snapshots::{Records, RecordsAtRest};
+use crate::snapshots::{MESSAGE_BYTES, Records, RecordsAtRest};
 
 /// Says of an update what was asked for: one message, or nothing.
 pub(crate) trait Teller: Send + 'static {
@@ -135,7 +135,7 @@ impl EventTeller {
         let mut writer = ReverseWriter::default();
         while !records.is_complete() {
             writer.clear();
-            records.write_some(&mut writer, views.names(), &mut self.filter);
+            records.write_some(&mut writer, views.names(), &mut self.filter, MESSAGE_BYTES);
             if !writer.is_empty() && !put(&[&head, writer.bytes()].concat()) {
                 return false;
             }

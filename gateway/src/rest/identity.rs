@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use ordo_core::json::message::PERMISSIONS;
-use ordo_core::proto::{IdentityType, Permissions};
+use ordo_core::proto::{ClientAuthority, IdentityType, Permissions};
 use prost::Message;
 
 use super::answer::Wanted;
@@ -11,11 +11,19 @@ use super::answer::Wanted;
 const FEATURES: [&str; 5] = ["Admin", "Alter", "Audit", "Operator", "Query"];
 
 /// Whoever is let in without a token may do all.
+/// Who anybody is while nobody is checked.
+const DEV: &str = "dev";
+
+/// Who sends a write.
+pub(super) fn authority() -> ClientAuthority {
+    ClientAuthority { r#type: IdentityType::System as i32, identity: DEV.to_owned(), ..ClientAuthority::default() }
+}
+
 pub(super) async fn current(wanted: Wanted) -> Response {
     let all = || vec!["*".to_owned()];
     let permissions = Permissions {
         r#type: IdentityType::System as i32,
-        identity: "dev".to_owned(),
+        identity: DEV.to_owned(),
         owners: all(),
         exchanges: all(),
         feeds: all(),

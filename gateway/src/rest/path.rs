@@ -5,10 +5,11 @@ use hyper::Uri;
 /// Stands for an empty segment while the router looks at the path. No code can hold it.
 const EMPTY: &str = "%00";
 
-/// Gives every empty segment between two slashes a mark that the router can match.
+/// Gives every empty segment, between two slashes or behind the last, a mark that the router can match.
 pub(super) fn mark_empty_segments<B>(mut request: hyper::Request<B>) -> hyper::Request<B> {
     let uri = request.uri();
-    if !uri.path().contains("//") {
+    let ends_empty = uri.path().len() > 1 && uri.path().ends_with('/');
+    if !ends_empty && !uri.path().contains("//") {
         return request;
     }
     let marked = uri.path().split('/').skip(1).map(|segment| if segment.is_empty() { EMPTY } else { segment });
@@ -44,6 +45,8 @@ mod tests {
     fn an_empty_owner_gets_a_segment_of_its_own() {
         assert_eq!(marked("/balance/for//1234?asAt=x"), "/balance/for/%00/1234?asAt=x");
         assert_eq!(marked("/balance/for/A/1234"), "/balance/for/A/1234");
+        assert_eq!(marked("/balance/for/"), "/balance/for/%00");
+        assert_eq!(marked("/"), "/");
         assert_eq!(segment("\0"), "");
     }
 }

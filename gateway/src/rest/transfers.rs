@@ -9,12 +9,12 @@ use ordo_core::proto::{
 };
 use ordo_core::record::{Batch, BatchMember, Origin};
 
-use super::Shared;
 use super::answer::Wanted;
 use super::body::Sent;
 use super::error::Refusal;
 use super::parameters::Parameters;
 use super::write::of_action;
+use super::{Shared, identity};
 
 type Written = Result<StatusCode, Refusal>;
 
@@ -55,7 +55,7 @@ fn batch_of(updates: impl Iterator<Item = FeedRequest>) -> Batch {
 fn of_cash(request: CashTransferRequest) -> FeedRequest {
     of_action(ExternalAction {
         r#type: ExternalActionType::CashTransfer as i32,
-        transaction: request.transaction,
+        transaction: authorised(request.transaction),
         cash_transfer: request.transfer,
         ..ExternalAction::default()
     })
@@ -64,11 +64,24 @@ fn of_cash(request: CashTransferRequest) -> FeedRequest {
 fn of_assets(request: AssetTransferRequest) -> FeedRequest {
     of_action(ExternalAction {
         r#type: ExternalActionType::AssetTransfer as i32,
-        transaction: request.transaction,
+        transaction: authorised(request.transaction),
         asset_transfer: request.transfer,
         ..ExternalAction::default()
     })
 }
+
+/// Says who sent it, whatever a caller says of that; who releases a transfer from a queue is for requests to say.
+fn authorised(details: Option<Box<TransactionDetails>>) -> Option<Box<TransactionDetails>> {
+    details.map(|mut details| {
+        details.authorities.remove(AUTHORISER);
+        details.authorities.insert(CLIENT.to_owned(), identity::authority());
+        details
+    })
+}
+
+/// Keys of Authorities that are the hub's to set.
+const CLIENT: &str = "Client";
+const AUTHORISER: &str = "Authoriser";
 
 /// Names of the id that says which settlement a transaction came with.
 const SETTLEMENT: &str = "Settlement";

@@ -89,7 +89,7 @@ pub(in crate::rest) async fn answered(
     work: impl FnOnce(&Arc<History>, u64, &mut Answers) -> Result<(), HistoryError> + Send + 'static,
 ) -> Result<Response, Refusal> {
     let history = shared.history.clone();
-    let permit = history.admit()?;
+    let permit = history.admit().await?;
     let told = history.told().await?;
     let (to, pieces) = mpsc::channel(PIECES_AHEAD);
     let mut answers = Answers { array: wanted.array(message), piece: Vec::new(), to };
