@@ -193,7 +193,8 @@ fn a_backup_of_a_busy_hub_comes_back_as_the_state_of_its_last_update() {
             assert!(last >= was_there.expect("frames").0, "it holds what was there when it began");
             // Equal, unless the disk stalled: then what no Mark speaks of is kept, as a start would keep it.
             assert!(number(&told, "durable_number") <= last);
-            assert_eq!(number(&told, "snapshots"), 1);
+            // The one from the stop, and those that the hub has made since.
+            assert!(number(&told, "snapshots") >= 1);
             let back = facts(&run(ordo("restore", &backup, "--data", &restored)));
             assert_eq!(
                 (back["last_number"].clone(), back["check"].clone()),
