@@ -42,6 +42,8 @@ use crate::replay::{Replay, ReplayError};
 const DURABLE_PAUSE: Duration = Duration::from_micros(200);
 /// Most looks are over sooner than that: a few at once need not be told to come again.
 const ADMISSION_PATIENCE: Duration = Duration::from_secs(1);
+/// More than so many waiting for each place are sent away at once.
+const WAITING_FOR_EACH: usize = 4;
 /// Who looks at the past leaves the present its cores.
 const NICE: i32 = 5;
 
@@ -84,6 +86,8 @@ pub(crate) struct History {
     saved: SavedStates,
     progress: Arc<Progress>,
     permits: Arc<Semaphore>,
+    /// Places to wait at for one of those.
+    waiting: Semaphore,
     /// Subscriptions that resume have places of their own.
     resuming: Arc<Semaphore>,
     cache: Mutex<Cache>,
@@ -98,6 +102,7 @@ impl History {
             saved,
             progress,
             permits: Arc::new(Semaphore::new(limits.requests)),
+            waiting: Semaphore::new(limits.requests * WAITING_FOR_EACH),
             resuming: Arc::new(Semaphore::new(limits.requests)),
             cache: Mutex::new(Cache::new(limits.states)),
             orders_expected: limits.orders_expected,
@@ -109,11 +114,15 @@ impl History {
         &self.saved
     }
 
-    /// A place among those who look at the past, to be held while looking; waited for a while.
+    /// A place among those who look at the past, to be held while looking; a few wait for one, for a while.
     ///
     /// # Errors
     /// `Busy`.
     pub(crate) async fn admit(&self) -> Result<OwnedSemaphorePermit, HistoryError> {
+        if let Ok(permit) = self.permits.clone().try_acquire_owned() {
+            return Ok(permit);
+        }
+        let _waiting = self.waiting.try_acquire().map_err(|_| HistoryError::Busy)?;
         let admitted = tokio::time::timeout(ADMISSION_PATIENCE, self.permits.clone().acquire_owned()).await;
         admitted.map_err(|_| HistoryError::Busy)?.map_err(|_| HistoryError::Stopping)
     }
