@@ -175,7 +175,7 @@ fn refused() -> Vec<(&'static str, ExternalAction, &'static [&'static str])> {
             trade(order(), ordo_core::proto::OrderTrade { price: huge(), quantity: huge(), ..fill() }),
             &["NumberOutOfRange"],
         ),
-        ("a trade without its body", ExternalAction { trade: None, ..trade(order(), fill()) }, &["Operation.Unknown"]),
+        ("a trade without its body", ExternalAction { trade: None, ..trade(order(), fill()) }, &["Data"]),
         (
             "a trade of type 99",
             trade(order(), ordo_core::proto::OrderTrade { r#type: 99, ..fill() }),
