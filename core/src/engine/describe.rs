@@ -3,7 +3,7 @@
 use super::metadata::tell_definition;
 use super::{Engine, cash_event, holding_event};
 use crate::names::FeedNo;
-use crate::outcome::{MetadataKind, OrderEvent, Outcome};
+use crate::outcome::{MetadataKind, Outcome};
 
 impl Engine {
     /// Puts every visible record into `out` as an event. Names are not repeated: take them from [`Engine::names`].
@@ -13,17 +13,9 @@ impl Engine {
         kinds.flat_map(|kind| self.state.metadata.all(kind)).for_each(|record| tell_definition(record, out));
         let mut scratch = crate::wire::ReverseWriter::default();
         for (number, row) in self.state.orders.iter() {
-            let Some(row) = row else { continue };
-            let state = out.keep(self.state.bytes.get(row.state));
-            out.orders.push(OrderEvent {
-                number,
-                key: row.key,
-                account: row.account,
-                instrument: row.instrument,
-                removed: false,
-                completed: row.completed,
-                state,
-            });
+            if row.is_some() {
+                self.state.tell_order(number, false, out);
+            }
         }
         for (number, row) in self.state.cash.iter() {
             let event = row.map(|row| cash_event(number, row, &mut scratch, &mut out.bytes));

@@ -277,17 +277,7 @@ impl Engine {
     pub(super) fn write_order(&mut self, draft: &OrderDraft, input: &Input<'_>, out: &mut Outcome) {
         let before = draft.before;
         if let Some(there) = before.there {
-            let old = *self.state.orders.get(there);
-            let state = out.keep(self.state.bytes.get(old.state));
-            out.orders.push(OrderEvent {
-                number: there,
-                key: old.key,
-                account: old.account,
-                instrument: old.instrument,
-                removed: true,
-                completed: old.completed,
-                state,
-            });
+            self.state.tell_order(there, true, out);
             self.state.take_order(there);
         }
         let (account, instrument, state) = (before.account, draft.instrument, draft.state);

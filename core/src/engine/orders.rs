@@ -6,8 +6,25 @@
 use super::rows::{NO_TRADE, OrderRow};
 use super::state::State;
 use super::{Engine, NANOS_PER_SECOND};
+use crate::outcome::{OrderEvent, Outcome};
+use crate::wire::Span;
+
+impl OrderRow {
+    /// The order after an update, its OrderState in the outcome's bytes.
+    pub(super) fn event(&self, number: u32, removed: bool, state: Span) -> OrderEvent {
+        let OrderRow { key, account, instrument, completed, .. } = *self;
+        OrderEvent { number, key, account, instrument, removed, completed, state }
+    }
+}
 
 impl State {
+    /// Shows an order as it stands: for the last time, where it is about to go.
+    pub(super) fn tell_order(&self, number: u32, removed: bool, out: &mut Outcome) {
+        let row = self.orders.get(number);
+        let state = out.keep(self.bytes.get(row.state));
+        out.orders.push(row.event(number, removed, state));
+    }
+
     /// Adds an order with its state; `state` and `hash` of the row are filled in.
     pub(super) fn insert_order(&mut self, row: OrderRow, bytes: &[u8]) -> u32 {
         let row = OrderRow { state: self.bytes.insert(bytes), last_trade: self.chain_of(&row), ..row };

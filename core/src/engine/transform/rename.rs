@@ -10,7 +10,7 @@ use super::positions::{merged_cash, merged_holding};
 use super::stored_order::StoredOrder;
 use crate::dec::OutOfRange;
 use crate::names::{AccountNo, CurrencyNo, InstrumentNo, NameKind, name_hash, order_key};
-use crate::outcome::{OrderEvent, Outcome, Reject};
+use crate::outcome::{Outcome, Reject};
 use crate::wire::field;
 
 /// The number of a name that no record named yet. No record has it.
@@ -286,7 +286,7 @@ impl Engine {
             replaced.push(f::ACCOUNT);
             let id = StoredOrder::of(self.state.bytes.get(old.state)).order_id;
             key = order_key(names.account(account).hash, id);
-            self.tell_last_time(number, out);
+            self.state.tell_order(number, true, out);
         }
         let state = self.keep_rewritten(old.state, &replaced, out);
         let handle = self.state.bytes.replace(old.state, out.bytes_of(state));
@@ -294,15 +294,7 @@ impl Engine {
             (self.state.cash_number(account, currency), self.state.holding_number(account, instrument));
         let row = OrderRow { key, account, instrument, currency, cash, holding, state: handle, ..old };
         self.state.set_order(number, row);
-        out.orders.push(OrderEvent {
-            number,
-            key,
-            account,
-            instrument,
-            removed: false,
-            completed: old.completed,
-            state,
-        });
+        out.orders.push(row.event(number, false, state));
     }
 
     fn move_holding(&mut self, number: u32, merged: HoldingRow, rename: &Rename, out: &mut Outcome) {

@@ -7,7 +7,7 @@ use super::matching::Matching;
 use super::positions::Reservations;
 use super::stored_order::StoredOrder;
 use crate::dec::{Dec, OutOfRange};
-use crate::outcome::{OrderEvent, Outcome, Reject};
+use crate::outcome::{Outcome, Reject};
 use crate::proto::Transform;
 use crate::wire::{OrderState, Span, field};
 
@@ -117,15 +117,7 @@ impl Engine {
 
     fn put_restated(&mut self, order: &Restated, removed: bool, out: &mut Outcome) {
         let Restated { number, row, state } = *order;
-        out.orders.push(OrderEvent {
-            number,
-            key: row.key,
-            account: row.account,
-            instrument: row.instrument,
-            removed,
-            completed: row.completed,
-            state,
-        });
+        out.orders.push(row.event(number, removed, state));
         if removed {
             self.state.remove_order(number);
         } else {
@@ -143,25 +135,10 @@ impl Engine {
             reservations.exchange(&self.state, self.state.orders.get(*number), Dec::ZERO, Dec::ZERO)?;
         }
         for number in &orders {
-            self.tell_last_time(*number, out);
+            self.state.tell_order(*number, true, out);
             self.state.remove_order(*number);
         }
         self.put_reservations(&reservations, out);
         Ok(!orders.is_empty())
-    }
-
-    /// Shows an order as it was, for the last time.
-    pub(super) fn tell_last_time(&self, number: u32, out: &mut Outcome) {
-        let row = self.state.orders.get(number);
-        let state = out.keep(self.state.bytes.get(row.state));
-        out.orders.push(OrderEvent {
-            number,
-            key: row.key,
-            account: row.account,
-            instrument: row.instrument,
-            removed: true,
-            completed: row.completed,
-            state,
-        });
     }
 }
