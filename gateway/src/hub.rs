@@ -127,6 +127,7 @@ impl Hub {
             history: history.clone(),
             durability: config.durability,
             dev: config.dev,
+            body_bytes_max: config.body_bytes_max,
             update_bytes_max: config.message_bytes_max,
         };
         let rest = Server::start(listener, shared).map_err(HubError::io("rest"))?;

@@ -71,6 +71,8 @@ pub(crate) struct Shared {
     pub(crate) history: Arc<History>,
     pub(crate) durability: Durability,
     pub(crate) dev: bool,
+    /// The largest body that is read. What is recorded of it has a limit of its own.
+    pub(crate) body_bytes_max: usize,
     /// The largest update that one frame of the journal takes.
     pub(crate) update_bytes_max: usize,
 }
@@ -102,7 +104,7 @@ fn routes(shared: Shared) -> Router {
         .merge(renames::routes())
         .route("/feed", get(feeds::all))
         .route("/feed/byid/{feed}", get(feeds::one))
-        .layer(DefaultBodyLimit::max(body::BODY_BYTES_MAX))
+        .layer(DefaultBodyLimit::max(shared.body_bytes_max))
         .layer(middleware::from_fn_with_state(shared.clone(), guard));
     open.merge(guarded).with_state(shared)
 }

@@ -12,11 +12,10 @@ use hyper::{HeaderMap, StatusCode};
 use ordo_core::json::{self, Delimited, JsonError, MessageId};
 use prost::Message;
 
+use super::Shared;
 use super::answer::{JSON, PROTOBUF};
 use super::error::Refusal;
 
-/// The largest body that is read. What is recorded of it has a limit of its own.
-pub(super) const BODY_BYTES_MAX: usize = 16 << 20;
 /// A client that has not sent its body after this long is refused.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -28,19 +27,19 @@ pub(super) struct Sent {
     options: json::Read,
 }
 
-impl<S: Send + Sync> FromRequest<S> for Sent {
+impl FromRequest<Shared> for Sent {
     type Rejection = Refusal;
 
-    async fn from_request(request: Request, state: &S) -> Result<Sent, Refusal> {
+    async fn from_request(request: Request, shared: &Shared) -> Result<Sent, Refusal> {
         let headers = request.headers();
         let is_protobuf = is_protobuf(headers)?;
         let options = json::Read { is_lenient: headers.get("X-OMS-Lenient").is_some_and(|value| value == "true") };
         // Said before it is read, where its length is known.
         let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-        if length.is_some_and(|length| length > BODY_BYTES_MAX) {
+        if length.is_some_and(|length| length > shared.body_bytes_max) {
             return Err(Refusal::TooLarge);
         }
-        let read = tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, state)).await;
+        let read = tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, shared)).await;
         let bytes = read.map_err(|_| Refusal::bad("the body has not come in time"))?.map_err(unreadable)?;
         Ok(Sent { bytes, is_protobuf, options })
     }
