@@ -1,42 +1,88 @@
 //! What the past costs: starts with and without snapshots, states of the past cold and cached, and what the present
 //! notices of it.
 //!
-//! One hub records the load; then it is started again with and without its snapshots, and asked. The latency of the
-//! present is that of a second hub in the same process, which shares the cores with the first one's histories.
+//! A hub records the load and is started again with and without its snapshots, and asked. Rates stand beside the
+//! engine's own in the same run; the latency of the present is that of a feed of its own on the hub that is asked.
 
-use std::io::{self, Write};
+use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use ordo_core::json::message::AUDIT_RECORD;
 use ordo_core::proto::model::AuditRecord;
-use ordo_gateway::client::rest;
-use ordo_gateway::hub::{Config, Durability, Hub};
+use ordo_core::proto::{ExternalAction, FeedPosition, FeedRequest, FeedRequestType};
+use ordo_gateway::client::{Adapter, rest};
+use ordo_gateway::hub::{Config, Hub};
+use prost::Message;
 use serde::Serialize;
 
-use crate::ingest::{drain, open_feed};
-use crate::latency;
-use crate::load::{FEED, Frames};
+use crate::flow::{self, Removal, Rounds};
+use crate::{latency, load, parts};
 
-/// Updates made at a time.
-const BLOCK: u64 = 10_000;
+/// The feed that is recorded; the present's is that of `load`.
+const RECORDED: &str = "recorded";
 /// States that are asked for, spread over the record.
 const INSTANTS: u64 = 9;
-const PACED_PER_SECOND: u64 = 20_000;
-const PACED_UPDATES: u64 = 100_000;
+const LIVE_PER_SECOND: u64 = 20_000;
+const LIVE_UPDATES: u64 = 100_000;
+/// Beyond the orders of any load.
+const LIVE_FIRST: u64 = 1_000_000_001;
+/// The engine's own rate is taken over at most so many.
+const ENGINE_UPDATES_MAX: u64 = 2_000_000;
+const PATIENCE: Duration = Duration::from_secs(600);
 
-/// See the module. Times in milliseconds, latencies in microseconds.
+/// What is recorded.
+#[derive(Debug, Clone)]
+pub enum Load {
+    /// The recorded order flow, round after round; none: the extract that the program carries. An order that is done is
+    /// removed.
+    Flow(Option<PathBuf>),
+    /// The trades of `load`, every one of which the state keeps for late busts.
+    Trades,
+}
+
+impl Load {
+    fn actions(&self, count: u64) -> io::Result<Box<dyn Iterator<Item = io::Result<ExternalAction>>>> {
+        Ok(match self {
+            Load::Flow(recording) => {
+                let rounds = Rounds::of(recording.clone(), Removal::AtOnce).map_err(io::Error::other)?;
+                let rounds = rounds.map(|action| action.map_err(io::Error::other));
+                Box::new(flow::opening().into_iter().map(Ok).chain(rounds).take(count as usize))
+            }
+            Load::Trades => {
+                let action = |position| load::trade(position).feed.and_then(|feed| feed.action).unwrap_or_default();
+                Box::new((1..=count).map(move |position| Ok(action(position))))
+            }
+        })
+    }
+
+    fn requests(&self, count: u64) -> io::Result<impl Iterator<Item = Vec<u8>>> {
+        let requests = (1..).zip(self.actions(count)?.map_while(Result::ok)).map(|(position, action)| FeedRequest {
+            r#type: FeedRequestType::Action as i32,
+            position: Some(FeedPosition { sequence: load::FEED.into(), position }),
+            action: Some(action),
+            ..FeedRequest::default()
+        });
+        Ok(requests.map(|request| request.encode_to_vec()))
+    }
+}
+
+/// See the module. Times in milliseconds, latencies in microseconds, rates in updates a second.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct History {
     pub updates: u64,
+    pub recording_per_second: f64,
     pub journal_bytes_per_update: f64,
     pub snapshots: usize,
-    pub snapshot_bytes: u64,
+    pub snapshot_bytes_of_all: u64,
     pub start_with_snapshots_ms: f64,
     pub start_without_snapshots_ms: f64,
+    pub engine_per_second: f64,
+    pub replay_per_second: f64,
+    pub replay_to_engine: f64,
     pub as_at_cold_ms: Vec<f64>,
     pub as_at_cached_ms: Vec<f64>,
     pub resident_before_mib: u64,
@@ -45,61 +91,73 @@ pub struct History {
     pub live_p99_us: f64,
     pub live_p50_beside_histories_us: f64,
     pub live_p99_beside_histories_us: f64,
+    pub live_p99_grows_percent: f64,
     pub histories_meanwhile: u64,
 }
 
-/// Records `updates` trades and asks for their past.
+/// Records so many updates and asks for their past.
 ///
 /// # Errors
 /// If a hub does not start or a connection fails.
-pub fn run(updates: u64) -> io::Result<History> {
+pub fn run(load: &Load, updates: u64, say: impl Fn(&str)) -> io::Result<History> {
     let folder = tempfile::tempdir()?;
     let mut report = History { updates, ..History::default() };
-    let start = || {
-        let mut config = Config::new(folder.path());
-        config.dev = true;
-        let begun = Instant::now();
-        let hub = Hub::start(config).map_err(io::Error::other)?;
-        Ok::<_, io::Error>((hub, begun.elapsed()))
-    };
-    let (hub, _) = start()?;
-    record(hub.addr(), updates)?;
+    say("recording");
+    let (hub, _) = start(folder.path())?;
+    report.recording_per_second = record(hub.addr(), load, updates)?;
+    let instants = instants(hub.addr(), updates)?;
     hub.stop().map_err(io::Error::other)?;
     report.journal_bytes_per_update = bytes_of(folder.path(), "seg-")?.1 as f64 / updates as f64;
-    (report.snapshots, report.snapshot_bytes) = bytes_of(folder.path(), "snap-")?;
-    let (hub, took) = start()?;
+    (report.snapshots, report.snapshot_bytes_of_all) = bytes_of(folder.path(), "snap-")?;
+
+    say("engine and replay");
+    report.engine_per_second = parts::engine_on(load.requests(updates.min(ENGINE_UPDATES_MAX))?);
+    let (replayed, took) = parts::replay(folder.path())?;
+    report.replay_per_second = replayed as f64 / took.as_secs_f64();
+    report.replay_to_engine = report.replay_per_second / report.engine_per_second;
+
+    say("states of the past");
+    let (hub, took) = start(folder.path())?;
     report.start_with_snapshots_ms = ms(took);
     report.resident_before_mib = resident_mib()?;
-    let instants = instants(hub.addr(), updates)?;
     for instant in &instants {
         report.as_at_cold_ms.push(ms(ask(hub.addr(), instant)?));
         report.as_at_cached_ms.push(ms(ask(hub.addr(), instant)?));
     }
     report.resident_after_mib = resident_mib()?;
-    beside_histories(&mut report, hub.addr(), &instants)?;
+
+    say("the present beside them");
+    live(&mut report, hub.addr(), &instants)?;
     hub.stop().map_err(io::Error::other)?;
+
+    say("a start without snapshots");
     remove_snapshots(folder.path())?;
-    let (hub, took) = start()?;
+    let (hub, took) = start(folder.path())?;
     report.start_without_snapshots_ms = ms(took);
     hub.stop().map_err(io::Error::other)?;
     Ok(report)
 }
 
-fn record(addr: SocketAddr, updates: u64) -> io::Result<()> {
-    let feed = open_feed(addr)?;
-    let mut writer = feed.writer()?;
-    thread::spawn(move || drain(feed));
-    for first in (1..=updates).step_by(BLOCK as usize) {
-        writer.write_all(&Frames::trades(first..(first + BLOCK).min(updates + 1)).bytes)?;
+/// A hub with default settings, and the time until it is ready.
+fn start(folder: &Path) -> io::Result<(Hub, Duration)> {
+    let mut config = Config::new(folder);
+    config.dev = true;
+    let begun = Instant::now();
+    let hub = Hub::start(config).map_err(io::Error::other)?;
+    Ok((hub, begun.elapsed()))
+}
+
+/// Updates a second, until the last was durable.
+fn record(addr: SocketAddr, load: &Load, updates: u64) -> io::Result<f64> {
+    let begun = Instant::now();
+    let mut adapter = Adapter::open(addr, RECORDED).map_err(io::Error::other)?;
+    for (position, action) in (1..).zip(load.actions(updates)?) {
+        adapter.submit(position, action?).map_err(io::Error::other)?;
     }
-    loop {
-        let channel = get(addr, "/diagnostics/channel/Feeds")?;
-        let channel: serde_json::Value = serde_json::from_slice(&channel.body).map_err(io::Error::other)?;
-        if channel["Position"][FEED] == updates {
-            return writer.shutdown(std::net::Shutdown::Both);
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
+    adapter.wait_bookmark(updates as i64, PATIENCE).map_err(io::Error::other)?;
+    let took = begun.elapsed();
+    adapter.close(PATIENCE).map_err(io::Error::other)?;
+    Ok(updates as f64 / took.as_secs_f64())
 }
 
 /// When the updates at some places of the record came.
@@ -107,7 +165,7 @@ fn instants(addr: SocketAddr, updates: u64) -> io::Result<Vec<String>> {
     let places = (1..=INSTANTS).map(|nth| updates * nth / (INSTANTS + 1));
     places
         .map(|at| {
-            let answer = get(addr, &format!("/audit/between?from[{FEED}]={}&to[{FEED}]={at}", at - 1))?;
+            let answer = get(addr, &format!("/audit/between?from[{RECORDED}]={}&to[{RECORDED}]={at}", at - 1))?;
             let records: Vec<AuditRecord> = answer.records(AUDIT_RECORD).map_err(io::Error::other)?;
             let time = records.first().and_then(|record| record.timestamp).and_then(|time| time.to_iso().ok());
             time.ok_or_else(|| io::Error::other("an update without a time"))
@@ -126,15 +184,15 @@ fn get(addr: SocketAddr, target: &str) -> io::Result<rest::Answer> {
 }
 
 /// The latency of the present, alone and while states of the past are asked for one after another.
-fn beside_histories(report: &mut History, addr: SocketAddr, instants: &[String]) -> io::Result<()> {
-    let paced = || latency::paced(Durability::Sync, PACED_PER_SECOND, PACED_UPDATES);
+fn live(report: &mut History, addr: SocketAddr, instants: &[String]) -> io::Result<()> {
     let us = |latencies: &latency::Latencies, quantile| latencies.value_at_quantile(quantile) as f64 / 1_000.0;
-    let alone = paced()?;
+    let alone = latency::paced_through(addr, LIVE_FIRST, LIVE_PER_SECOND, LIVE_UPDATES)?;
+    wait_until_free(addr)?;
     let is_over = AtomicBool::new(false);
     let (beside, asked) = thread::scope(|scope| {
         let asking = scope.spawn(|| {
             let mut asked = 0;
-            // The first before the last: nothing that was folded serves the next.
+            // The last before the first: nothing that was folded serves the next.
             for instant in instants.iter().rev().cycle() {
                 if is_over.load(Ordering::Relaxed) {
                     break;
@@ -144,7 +202,8 @@ fn beside_histories(report: &mut History, addr: SocketAddr, instants: &[String])
             }
             Ok::<u64, io::Error>(asked)
         });
-        let beside = paced();
+        let first = LIVE_FIRST + latency::paced_updates(LIVE_UPDATES);
+        let beside = latency::paced_through(addr, first, LIVE_PER_SECOND, LIVE_UPDATES);
         is_over.store(true, Ordering::Relaxed);
         (beside, asking.join())
     });
@@ -152,7 +211,20 @@ fn beside_histories(report: &mut History, addr: SocketAddr, instants: &[String])
     report.histories_meanwhile = asked.map_err(|_| io::Error::other("the asker panicked"))??;
     (report.live_p50_us, report.live_p99_us) = (us(&alone, 0.5), us(&alone, 0.99));
     (report.live_p50_beside_histories_us, report.live_p99_beside_histories_us) = (us(&beside, 0.5), us(&beside, 0.99));
+    report.live_p99_grows_percent = (us(&beside, 0.99) / us(&alone, 0.99) - 1.0) * 100.0;
     Ok(())
+}
+
+/// Until the hub has seen that nobody supplies the present's feed any more.
+fn wait_until_free(addr: SocketAddr) -> io::Result<()> {
+    loop {
+        let feed = get(addr, &format!("/feed/byid/{}", load::FEED))?;
+        let feed: serde_json::Value = serde_json::from_slice(&feed.body).map_err(io::Error::other)?;
+        if !feed["Status"].as_str().is_some_and(|status| status.ends_with("ONLINE")) {
+            return Ok(());
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// How many files of a kind there are, and their bytes.

@@ -75,43 +75,56 @@ pub fn unloaded(durability: Durability, count: u64) -> io::Result<Latencies> {
 /// # Errors
 /// If the hub does not start or a connection fails.
 pub fn paced(durability: Durability, per_second: u64, count: u64) -> io::Result<Latencies> {
-    with_hub(durability, |addr| {
-        let (mut subscriber, mut writer) = connect(addr)?;
-        let frames = Frames::trades(1..WARM + count + 1);
-        let start = Instant::now() + Duration::from_millis(20);
-        let due = move |at: u64| start + Duration::from_nanos(at * 1_000_000_000 / per_second);
-        let reader = thread::spawn(move || -> io::Result<Latencies> {
-            let mut latencies = histogram();
-            let mut events = 0;
-            let per_update = VIEWS.len() as u64;
-            while events < (WARM + count) * per_update {
-                let before = events;
-                subscriber.read_messages(|payload| events += u64::from(is_update(payload)))?;
-                let now = Instant::now();
-                for at in before / per_update..events / per_update {
-                    if at >= WARM {
-                        latencies.saturating_record(now.saturating_duration_since(due(at)).as_nanos() as u64);
-                    }
+    with_hub(durability, |addr| paced_through(addr, 1, per_second, count))
+}
+
+/// The same through a hub that runs already, whose feed is at the position before `first`.
+///
+/// # Errors
+/// If a connection fails.
+pub fn paced_through(addr: SocketAddr, first: u64, per_second: u64, count: u64) -> io::Result<Latencies> {
+    let (mut subscriber, mut writer) = connect(addr)?;
+    let frames = Frames::trades(first..first + WARM + count);
+    let start = Instant::now() + Duration::from_millis(20);
+    let due = move |at: u64| start + Duration::from_nanos(at * 1_000_000_000 / per_second);
+    let reader = thread::spawn(move || -> io::Result<Latencies> {
+        let mut latencies = histogram();
+        let mut events = 0;
+        let per_update = VIEWS.len() as u64;
+        while events < (WARM + count) * per_update {
+            let before = events;
+            subscriber.read_messages(|payload| events += u64::from(is_update(payload)))?;
+            let now = Instant::now();
+            for at in before / per_update..events / per_update {
+                if at >= WARM {
+                    latencies.saturating_record(now.saturating_duration_since(due(at)).as_nanos() as u64);
                 }
             }
-            Ok(latencies)
-        });
-        let mut at = 0;
-        while at < WARM + count {
-            let now = Instant::now();
-            let first = at;
-            while at < WARM + count && due(at) <= now {
-                at += 1;
-            }
-            if at > first {
-                let start = if first == 0 { 0 } else { frames.ends[first as usize - 1] };
-                writer.write_all(&frames.bytes[start..frames.ends[at as usize - 1]])?;
-            } else {
-                thread::sleep(due(at) - now);
-            }
         }
-        reader.join().map_err(|_| io::Error::other("the reader panicked"))?
-    })
+        Ok(latencies)
+    });
+    let mut at = 0;
+    while at < WARM + count {
+        let now = Instant::now();
+        let first = at;
+        while at < WARM + count && due(at) <= now {
+            at += 1;
+        }
+        if at > first {
+            let start = if first == 0 { 0 } else { frames.ends[first as usize - 1] };
+            writer.write_all(&frames.bytes[start..frames.ends[at as usize - 1]])?;
+        } else {
+            thread::sleep(due(at) - now);
+        }
+    }
+    let latencies = reader.join().map_err(|_| io::Error::other("the reader panicked"))??;
+    writer.shutdown(std::net::Shutdown::Both)?;
+    Ok(latencies)
+}
+
+/// How many updates such a run makes in all.
+pub fn paced_updates(count: u64) -> u64 {
+    WARM + count
 }
 
 fn with_hub(durability: Durability, run: impl FnOnce(SocketAddr) -> io::Result<Latencies>) -> io::Result<Latencies> {

@@ -2,6 +2,7 @@
 
 pub mod echo;
 pub mod floors;
+pub mod flow;
 pub mod history;
 mod html;
 pub mod ingest;

@@ -1,6 +1,7 @@
 //! `ordo-bench`: measures, and prints one JSON object. `--only` runs one figure, for profiling.
 
 use std::io;
+use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use ordo_bench::report::{Report, Scale};
@@ -23,6 +24,18 @@ struct Arguments {
     /// Updates a second, of the paced run
     #[arg(long, default_value_t = 50_000)]
     rate: u64,
+    /// What a history is of: `flow`, the recorded order flow; `trades`, of which every one is kept
+    #[arg(long, default_value = "flow")]
+    load: LoadName,
+    /// The orders of a recording that takes the place of the one carried along, for `flow`
+    #[arg(long)]
+    flow: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum LoadName {
+    Flow,
+    Trades,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -67,7 +80,14 @@ fn main() -> io::Result<()> {
             println!("{:.0} bytes an open order", large.bytes_an_order);
             print(&large.applying);
         }
-        Figure::History => println!("{}", serde_json::to_string_pretty(&history::run(updates)?)?),
+        Figure::History => {
+            let load = match arguments.load {
+                LoadName::Flow => history::Load::Flow(arguments.flow),
+                LoadName::Trades => history::Load::Trades,
+            };
+            let report = history::run(&load, updates, |at| eprintln!("measuring: {at}"))?;
+            println!("{}", serde_json::to_string_pretty(&report)?);
+        }
         Figure::Engine => println!("{:.0} updates/s", parts::engine(updates)),
         Figure::Codec => println!("{:?} ns", parts::codec(updates)),
         Figure::Echo => print(&latency::echo(updates)?),

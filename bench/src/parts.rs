@@ -30,10 +30,19 @@ struct Recorded {
     request: FeedRequest,
 }
 
+impl Recorded {
+    fn of(bytes: Vec<u8>) -> Recorded {
+        let request = FeedRequest::decode(&bytes).expect("a request of the load decodes");
+        Recorded { bytes, request }
+    }
+}
+
 fn recorded(position: u64) -> Recorded {
-    let bytes = load::trade(position).feed.map(|feed| feed.encode_to_vec()).unwrap_or_default();
-    let request = FeedRequest::decode(&bytes).expect("a trade decodes");
-    Recorded { bytes, request }
+    Recorded::of(encoded(position))
+}
+
+fn encoded(position: u64) -> Vec<u8> {
+    load::trade(position).feed.map(|feed| feed.encode_to_vec()).unwrap_or_default()
 }
 
 fn stamp(position: u64) -> Stamp {
@@ -61,23 +70,32 @@ fn engine_with_feed() -> Engine {
     engine
 }
 
-/// Trades applied per second by the engine alone: batches are decoded before the clock runs, as the receiver does it.
+/// Trades applied per second by the engine alone.
 pub fn engine(count: u64) -> f64 {
-    const BATCH: u64 = 1_000;
+    engine_on((1..=count).map(encoded))
+}
+
+/// FeedRequests applied per second by the engine alone, at positions from 1: batches are decoded before the clock runs,
+/// as the receiver does it.
+pub fn engine_on(mut requests: impl Iterator<Item = Vec<u8>>) -> f64 {
+    const BATCH: usize = 1_000;
     let mut engine = engine_with_feed();
     let mut outcome = Outcome::with_room();
-    let mut applying = Duration::ZERO;
-    for first in (1..=count).step_by(BATCH as usize) {
-        let trades: Vec<Recorded> = (first..first + BATCH).map(recorded).collect();
+    let (mut applying, mut count) = (Duration::ZERO, 0);
+    loop {
+        let batch: Vec<Recorded> = requests.by_ref().take(BATCH).map(Recorded::of).collect();
+        if batch.is_empty() {
+            return count as f64 / applying.as_secs_f64();
+        }
         let start = Instant::now();
-        for (trade, position) in trades.iter().zip(first..) {
-            let stamp = Stamp { sequence: position + 1, ..stamp(position) };
-            engine.apply(&Input { stamp, bytes: &trade.bytes, request: &trade.request }, &mut outcome);
+        for update in &batch {
+            count += 1;
+            let stamp = Stamp { sequence: count + 1, ..stamp(count) };
+            engine.apply(&Input { stamp, bytes: &update.bytes, request: &update.request }, &mut outcome);
             black_box(&outcome);
         }
         applying += start.elapsed();
     }
-    count as f64 / applying.as_secs_f64()
 }
 
 /// One trade decoded, and its four events encoded: generated codec and prost beside each other.

@@ -151,7 +151,7 @@ fn stay(hub: &Hub, asked: &StopAsked) -> Result<(), Failure> {
     println!(
         "  curl http://{0}/balance/for/{1}/00\n  curl http://{0}/order/for/{1}/00",
         hub.addr(),
-        ordo_tools::flow::OWNER
+        ordo_bench::flow::OWNER
     );
     while !asked.is_asked() {
         if let Some(fault) = hub.wait_fault(LOOK_EVERY) {

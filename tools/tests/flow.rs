@@ -15,7 +15,7 @@ use ordo_core::proto::{AssetPosition, BigNumber, CashPosition, ClientTransaction
 use ordo_gateway::client::{Adapter, Form, Heard, Subscriber, rest};
 use ordo_gateway::hub::{Config, Hub, Wait};
 use ordo_gateway::replay::{Options, Replay};
-use ordo_tools::flow::{Flow, Removal};
+use ordo_bench::flow::{Flow, Removal};
 use prost::Message;
 use tempfile::TempDir;
 

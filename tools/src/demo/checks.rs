@@ -8,7 +8,7 @@ use ordo_core::proto::{AssetPosition, BigNumber, CashPosition, OrderState, Subsc
 use ordo_gateway::client::rest;
 use ordo_gateway::hub::{Config, Hub};
 use ordo_gateway::replay::{Options, Replay};
-use ordo_tools::flow::{ACCOUNTS, OPENING_CASH, OPENING_STOCK};
+use ordo_bench::flow::{ACCOUNTS, OPENING_CASH, OPENING_STOCK};
 
 use super::feed::Played;
 use super::watch::Watched;

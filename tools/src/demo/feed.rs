@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use ordo_core::proto::ExternalAction;
 use ordo_gateway::client::Adapter;
-use ordo_tools::flow::{self, Flow, FlowCounts, Removal};
+use ordo_bench::flow::{self, Flow, FlowCounts, Removal};
 
 use super::watch::Clock;
 use crate::Failure;

@@ -63,6 +63,24 @@ fn an_order_that_is_done_leaves_unless_told_to_stay() {
 }
 
 #[test]
+fn rounds_go_on_with_new_orders_of_the_same_accounts_and_leave_none_open() {
+    let mut open = std::collections::BTreeSet::new();
+    let mut last_first = None;
+    let shipped = Flow::shipped(Removal::AtOnce).count();
+    for action in Rounds::of(None, Removal::AtOnce).expect("it opens").take(2 * shipped + 20_000).map(Result::unwrap) {
+        let order = order(&action);
+        let id: u64 = order.order_id.parse().expect("a number");
+        assert_eq!(order.account, Some(account(id % ACCOUNTS)));
+        if open.is_empty() {
+            assert!(last_first.replace(id) < Some(id), "a round with ids of its own");
+        }
+        if order.is_completed { open.remove(&id) } else { open.insert(id) };
+        assert!(open.len() < 20_000, "{} are open", open.len());
+    }
+    assert!(last_first > Some(20_000_000_000_000_000), "the third round has begun");
+}
+
+#[test]
 fn volumes_in_exponent_form_keep_their_digits() {
     let is_small = |action: &ExternalAction| order(action).quantity.expect("given").dec() == "2.6e-06".parse().unwrap();
     let small = Flow::shipped(Removal::AtOnce).map(Result::unwrap).find(is_small).expect("the start book has one");

@@ -46,6 +46,17 @@ pub(super) enum Row {
     Deleted(OrderRow),
 }
 
+impl Row {
+    /// When it was recorded, of those that become an update.
+    pub(super) fn time_ms(&self) -> Option<u64> {
+        match self {
+            Row::Created(row) | Row::Deleted(row) => Some(row.time_ms),
+            Row::Trade(row) => Some(row.time_ms),
+            Row::Changed => None,
+        }
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Rows {

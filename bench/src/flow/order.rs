@@ -24,9 +24,9 @@ pub(super) struct Order {
 }
 
 impl Order {
-    pub(super) fn new(row: &OrderRow) -> Order {
+    pub(super) fn new(row: &OrderRow, id_offset: u64) -> Order {
         Order {
-            id: row.order_id,
+            id: id_offset + row.order_id,
             is_buy: row.is_buy,
             price: (row.price != Dec::whole(PRICE_OF_MARKET_ORDERS)).then_some(row.price),
             quantity: row.volume,

@@ -16,6 +16,7 @@
 //! float. Absent on purpose: positions, which are the adapter's to give; any matching.
 
 mod order;
+mod rounds;
 mod rows;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -27,6 +28,7 @@ use ordo_core::proto::{OrderUpdateReason, TransactionDetails};
 use thiserror::Error;
 
 use order::Order;
+pub use rounds::Rounds;
 use rows::{OrderRow, Row, Rows, TradeRow};
 
 /// Accounts that the orders are spread over.
@@ -90,6 +92,10 @@ impl FlowCounts {
 #[derive(Debug)]
 pub struct Flow {
     rows: Rows,
+    /// Added to every order's id.
+    id_offset: u64,
+    /// Of the last row.
+    time_ms: u64,
     orders: BTreeMap<u64, Order>,
     removal: Removal,
     counts: FlowCounts,
@@ -119,6 +125,8 @@ impl Flow {
     fn of(rows: Rows, removal: Removal) -> Flow {
         Flow {
             rows,
+            id_offset: 0,
+            time_ms: 0,
             orders: BTreeMap::new(),
             removal,
             counts: FlowCounts::default(),
@@ -144,6 +152,7 @@ impl Flow {
         while self.ready.is_empty()
             && let Some(row) = self.rows.next()?
         {
+            self.time_ms = row.time_ms().unwrap_or(self.time_ms);
             match row {
                 Row::Created(row) => self.create(&row),
                 Row::Trade(row) => self.trade(&row)?,
@@ -154,8 +163,18 @@ impl Flow {
         Ok(())
     }
 
+    /// Cancels what is still open, for those who come to the end of the rows; how many.
+    fn cancel_open(&mut self) -> usize {
+        let before = self.ready.len();
+        for order in std::mem::take(&mut self.orders).values_mut().filter(|order| !order.is_completed) {
+            order.is_completed = true;
+            self.ready.push_back(order.update(self.time_ms, OrderUpdateReason::Cancel, self.removal));
+        }
+        self.ready.len() - before
+    }
+
     fn create(&mut self, row: &OrderRow) {
-        let order = Order::new(row);
+        let order = Order::new(row, self.id_offset);
         self.ready.push_back(order.update(row.time_ms, OrderUpdateReason::New, self.removal));
         self.orders.insert(row.order_id, order);
         self.counts.created += 1;
