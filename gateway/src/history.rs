@@ -15,14 +15,17 @@ mod saved;
 mod span;
 mod subset;
 pub(crate) mod tell;
+mod turns;
 mod walk;
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ordo_core::engine::Engine;
+use ordo_core::outcome::Stamp;
 use ordo_core::views::Views;
 use parking_lot::Mutex;
 use thiserror::Error;
@@ -33,6 +36,7 @@ pub(crate) use self::keeper::Keeper;
 pub(crate) use self::saved::{Retention, SavedStates};
 pub(crate) use self::span::{Begin, End, Positions, Span};
 pub(crate) use self::subset::Subset;
+use self::turns::Turns;
 pub(crate) use self::walk::Walk;
 use crate::config::Config;
 use crate::progress::Progress;
@@ -46,6 +50,8 @@ const ADMISSION_PATIENCE: Duration = Duration::from_secs(1);
 const WAITING_FOR_EACH: usize = 4;
 /// Who looks at the past leaves the present its cores.
 const NICE: i32 = 5;
+/// Updates between two looks at whether anybody still waits for what is folded.
+const UPDATES_PER_LOOK: u64 = 1024;
 
 /// Why the past is not told.
 #[derive(Debug, Error)]
@@ -91,6 +97,7 @@ pub(crate) struct History {
     /// Subscriptions that resume have places of their own.
     resuming: Arc<Semaphore>,
     cache: Mutex<Cache>,
+    turns: Turns,
     orders_expected: usize,
     workers: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -105,6 +112,7 @@ impl History {
             waiting: Semaphore::new(limits.requests * WAITING_FOR_EACH),
             resuming: Arc::new(Semaphore::new(limits.requests)),
             cache: Mutex::new(Cache::new(limits.states)),
+            turns: Turns::default(),
             orders_expected: limits.orders_expected,
             workers: Mutex::default(),
         }
@@ -175,11 +183,13 @@ impl History {
         }
     }
 
-    /// What the views showed at an instant before the newest update.
+    /// What the views showed at an instant before the newest update. Of several who ask for the same one at a time, one
+    /// folds.
     ///
     /// # Errors
     /// [`HistoryError`].
     pub(crate) async fn state_at(self: &Arc<Self>, at_ns: u64) -> Result<Arc<Views>, HistoryError> {
+        let _turn = self.turns.of(at_ns).await;
         if let Some(views) = self.cache.lock().get(at_ns) {
             return Ok(views);
         }
@@ -196,38 +206,39 @@ impl History {
         answered.await.unwrap_or(Err(HistoryError::Stopping))
     }
 
-    /// Keeps what it folded for the next who asks.
+    /// Keeps what it folded for the next who asks, and how far it came where nobody waits any more.
     fn fold_to(&self, at_ns: u64, told: u64, is_wanted: impl Fn() -> bool) -> Result<Arc<Views>, HistoryError> {
+        let mut replay = self.nearest_before(at_ns, told)?;
+        let folded = replay.fold_while(|_, stamp| stamp.time_ns <= at_ns, while_wanted(is_wanted))?;
+        if folded.is_break() {
+            self.park(replay);
+            return Err(HistoryError::Unwanted);
+        }
+        let from_ns = replay.engine().time_ns();
+        let until_ns = replay.peek()?.map_or(from_ns + 1, |next| next.time_ns);
+        let views = Arc::new(replay.views());
+        let dropped = self.cache.lock().put((from_ns, until_ns), views.clone());
+        drop(dropped);
+        self.park(replay);
+        Ok(views)
+    }
+
+    /// The state to fold from: an engine that was left there, or a snapshot.
+    fn nearest_before(&self, at_ns: u64, told: u64) -> Result<Replay, HistoryError> {
         let newest_saved =
             self.saved.infos()?.iter().find(|info| info.time_ns <= at_ns).map_or(0, |info| info.sequence);
         let parked = self.cache.lock().take_parked(at_ns, newest_saved);
-        let mut replay = match parked {
-            Some(mut replay) => {
-                replay.set_until(told);
-                replay
-            }
-            None => {
-                let engine = self.saved.newest_where(|_, info| info.time_ns <= at_ns && info.sequence <= told)?;
-                self.replay_from(engine, told)?
-            }
-        };
-        let next = loop {
-            match replay.peek()? {
-                Some(stamp) if stamp.time_ns <= at_ns => {
-                    replay.next()?;
-                }
-                next => break next,
-            }
-            if replay.updates().is_multiple_of(1024) && !is_wanted() {
-                return Err(HistoryError::Unwanted);
-            }
-        };
-        let views = Arc::new(replay.views());
-        let from_ns = replay.engine().time_ns();
-        let mut cache = self.cache.lock();
-        cache.put((from_ns, next.map_or(from_ns + 1, |stamp| stamp.time_ns)), views.clone());
-        cache.park(replay);
-        Ok(views)
+        if let Some(mut replay) = parked {
+            replay.set_until(told);
+            return Ok(replay);
+        }
+        let engine = self.saved.newest_where(|_, info| info.time_ns <= at_ns && info.sequence <= told)?;
+        self.replay_from(engine, told)
+    }
+
+    fn park(&self, replay: Replay) {
+        let dropped = self.cache.lock().park(replay);
+        drop(dropped);
     }
 
     fn replay_from(&self, engine: Option<Engine>, told: u64) -> Result<Replay, HistoryError> {
@@ -253,7 +264,18 @@ impl History {
 
     /// Called now and then.
     pub(crate) fn tidy(&self) {
-        self.cache.lock().drop_idle();
+        let idle = self.cache.lock().take_idle();
+        drop(idle);
+    }
+}
+
+/// Looks now and then whether anybody still waits for what is folded.
+pub(crate) fn while_wanted(is_wanted: impl Fn() -> bool) -> impl FnMut(&Stamp) -> ControlFlow<()> {
+    let mut updates: u64 = 0;
+    move |_| {
+        updates += 1;
+        let is_over = updates.is_multiple_of(UPDATES_PER_LOOK) && !is_wanted();
+        if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }
 

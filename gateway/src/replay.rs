@@ -2,8 +2,15 @@
 //!
 //! Used at start, by the offline tools, and wherever a past state is asked for. Reads only; safe on the folder of a
 //! running hub. Only the engine goes along: the views of the state that it comes to are made at the end.
+//!
+//! Ticks and settings take effect with the next update that is applied, or at the end: who stops before an update stops
+//! before all that came since the one before it, unless it is within the bound (see [`Replay::fold_while`]).
+
+mod ahead;
+mod frames;
 
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use ordo_core::engine::{Engine, Input};
@@ -11,11 +18,12 @@ use ordo_core::names::{FeedNo, Names};
 use ordo_core::outcome::{Outcome, Stamp};
 use ordo_core::record::{BATCH, Batch, Origin, Settings};
 use ordo_core::views::Views;
-use ordo_core::wire::{DecodeError, FeedRequest, Span};
+use ordo_core::wire::DecodeError;
 use ordo_journal::{Kind, ReadError, Reader};
 use prost::Message as _;
 use thiserror::Error;
 
+use self::frames::{Frames, ReadFrame};
 use crate::checkpoint::{Checkpoint, Divergence};
 use crate::history::SavedStates;
 
@@ -67,18 +75,20 @@ impl ReplayError {
 
 /// See the module.
 pub struct Replay {
-    reader: Reader,
+    frames: Frames,
     engine: Engine,
     outcome: Outcome,
-    request: FeedRequest,
-    body: Vec<u8>,
-    /// An update that was read, its bytes in `body`, and is not applied yet.
+    /// The update that is ready, or was applied last.
+    current: Box<ReadFrame>,
+    /// An update that was read and is not applied yet.
     ready: Option<Stamp>,
+    /// What came before it and takes effect with it.
+    between: VecDeque<(Stamp, Between)>,
     /// A batch that was read and is to be opened before the first of its members.
     batch: Option<(Stamp, Batch)>,
     /// Its members behind the one that is ready.
     members: VecDeque<(Stamp, Vec<u8>)>,
-    /// Stamp of the update whose outcome this is, its bytes in `body`.
+    /// Stamp of the update whose outcome this is.
     applied: Option<Stamp>,
     /// No update beyond this sequence is applied.
     until: u64,
@@ -86,6 +96,13 @@ pub struct Replay {
     expected: Vec<Checkpoint>,
     updates: u64,
     last_sequence: u64,
+}
+
+/// Recorded input that is no update.
+enum Between {
+    Tick,
+    Settings(Box<Settings>),
+    Checkpoint(Checkpoint),
 }
 
 /// An update that was just applied.
@@ -112,13 +129,13 @@ impl Replay {
         let mut reader = Reader::open(dir)?;
         reader.seek(engine.sequence() + 1)?;
         Ok(Replay {
-            reader,
+            frames: Frames::new(reader),
             last_sequence: engine.sequence(),
             engine,
             outcome: Outcome::with_room(),
-            request: FeedRequest::default(),
-            body: Vec::with_capacity(1024),
+            current: ReadFrame::new(),
             ready: None,
+            between: VecDeque::new(),
             batch: None,
             members: VecDeque::new(),
             applied: None,
@@ -131,7 +148,7 @@ impl Replay {
     /// The update that was applied last.
     pub(crate) fn last(&self) -> Option<Applied<'_>> {
         let stamp = self.applied?;
-        let input = Input { stamp, bytes: &self.body, request: &self.request };
+        let input = Input { stamp, bytes: &self.current.body, request: &self.current.request };
         Some(Applied { input, outcome: &self.outcome, names: self.engine.names() })
     }
 
@@ -148,64 +165,61 @@ impl Replay {
         while self.ready.is_none() {
             if let Some((stamp, body)) = self.members.pop_front() {
                 self.applied = None;
-                self.body = body;
+                self.current.body = body;
+                self.current.decode();
                 self.ready = Some(stamp);
-                break;
-            }
-            if self.last_sequence >= self.until {
+            } else if !self.read()? {
                 return Ok(None);
-            }
-            let Some(frame) = self.reader.next()? else {
-                let (sequence, until) = (self.last_sequence, self.until);
-                return if until == u64::MAX { Ok(None) } else { Err(ReplayError::Short { sequence, until }) };
-            };
-            self.last_sequence = frame.sequence;
-            match frame.kind {
-                Kind::Update => {
-                    self.applied = None;
-                    self.body.clear();
-                    self.body.extend_from_slice(frame.body);
-                    let is_batch = frame.flags & BATCH != 0;
-                    let stamp = Stamp {
-                        sequence: frame.sequence,
-                        time_ns: frame.time_ns,
-                        feed: FeedNo(frame.feed),
-                        position: frame.position,
-                        origin: Origin::from_flags(frame.flags),
-                    };
-                    if is_batch {
-                        self.read_batch(stamp)?;
-                    } else {
-                        self.ready = Some(stamp);
-                    }
-                }
-                Kind::Checkpoint => compare(&mut self.expected, frame.body)?,
-                Kind::Settings | Kind::Tick => {
-                    let stamp = Stamp { sequence: frame.sequence, time_ns: frame.time_ns, ..Stamp::default() };
-                    let before = self.engine.sequence();
-                    if frame.kind == Kind::Tick {
-                        self.engine.tick(stamp, &mut self.outcome);
-                    } else {
-                        let undecodable = |_| ReplayError::Settings { sequence: stamp.sequence };
-                        let settings = Settings::decode(frame.body).map_err(undecodable)?;
-                        self.engine.set_settings(stamp, &settings, &mut self.outcome);
-                    }
-                    self.expected.extend(Checkpoint::due(before, &self.engine));
-                    self.applied = None;
-                }
-                _ => {}
             }
         }
         Ok(self.ready.filter(|stamp| stamp.sequence <= self.until))
     }
 
-    /// Applies the next update; none at the end of the record.
+    /// Reads a frame; false if there is none up to the bound.
+    fn read(&mut self) -> Result<bool, ReplayError> {
+        if self.last_sequence >= self.until {
+            return Ok(false);
+        }
+        self.applied = None;
+        if !self.frames.next(self.until, &mut self.current)? {
+            let (sequence, until) = (self.last_sequence, self.until);
+            return if until == u64::MAX { Ok(false) } else { Err(ReplayError::Short { sequence, until }) };
+        }
+        let frame = &self.current;
+        self.last_sequence = frame.sequence;
+        let stamp = Stamp { sequence: frame.sequence, time_ns: frame.time_ns, ..Stamp::default() };
+        let between = match frame.kind {
+            Kind::Update => {
+                let origin = Origin::from_flags(frame.flags);
+                let stamp = Stamp { feed: FeedNo(frame.feed), position: frame.position, origin, ..stamp };
+                if frame.flags & BATCH == 0 {
+                    self.ready = Some(stamp);
+                } else {
+                    self.read_batch(stamp)?;
+                }
+                None
+            }
+            Kind::Checkpoint => Checkpoint::decode(&frame.body).map(Between::Checkpoint),
+            Kind::Tick => Some(Between::Tick),
+            Kind::Settings => {
+                let undecodable = |_| ReplayError::Settings { sequence: frame.sequence };
+                Some(Between::Settings(Box::new(Settings::decode(&*frame.body).map_err(undecodable)?)))
+            }
+            _ => None,
+        };
+        self.between.extend(between.map(|between| (stamp, between)));
+        Ok(true)
+    }
+
+    /// Applies the next update, and what came before it; none at the end of the record.
     ///
     /// # Errors
     /// If the record is damaged, or says something else than this build would do.
     #[expect(clippy::should_implement_trait, reason = "an iterator cannot lend")]
     pub fn next(&mut self) -> Result<Option<Applied<'_>>, ReplayError> {
-        let Some(stamp) = self.peek()? else { return Ok(None) };
+        let next = self.peek()?;
+        self.apply_between(|_, _| true)?;
+        let Some(stamp) = next else { return Ok(None) };
         self.ready = None;
         if let Some((stamp, batch)) = self.batch.take() {
             let before = self.engine.sequence();
@@ -213,9 +227,8 @@ impl Replay {
             self.expected.extend(Checkpoint::due(before, &self.engine));
         }
         let before = self.engine.sequence();
-        let decoded = self.request.decode_into(&self.body, Span::whole(&self.body));
-        decoded.map_err(|error| ReplayError::Update { sequence: stamp.sequence, error })?;
-        let input = Input { stamp, bytes: &self.body, request: &self.request };
+        self.current.decoded.map_err(|error| ReplayError::Update { sequence: stamp.sequence, error })?;
+        let input = Input { stamp, bytes: &self.current.body, request: &self.current.request };
         self.engine.apply(&input, &mut self.outcome);
         self.expected.extend(Checkpoint::due(before, &self.engine));
         self.updates += 1;
@@ -223,10 +236,47 @@ impl Replay {
         Ok(self.last())
     }
 
+    /// Applies what is within a bound, Ticks and settings behind the last update too; the engine is that before it.
+    /// `each` sees every update that was applied, and may break off.
+    ///
+    /// # Errors
+    /// As [`Replay::next`].
+    pub fn fold_while(
+        &mut self,
+        is_within: impl Fn(&Engine, &Stamp) -> bool,
+        mut each: impl FnMut(&Stamp) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, ReplayError> {
+        while let Some(stamp) = self.peek()?
+            && is_within(&self.engine, &stamp)
+        {
+            self.next()?;
+            if each(&stamp).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        self.apply_between(is_within)?;
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// What was read since the last update, as far as it is within a bound.
+    fn apply_between(&mut self, is_within: impl Fn(&Engine, &Stamp) -> bool) -> Result<(), ReplayError> {
+        while self.between.front().is_some_and(|(stamp, _)| is_within(&self.engine, stamp)) {
+            let Some((stamp, between)) = self.between.pop_front() else { break };
+            let before = self.engine.sequence();
+            match between {
+                Between::Checkpoint(recorded) => compare(&mut self.expected, &recorded)?,
+                Between::Tick => self.engine.tick(stamp, &mut self.outcome),
+                Between::Settings(settings) => self.engine.set_settings(stamp, &settings, &mut self.outcome),
+            }
+            self.expected.extend(Checkpoint::due(before, &self.engine));
+        }
+        Ok(())
+    }
+
     /// One frame, several updates: the members are applied one by one behind it.
     fn read_batch(&mut self, stamp: Stamp) -> Result<(), ReplayError> {
         let malformed = |_| ReplayError::Update { sequence: stamp.sequence, error: DecodeError::Malformed };
-        let batch = Batch::decode(&*self.body).map_err(malformed)?;
+        let batch = Batch::decode(&*self.current.body).map_err(malformed)?;
         let updates = batch.members.iter().map(|member| member.update.clone().unwrap_or_default().encode_to_vec());
         let stamps = (1..).map(|nth| Stamp { time_ns: stamp.time_ns + nth, ..stamp });
         self.members = stamps.zip(updates).collect();
@@ -275,8 +325,7 @@ impl Replay {
 }
 
 /// A checkpoint from the record, against what this replay came to there. One from before the start says nothing.
-fn compare(expected: &mut Vec<Checkpoint>, body: &[u8]) -> Result<(), Divergence> {
-    let Some(recorded) = Checkpoint::decode(body) else { return Ok(()) };
+fn compare(expected: &mut Vec<Checkpoint>, recorded: &Checkpoint) -> Result<(), Divergence> {
     if let Some(at) = expected.iter().position(|replayed| replayed.sequence == recorded.sequence) {
         let replayed = expected.swap_remove(at);
         recorded.compare(&replayed)?;

@@ -28,6 +28,9 @@ const ROUNDS_BEFORE_NAP: u32 = 20;
 /// Some milliseconds of nothing: an idle hub leaves most of its cores to others.
 const ROUNDS_IDLE: u32 = 10_000;
 const NAP: Duration = Duration::from_micros(5);
+/// The longer nothing comes, the longer the naps, up to so many times: the first update after a minute of nothing waits
+/// for a tenth of a millisecond, and the idle hub takes a few percent of a core.
+const NAPS_MAX: u32 = 20;
 /// Sleeps may end this much late: the default, 50 us, is longer than a nap.
 const TIMER_SLACK_NS: NonZeroU64 = NonZeroU64::new(1_000).expect("not zero");
 
@@ -95,24 +98,28 @@ pub(crate) fn drive<S: Stage + 'static>(
         if let Err(error) = rustix::thread::set_current_timer_slack(Some(TIMER_SLACK_NS)) {
             tracing::warn!(%error, "short sleeps will be long");
         }
-        let mut empty_rounds = 0;
+        let mut empty_rounds: u32 = 0;
         while progress.fault().is_none() && !stages.iter().all(Stage::is_finished) {
             let done: usize = stages.iter_mut().map(|stage| stage.poll(BUDGET)).sum();
             if done > 0 {
                 empty_rounds = 0;
                 continue;
             }
-            empty_rounds += 1;
+            empty_rounds = empty_rounds.saturating_add(1);
             match wait {
                 Wait::Busy => std::hint::spin_loop(),
-                Wait::Park if empty_rounds > ROUNDS_BEFORE_SLEEP => thread::sleep(PARK),
+                Wait::Park if empty_rounds > ROUNDS_BEFORE_SLEEP => thread::sleep(idle_nap(empty_rounds).max(PARK)),
                 Wait::Yield if empty_rounds > ROUNDS_BEFORE_NAP && progress.is_writing() => thread::sleep(NAP),
-                Wait::Yield if empty_rounds > ROUNDS_IDLE => thread::sleep(NAP),
+                Wait::Yield if empty_rounds > ROUNDS_IDLE => thread::sleep(idle_nap(empty_rounds)),
                 Wait::Park | Wait::Yield => thread::yield_now(),
             }
         }
         stages
     })
+}
+
+fn idle_nap(empty_rounds: u32) -> Duration {
+    NAP * (empty_rounds / ROUNDS_IDLE).clamp(1, NAPS_MAX)
 }
 
 /// Dropped while its thread unwinds, it ends the process.

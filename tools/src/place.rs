@@ -1,5 +1,6 @@
 //! A place in the record, as commands take it: a time, a position of a feed, or a number of the journal.
 
+use std::ops::ControlFlow;
 use std::str::FromStr;
 
 use ordo_core::engine::Engine;
@@ -62,14 +63,12 @@ impl Place {
 
 /// Applies what is left up to a place, or all; `each` sees the number of every update.
 pub(crate) fn fold(replay: &mut Replay, until: Option<&Place>, mut each: impl FnMut(u64)) -> Result<(), ReplayError> {
-    while let Some(next) = replay.peek()? {
-        if until.is_some_and(|until| until.is_behind(replay.engine(), &next)) {
-            break;
-        }
-        replay.next()?;
-        each(next.sequence);
-    }
-    Ok(())
+    let is_within = |engine: &Engine, next: &Stamp| until.is_none_or(|until| !until.is_behind(engine, next));
+    let told = |stamp: &Stamp| {
+        each(stamp.sequence);
+        ControlFlow::Continue(())
+    };
+    replay.fold_while(is_within, told).map(drop)
 }
 
 #[cfg(test)]

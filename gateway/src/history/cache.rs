@@ -1,7 +1,8 @@
 //! Past states kept for a while: answers that were given, and engines to go on from.
 //!
 //! Bounded by number: an answer holds every record of its time once, an engine about as much again. What nobody asked
-//! for lately is let go, so that an idle hub holds no second state.
+//! for lately is let go, so that an idle hub holds no second state. What goes is given to the caller: a whole state
+//! takes a while to drop, and the cache is behind a lock.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -41,15 +42,16 @@ impl Cache {
         Some(past.views.clone())
     }
 
-    pub(super) fn put(&mut self, (from_ns, until_ns): (u64, u64), views: Arc<Views>) {
-        if self.pasts.len() >= self.count_max
-            && let Some(oldest) = (0..self.pasts.len()).min_by_key(|at| self.pasts[*at].used)
-        {
-            self.pasts.swap_remove(oldest);
+    /// What has to go for it, to be dropped where nobody waits for it.
+    #[must_use]
+    pub(super) fn put(&mut self, (from_ns, until_ns): (u64, u64), views: Arc<Views>) -> Option<Arc<Views>> {
+        if self.count_max == 0 {
+            return Some(views);
         }
-        if self.pasts.len() < self.count_max {
-            self.pasts.push(Past { from_ns, until_ns, views, used: Instant::now() });
-        }
+        let gone = if self.pasts.len() >= self.count_max { oldest(&self.pasts, |past| past.used) } else { None };
+        let gone = gone.map(|at| self.pasts.swap_remove(at).views);
+        self.pasts.push(Past { from_ns, until_ns, views, used: Instant::now() });
+        gone
     }
 
     /// The engine that stands closest before an instant, if it is beyond a sequence.
@@ -62,21 +64,31 @@ impl Cache {
         Some(self.parked.swap_remove(at).0)
     }
 
-    pub(super) fn park(&mut self, replay: Replay) {
+    /// What has to go for it.
+    #[must_use]
+    pub(super) fn park(&mut self, replay: Replay) -> Option<Replay> {
+        if self.count_max == 0 {
+            return Some(replay);
+        }
         // One engine for two answers: most who look at the past go through it in order.
-        if self.parked.len() >= self.count_max.div_ceil(2)
-            && let Some(oldest) = (0..self.parked.len()).min_by_key(|at| self.parked[*at].1)
-        {
-            self.parked.swap_remove(oldest);
-        }
-        if self.count_max > 0 {
-            self.parked.push((replay, Instant::now()));
-        }
+        let is_full = self.parked.len() >= self.count_max.div_ceil(2);
+        let gone = if is_full { oldest(&self.parked, |(_, used)| *used) } else { None };
+        let gone = gone.map(|at| self.parked.swap_remove(at).0);
+        self.parked.push((replay, Instant::now()));
+        gone
     }
 
-    pub(super) fn drop_idle(&mut self) {
+    /// What nobody asked for lately.
+    #[must_use]
+    pub(super) fn take_idle(&mut self) -> impl Sized + use<> {
         let now = Instant::now();
-        self.pasts.retain(|past| now.duration_since(past.used) < KEPT_IDLE);
-        self.parked.retain(|(_, used)| now.duration_since(*used) < KEPT_IDLE);
+        let is_idle = |used: Instant| now.duration_since(used) >= KEPT_IDLE;
+        let pasts: Vec<Past> = self.pasts.extract_if(.., |past| is_idle(past.used)).collect();
+        let parked: Vec<(Replay, Instant)> = self.parked.extract_if(.., |(_, used)| is_idle(*used)).collect();
+        (pasts, parked)
     }
+}
+
+fn oldest<T>(kept: &[T], used: impl Fn(&T) -> Instant) -> Option<usize> {
+    (0..kept.len()).min_by_key(|at| used(&kept[*at]))
 }
