@@ -49,6 +49,7 @@ enum Figure {
     Slow,
     Large,
     History,
+    Image,
 }
 
 fn main() -> io::Result<()> {
@@ -88,6 +89,7 @@ fn main() -> io::Result<()> {
             let report = history::run(&load, updates, |at| eprintln!("measuring: {at}"))?;
             println!("{}", serde_json::to_string_pretty(&report)?);
         }
+        Figure::Image => println!("{:?}", parts::image(updates)),
         Figure::Engine => println!("{:.0} updates/s", parts::engine(updates)),
         Figure::Codec => println!("{:?} ns", parts::codec(updates)),
         Figure::Echo => print(&latency::echo(updates)?),

@@ -9,6 +9,7 @@ use ordo_core::encode;
 use ordo_core::engine::{Engine, Input};
 use ordo_core::names::{FeedNo, Names};
 use ordo_core::outcome::{Outcome, Stamp};
+use ordo_core::views::Views;
 use ordo_core::wire::{FeedRequest, RequestMessage, ReverseWriter};
 use ordo_gateway::replay::{Options, Replay};
 use prost::Message;
@@ -68,6 +69,36 @@ fn engine_with_feed() -> Engine {
     let stamp = Stamp { sequence: 1, time_ns: 1, feed: FeedNo::OMS, ..Stamp::default() };
     engine.apply(&Input { stamp, bytes: &status, request: &request }, &mut Outcome::default());
     engine
+}
+
+/// A state of so many kept trades as an image, and back.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Image {
+    pub bytes: usize,
+    pub write: Duration,
+    pub load: Duration,
+    pub views: Duration,
+}
+
+/// What an image of so many kept trades takes.
+pub fn image(trades: u64) -> Image {
+    let mut engine = engine_with_feed();
+    let mut outcome = Outcome::with_room();
+    for position in 1..=trades {
+        let trade = recorded(position);
+        let stamp = Stamp { sequence: position + 1, ..stamp(position) };
+        engine.apply(&Input { stamp, bytes: &trade.bytes, request: &trade.request }, &mut outcome);
+    }
+    let timed = Instant::now();
+    let image = engine.image();
+    let write = timed.elapsed();
+    drop(engine);
+    let timed = Instant::now();
+    let loaded = Engine::from_image(&image).expect("invariant: an image was made");
+    let load = timed.elapsed();
+    let timed = Instant::now();
+    black_box(Views::of(&loaded));
+    Image { bytes: image.len(), write, load, views: timed.elapsed() }
 }
 
 /// Trades applied per second by the engine alone.

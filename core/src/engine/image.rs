@@ -12,6 +12,7 @@ use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::applied::AppliedEntry;
+use super::index::Index;
 use super::retention::Gone;
 use super::rows::{CashFigures, CashRow, HoldingRow, NO_TRADE, OrderRow, TradeRow};
 use super::slab::Slab;
@@ -139,6 +140,7 @@ impl Engine {
         check_references(state, r.at)?;
         check_chains(state, r.at)?;
         rebuild(state);
+        check_keys(state, r.at)?;
         let found = engine.state_hash();
         if found == said { Ok(engine) } else { Err(ImageError::Hash { said, found }) }
     }
@@ -158,11 +160,20 @@ fn check_references(state: &State, at: usize) -> Result<(), ImageError> {
         .iter()
         .filter_map(|(_, row)| row)
         .all(|row| account(row.account) && instrument(row.instrument) && currency(row.currency));
-    let positions = |cash: u32, holding: u32| cash < state.cash.numbers() && holding < state.holdings.numbers();
+    let booked = |cash: u32, holding: u32| {
+        let is_there = cash < state.cash.numbers() && holding < state.holdings.numbers();
+        (no_gaps && is_there).then(|| (state.cash.get(cash), state.holdings.get(holding)))
+    };
     let orders = state.orders.iter().filter_map(|(_, row)| row).all(|row| {
-        account(row.account) && instrument(row.instrument) && currency(row.currency) && positions(row.cash, row.holding)
+        let is_of = |(cash, holding): (&CashRow, &HoldingRow)| {
+            (cash.account, cash.currency) == (row.account, row.currency)
+                && (holding.account, holding.instrument) == (row.account, row.instrument)
+        };
+        booked(row.cash, row.holding).is_some_and(is_of)
     });
-    let trades = state.trades.iter().filter_map(|(_, row)| row).all(|row| positions(row.cash, row.holding));
+    let trades = state.trades.iter().filter_map(|(_, row)| row).all(|row| {
+        booked(row.cash, row.holding).is_some_and(|(cash, holding)| cash.account == holding.account)
+    });
     if no_gaps && cash && holdings && orders && trades { Ok(()) } else { Err(ImageError::Malformed(at)) }
 }
 
@@ -188,6 +199,17 @@ fn check_chains(state: &State, at: usize) -> Result<(), ImageError> {
     if differ && hangs.into_iter().all(|hangs| hangs) { Ok(()) } else { Err(ImageError::Malformed(at)) }
 }
 
+/// No two records have one key.
+fn check_keys(state: &State, at: usize) -> Result<(), ImageError> {
+    let counts = [
+        (state.cash_numbers.len(), state.cash.live()),
+        (state.holding_numbers.len(), state.holdings.live()),
+        (state.order_numbers.len(), state.orders.live()),
+        (state.trade_numbers.len(), state.trades.live()),
+    ];
+    if counts.iter().all(|(keys, records)| keys == records) { Ok(()) } else { Err(ImageError::Malformed(at)) }
+}
+
 /// Indexes and hashes, from the records.
 fn rebuild(state: &mut State) {
     for (number, name) in state.names.accounts.iter().enumerate() {
@@ -208,37 +230,45 @@ fn rebuild(state: &mut State) {
         state.feeds[number].hash = hash;
         state.rehash(0, hash);
     }
-    for number in 0..state.cash.numbers() {
-        let row = state.cash.get(number);
-        let (key, hash) = (position_key(row.account.0, row.currency.0), state.hash_of_cash(row));
-        state.cash_numbers.insert(key, number);
-        state.cash.get_mut(number).hash = hash;
-        state.rehash(0, hash);
-    }
-    for number in 0..state.holdings.numbers() {
-        let row = state.holdings.get(number);
-        let (key, hash) = (position_key(row.account.0, row.instrument.0), state.hash_of_holding(row));
-        state.holding_numbers.insert(key, number);
-        state.holdings.get_mut(number).hash = hash;
-        state.rehash(0, hash);
-    }
-    let orders: Vec<(u32, OrderRow)> = state.orders.iter().filter_map(|(no, row)| Some((no, *row?))).collect();
-    for (number, row) in orders {
-        let hash = state.hash_of_order(&row);
+    rebuild_rows(state, |state| &mut state.cash, |state, number, row| {
+        state.cash_numbers.insert(position_key(row.account.0, row.currency.0), number);
+        row.hash = state.hash_of_cash(row);
+        row.hash
+    });
+    rebuild_rows(state, |state| &mut state.holdings, |state, number, row| {
+        state.holding_numbers.insert(position_key(row.account.0, row.instrument.0), number);
+        row.hash = state.hash_of_holding(row);
+        row.hash
+    });
+    state.order_numbers = Index::with_capacity(state.orders.live());
+    rebuild_rows(state, |state| &mut state.orders, |state, number, row| {
         state.order_numbers.insert(row.key, number);
-        state.orders.get_mut(number).hash = hash;
-        state.rehash(0, hash);
-    }
+        row.hash = state.hash_of_order(row);
+        row.hash
+    });
+    state.trade_numbers = Index::with_capacity(state.trades.live());
+    rebuild_rows(state, |state| &mut state.trades, |state, number, row| {
+        state.trade_numbers.insert(row.key, number);
+        row.hash = state.hash_of_trade(row);
+        row.hash
+    });
     state.schedule_all();
     let gone: Vec<u32> = state.gone.iter().filter_map(|(number, gone)| gone.map(|_| number)).collect();
     gone.into_iter().for_each(|number| state.index_gone(number));
-    let trades: Vec<(u32, TradeRow)> = state.trades.iter().filter_map(|(no, row)| Some((no, *row?))).collect();
-    for (number, row) in trades {
-        let hash = state.hash_of_trade(&row);
-        state.trade_numbers.insert(row.key, number);
-        state.trades.get_mut(number).hash = hash;
+}
+
+/// Indexes and hashes each record of a slab, and adds them up; meanwhile the state is without that slab.
+fn rebuild_rows<T>(
+    state: &mut State,
+    slab: impl Fn(&mut State) -> &mut Slab<T>,
+    mut rebuild: impl FnMut(&mut State, u32, &mut T) -> u128,
+) {
+    let mut rows = std::mem::take(slab(state));
+    for (number, row) in rows.iter_mut() {
+        let hash = rebuild(state, number, row);
         state.rehash(0, hash);
     }
+    *slab(state) = rows;
 }
 
 fn write_roots(w: &mut Writer, state: &State) {

@@ -38,6 +38,11 @@ impl Index {
         Index { shards: vec![Shard { entries: vec![FREE; slots].into(), used: 0 }; SHARDS].into() }
     }
 
+    /// Keys that have a number.
+    pub(crate) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.used).sum()
+    }
+
     #[inline]
     pub(crate) fn get(&self, key: u128) -> Option<u32> {
         let shard = &self.shards[shard_of(key)];

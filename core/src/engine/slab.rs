@@ -14,6 +14,12 @@ pub(crate) struct Slab<T> {
     numbers: u32,
 }
 
+impl<T> Default for Slab<T> {
+    fn default() -> Slab<T> {
+        Slab::new()
+    }
+}
+
 impl<T> Slab<T> {
     /// A slab that allocates nothing before it holds more than `expected` records.
     pub(crate) fn with_capacity(expected: usize) -> Slab<T> {
@@ -85,6 +91,12 @@ impl<T> Slab<T> {
     /// All numbers ever given, in order, with their records.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, Option<&T>)> {
         self.chunks.iter().flatten().enumerate().map(|(number, record)| (number as u32, record.as_ref()))
+    }
+
+    /// The records that there are, in order, to be changed.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut T)> {
+        let numbered = self.chunks.iter_mut().flatten().enumerate();
+        numbered.filter_map(|(number, record)| Some((number as u32, record.as_mut()?)))
     }
 
     pub(crate) fn live(&self) -> usize {
