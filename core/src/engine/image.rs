@@ -230,45 +230,47 @@ fn rebuild(state: &mut State) {
         state.feeds[number].hash = hash;
         state.rehash(0, hash);
     }
-    rebuild_rows(state, |state| &mut state.cash, |state, number, row| {
-        state.cash_numbers.insert(position_key(row.account.0, row.currency.0), number);
+    rehash_rows(state, |state| &mut state.cash, |state, row| {
         row.hash = state.hash_of_cash(row);
         row.hash
     });
-    rebuild_rows(state, |state| &mut state.holdings, |state, number, row| {
-        state.holding_numbers.insert(position_key(row.account.0, row.instrument.0), number);
+    rehash_rows(state, |state| &mut state.holdings, |state, row| {
         row.hash = state.hash_of_holding(row);
         row.hash
     });
-    state.order_numbers = Index::with_capacity(state.orders.live());
-    rebuild_rows(state, |state| &mut state.orders, |state, number, row| {
-        state.order_numbers.insert(row.key, number);
+    rehash_rows(state, |state| &mut state.orders, |state, row| {
         row.hash = state.hash_of_order(row);
         row.hash
     });
-    state.trade_numbers = Index::with_capacity(state.trades.live());
-    rebuild_rows(state, |state| &mut state.trades, |state, number, row| {
-        state.trade_numbers.insert(row.key, number);
+    rehash_rows(state, |state| &mut state.trades, |state, row| {
         row.hash = state.hash_of_trade(row);
         row.hash
     });
+    state.cash_numbers = numbers_of(&state.cash, |row| position_key(row.account.0, row.currency.0));
+    state.holding_numbers = numbers_of(&state.holdings, |row| position_key(row.account.0, row.instrument.0));
+    state.order_numbers = numbers_of(&state.orders, |row| row.key);
+    state.trade_numbers = numbers_of(&state.trades, |row| row.key);
     state.schedule_all();
     let gone: Vec<u32> = state.gone.iter().filter_map(|(number, gone)| gone.map(|_| number)).collect();
     gone.into_iter().for_each(|number| state.index_gone(number));
 }
 
-/// Indexes and hashes each record of a slab, and adds them up; meanwhile the state is without that slab.
-fn rebuild_rows<T>(
+/// Hashes each record of a slab; meanwhile the state is without that slab.
+fn rehash_rows<T>(
     state: &mut State,
     slab: impl Fn(&mut State) -> &mut Slab<T>,
-    mut rebuild: impl FnMut(&mut State, u32, &mut T) -> u128,
+    hash: impl Fn(&State, &mut T) -> u128,
 ) {
     let mut rows = std::mem::take(slab(state));
-    for (number, row) in rows.iter_mut() {
-        let hash = rebuild(state, number, row);
+    for (_, row) in rows.iter_mut() {
+        let hash = hash(state, row);
         state.rehash(0, hash);
     }
     *slab(state) = rows;
+}
+
+fn numbers_of<T>(rows: &Slab<T>, key: impl Fn(&T) -> u128) -> Index {
+    Index::of(rows.iter().filter_map(|(number, row)| Some((key(row?), number))), rows.live())
 }
 
 fn write_roots(w: &mut Writer, state: &State) {

@@ -121,25 +121,24 @@ struct Fields {
 }
 
 impl Fields {
-    fn new() -> Fields {
-        Fields { bytes: [0; 160], len: 0 }
+    /// The hash of what is put in. All of it is inlined: places and lengths are then known when it is compiled.
+    #[inline(always)]
+    fn hash(put: impl FnOnce(&mut Fields)) -> u128 {
+        let mut fields = Fields { bytes: [0; 160], len: 0 };
+        put(&mut fields);
+        xxh3_128(&fields.bytes[..fields.len])
     }
 
-    #[inline]
-    fn put(mut self, bytes: &[u8]) -> Fields {
-        self.bytes[self.len..self.len + bytes.len()].copy_from_slice(bytes);
-        self.len += bytes.len();
+    #[inline(always)]
+    fn put<const N: usize>(&mut self, bytes: [u8; N]) -> &mut Fields {
+        self.bytes[self.len..self.len + N].copy_from_slice(&bytes);
+        self.len += N;
         self
     }
 
-    #[inline]
-    fn dec(self, value: Dec) -> Fields {
-        self.put(&value.mantissa().to_le_bytes()).put(&[value.scale()])
-    }
-
-    #[inline]
-    fn hash(self) -> u128 {
-        xxh3_128(&self.bytes[..self.len])
+    #[inline(always)]
+    fn dec(&mut self, value: Dec) -> &mut Fields {
+        self.put(value.mantissa().to_le_bytes()).put([value.scale()])
     }
 }
 
@@ -147,18 +146,21 @@ pub(crate) fn cash_hash(account: u128, currency: &str, figures: &CashFigures, po
     if figures.is_zero() && pools.is_empty() {
         return 0;
     }
-    let fixed = Fields::new()
-        .put(b"C")
-        .put(&account.to_le_bytes())
-        .put(&xxh3_128(currency.as_bytes()).to_le_bytes())
-        .dec(figures.balance)
-        .dec(figures.unbooked)
-        .dec(figures.unfilled_buys)
-        .dec(figures.margin)
-        .hash();
+    let fixed = Fields::hash(|fields| {
+        fields
+            .put(*b"C")
+            .put(account.to_le_bytes())
+            .put(xxh3_128(currency.as_bytes()).to_le_bytes())
+            .dec(figures.balance)
+            .dec(figures.unbooked)
+            .dec(figures.unfilled_buys)
+            .dec(figures.margin);
+    });
     pools.iter().fold(fixed, |hash, (pool, value)| {
         let pool = xxh3_128(pool.as_bytes());
-        Fields::new().put(&hash.to_le_bytes()).put(&pool.to_le_bytes()).dec(*value).hash()
+        Fields::hash(|fields| {
+            fields.put(hash.to_le_bytes()).put(pool.to_le_bytes()).dec(*value);
+        })
     })
 }
 
@@ -166,44 +168,48 @@ pub(crate) fn holding_hash(account: u128, instrument: u128, currency: &str, row:
     if row.is_zero() {
         return 0;
     }
-    let fields = Fields::new()
-        .put(b"H")
-        .put(&account.to_le_bytes())
-        .put(&instrument.to_le_bytes())
-        .put(&xxh3_128(currency.as_bytes()).to_le_bytes())
-        .dec(row.quantity)
-        .dec(row.unfilled_sells);
-    match row.cost {
-        Some(cost) => fields.put(&[1]).dec(cost).hash(),
-        None => fields.put(&[0]).hash(),
-    }
+    Fields::hash(|fields| {
+        fields
+            .put(*b"H")
+            .put(account.to_le_bytes())
+            .put(instrument.to_le_bytes())
+            .put(xxh3_128(currency.as_bytes()).to_le_bytes())
+            .dec(row.quantity)
+            .dec(row.unfilled_sells);
+        match row.cost {
+            Some(cost) => fields.put([1]).dec(cost),
+            None => fields.put([0]),
+        };
+    })
 }
 
 pub(crate) fn order_hash(key: u128, lineage: u128, completed_ns: u64, state: &[u8]) -> u128 {
-    Fields::new()
-        .put(b"O")
-        .put(&key.to_le_bytes())
-        .put(&lineage.to_le_bytes())
-        .put(&completed_ns.to_le_bytes())
-        .put(&xxh3_128(state).to_le_bytes())
-        .hash()
+    Fields::hash(|fields| {
+        fields
+            .put(*b"O")
+            .put(key.to_le_bytes())
+            .put(lineage.to_le_bytes())
+            .put(completed_ns.to_le_bytes())
+            .put(xxh3_128(state).to_le_bytes());
+    })
 }
 
 pub(crate) fn trade_hash(row: &TradeRow, account: u128, instrument: u128, currency: &str) -> u128 {
-    Fields::new()
-        .put(b"T")
-        .put(&row.key.to_le_bytes())
-        // One word of each: the trade's own key already tells it from all others.
-        .put(&(account as u64).to_le_bytes())
-        .put(&(instrument as u64).to_le_bytes())
-        .put(&xxh3_64(currency.as_bytes()).to_le_bytes())
-        .put(&[u8::from(row.is_sale), u8::from(row.is_cancelled)])
-        .put(&row.revisions.to_le_bytes())
-        .put(&row.time_ns.to_le_bytes())
-        .dec(row.price)
-        .dec(row.quantity)
-        .dec(row.funds)
-        .hash()
+    Fields::hash(|fields| {
+        fields
+            .put(*b"T")
+            .put(row.key.to_le_bytes())
+            // One word of each: the trade's own key already tells it from all others.
+            .put((account as u64).to_le_bytes())
+            .put((instrument as u64).to_le_bytes())
+            .put(xxh3_64(currency.as_bytes()).to_le_bytes())
+            .put([u8::from(row.is_sale), u8::from(row.is_cancelled)])
+            .put(row.revisions.to_le_bytes())
+            .put(row.time_ns.to_le_bytes())
+            .dec(row.price)
+            .dec(row.quantity)
+            .dec(row.funds);
+    })
 }
 
 pub(crate) fn lineage_hash(key: u128, lineage: u128) -> u128 {
@@ -212,5 +218,7 @@ pub(crate) fn lineage_hash(key: u128, lineage: u128) -> u128 {
 
 /// Any record that is bytes under a key (feeds, and what later kinds keep whole).
 pub(crate) fn bytes_hash(kind: u8, key: u128, bytes: &[u8]) -> u128 {
-    Fields::new().put(&[kind]).put(&key.to_le_bytes()).put(&xxh3_128(bytes).to_le_bytes()).hash()
+    Fields::hash(|fields| {
+        fields.put([kind]).put(key.to_le_bytes()).put(xxh3_128(bytes).to_le_bytes());
+    })
 }
