@@ -53,6 +53,8 @@ pub enum ReplayError {
     Divergence(#[from] Divergence),
     #[error("the record ends at {sequence}, and {until} had been told")]
     Short { sequence: u64, until: u64 },
+    #[error("CORRUPT the record ends at {ends}, but a snapshot knows it to be durable up to {after}")]
+    Behind { ends: u64, after: u64 },
     #[error("CORRUPT seq={sequence}: a recorded update cannot be decoded ({error})")]
     Update { sequence: u64, error: DecodeError },
     #[error("CORRUPT seq={sequence}: recorded settings cannot be decoded")]
@@ -66,6 +68,7 @@ impl ReplayError {
             ReplayError::Io(_) | ReplayError::Short { .. } => 1,
             ReplayError::Read(ReadError::Io { .. }) => 1,
             ReplayError::Read(_)
+            | ReplayError::Behind { .. }
             | ReplayError::Divergence(_)
             | ReplayError::Update { .. }
             | ReplayError::Settings { .. } => 65,
@@ -129,7 +132,7 @@ impl Replay {
         let mut reader = Reader::open(dir)?;
         reader.seek(engine.sequence() + 1)?;
         Ok(Replay {
-            frames: Frames::new(reader),
+            frames: Frames::new(reader, engine.sequence()),
             last_sequence: engine.sequence(),
             engine,
             outcome: Outcome::with_room(),

@@ -138,6 +138,8 @@ pub enum Field {
     Unused,
     /// The file ends before the segment does.
     Size,
+    /// Nothing is here, and a snapshot says that something durable was.
+    Missing,
 }
 
 impl std::fmt::Display for Field {
@@ -151,6 +153,7 @@ impl std::fmt::Display for Field {
             Self::Chain => "chain",
             Self::Unused => "unused",
             Self::Size => "size",
+            Self::Missing => "missing",
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Reads a whole journal and says what is in it and what is not as it should be. Changes nothing.
 //!
 //! Runs in tools, on a live folder too. Unlike recovery it takes nothing for granted: the zeros behind the last group of
-//! a segment and both copies of every header are looked at as well.
+//! a segment and both copies of every header are looked at as well, and what snapshots know of the journal's end.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -14,6 +14,7 @@ use crate::error::{BadPlace, ReadError};
 use crate::frame::{BLOCK_BYTES, Chain, Check, Field, Kind, Parsed};
 use crate::scan::{Image, continues};
 use crate::segment::{DATA_START, Identity, Segment, copies_good, open_segment, segment_name};
+use crate::snapshot::Snapshots;
 
 /// What a journal holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub struct Report {
     pub feeds: BTreeMap<u32, i64>,
     /// Sequence up to which a Mark says that all is durable.
     pub durable: u64,
+    /// The same, as the newest snapshot says it; 0 if there is none.
+    pub snapshot: u64,
     /// The check of the last good frame: the same journal, the same check.
     pub check: Check,
     pub bad: Option<Bad>,
@@ -74,7 +77,11 @@ pub fn verify_on(
     dir: &Path,
     visit: &mut dyn FnMut(&crate::Frame<'_>),
 ) -> Result<Report, ReadError> {
-    let mut report = Report::default();
+    // Before the segments: on a live folder both go on meanwhile, and no snapshot is of what is not durable.
+    let snapshots = Snapshots::on(disk.clone(), dir, usize::MAX).infos();
+    let snapshots = snapshots.map_err(|source| ReadError::Io { what: dir.display().to_string(), source })?;
+    let snapshot = snapshots.first().map_or(0, |newest| newest.sequence);
+    let mut report = Report { snapshot, ..Report::default() };
     let missing = || ReadError::Segment { name: segment_name(0), why: "missing".into() };
     let Extent { indices, before, identity } = Extent::of(&*disk, dir)?.ok_or_else(missing)?;
     (report.journal, report.segment_bytes) = (identity.journal, identity.segment_bytes);
@@ -116,6 +123,7 @@ pub fn verify_on(
     }
     report.epoch = chain.epoch;
     report.check = chain.check;
+    report.end_before_snapshot(indices.end - 1, &chain);
     Ok(report)
 }
 
@@ -140,6 +148,18 @@ impl Report {
         if frame.feed != 0 {
             self.feeds.insert(frame.feed, frame.position);
         }
+    }
+
+    /// A chain cannot tell that its end is missing; a snapshot of a later state can.
+    fn end_before_snapshot(&mut self, last_index: u64, chain: &Chain) {
+        if chain.sequence >= self.snapshot {
+            return;
+        }
+        let offset = self.segments.last().map_or(DATA_START, |segment| segment.used_bytes);
+        let place =
+            BadPlace { sequence: chain.sequence + 1, segment: last_index, offset, field: Field::Missing };
+        let missing = Bad { file: segment_name(last_index), place, was_durable: true, unknown: None };
+        self.bad.get_or_insert(missing).was_durable = true;
     }
 
     #[expect(clippy::too_many_arguments, reason = "one place, and what was seen there")]

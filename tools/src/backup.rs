@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use ordo_journal::{SegmentInfo, segments};
+use ordo_journal::{SegmentInfo, Snapshots, segments};
 
 use self::draft::{Draft, begin_and_snapshots};
 use self::held::{Held, facts, of_read};
@@ -49,7 +49,7 @@ impl Backup {
         check_folder(&self.dir)?;
         let mut draft = Draft::of(&self.to, StopAsked::install()?)?;
         let begun = Instant::now();
-        let known = last_number(&self.segments()?);
+        let known = last_number(&self.segments()?).max(self.newest_snapshot()?);
         for name in begin_and_snapshots(&self.dir)? {
             // A hub thins its snapshots as it goes.
             draft.copy_if_there(&self.dir, &name)?;
@@ -70,6 +70,13 @@ impl Backup {
         let facts = facts(&held, draft.contents()?, begun.elapsed());
         draft.finish()?;
         facts.print(self.output.format())
+    }
+
+    /// What a snapshot holds is durable; a journal that ends before it has lost its end.
+    fn newest_snapshot(&self) -> Result<u64, Failure> {
+        let infos = Snapshots::new(&self.dir, usize::MAX).infos();
+        let infos = infos.map_err(|error| Failure::new(format!("{}: {error}", self.dir.display())))?;
+        Ok(infos.first().map_or(0, |newest| newest.sequence))
     }
 
     fn segments(&self) -> Result<Vec<SegmentInfo>, Failure> {

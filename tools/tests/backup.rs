@@ -278,6 +278,31 @@ fn a_damaged_folder_gives_no_backup() {
 }
 
 #[test]
+fn a_folder_that_lost_what_a_snapshot_knows_of_is_not_taken_for_whole() {
+    let folder = TempDir::new().expect("a folder");
+    let (data, backup) = (folder.path().join("data"), folder.path().join("b"));
+    recorded(&data, folder.path(), 2_000);
+    // The chain of what is left is whole.
+    let written = verify(&data).expect("a journal").segments;
+    let last = written.iter().rposition(|segment| segment.frames > 0).expect("frames");
+    assert!(last > 0, "{written:?}");
+    written[last..].iter().for_each(|segment| fs::remove_file(data.join(&segment.name)).expect("it is removed"));
+    let found = verify(&data).expect("a journal");
+    let bad = found.bad.expect("its end is missing");
+    assert!(bad.was_durable && found.snapshot >= bad.place.sequence, "{bad:?}");
+    let verified = Command::new(env!("CARGO_BIN_EXE_ordo")).args(["journal", "verify"]).arg(&data).output();
+    assert_refused(&verified.expect("the program runs"), 1, "as a snapshot knows: restore what is missing");
+    assert_refused(&run(ordo("backup", &data, "--to", &backup)), 65, "CORRUPT seq=");
+    assert!(!backup.exists());
+    let copied = folder.path().join("copied");
+    assert_refused(&run(ordo("restore", &data, "--data", &copied)), 65, "field=missing");
+    let replayed = Command::new(env!("CARGO_BIN_EXE_ordo")).arg("replay").arg(&data).output();
+    assert_refused(&replayed.expect("the program runs"), 65, "but a snapshot knows it to be durable up to");
+    let hub = Hub::start(config(&data, folder.path()));
+    assert!(hub.is_err_and(|error| error.exit_code() == 65));
+}
+
+#[test]
 fn a_backup_that_lost_its_end_is_found_out() {
     let folder = TempDir::new().expect("a folder");
     let (data, backup) = (folder.path().join("data"), folder.path().join("b"));
@@ -286,6 +311,10 @@ fn a_backup_that_lost_its_end_is_found_out() {
     let copied = segments(&backup).expect("a journal");
     assert!(copied.len() > 1, "{copied:?}");
     fs::remove_file(backup.join(&copied.last().expect("segments").name)).expect("it is removed");
+    // Nothing but the note knows then what was there.
+    for snapshot in names(&backup).iter().filter(|name| name.starts_with("snap-")) {
+        fs::remove_file(backup.join(snapshot)).expect("it is removed");
+    }
     let restored = folder.path().join("restored");
     assert_refused(&run(ordo("restore", &backup, "--data", &restored)), 65, "part of it is missing");
     assert!(!restored.exists());

@@ -63,7 +63,11 @@ impl ReadFrame {
 }
 
 /// See the module.
-pub(super) struct Frames(Option<Source>);
+pub(super) struct Frames {
+    source: Option<Source>,
+    /// What comes is behind this sequence: the state to fold from is that after it.
+    after: u64,
+}
 
 enum Source {
     Here { reader: Reader, read: usize },
@@ -71,18 +75,22 @@ enum Source {
 }
 
 impl Frames {
-    pub(super) fn new(reader: Reader) -> Frames {
-        Frames(Some(Source::Here { reader, read: 0 }))
+    pub(super) fn new(reader: Reader, after: u64) -> Frames {
+        Frames { source: Some(Source::Here { reader, read: 0 }), after }
     }
 
     /// The next frame, in exchange for one that is done with; false where the record ends for now. Nobody will ask for
     /// one beyond the sequence `until`, unless a later call says so.
     pub(super) fn next(&mut self, until: u64, current: &mut Box<ReadFrame>) -> Result<bool, ReplayError> {
         loop {
-            match self.0.as_mut().expect("invariant: missing after an error only, and then nobody goes on") {
+            match self.source.as_mut().expect("invariant: missing after an error only, and then nobody goes on") {
                 Source::Here { reader, read } if *read < READ_HERE => {
                     *read += 1;
-                    let Some(frame) = reader.next()? else { return Ok(false) };
+                    let Some(frame) = reader.next()? else {
+                        // The state is of frames that are gone.
+                        let (ends, after) = (reader.sequence(), self.after);
+                        return if ends < after { Err(ReplayError::Behind { ends, after }) } else { Ok(false) };
+                    };
                     current.take(&frame);
                     return Ok(true);
                 }
@@ -99,7 +107,7 @@ impl Frames {
 
     /// A long run goes on ahead, and at its end here.
     fn turn(&mut self, until: u64) -> Result<(), ReplayError> {
-        self.0 = match self.0.take() {
+        self.source = match self.source.take() {
             Some(Source::Here { reader, .. }) => Some(Source::Ahead(Ahead::start(reader, until)?)),
             Some(Source::Ahead(ahead)) => Some(Source::Here { reader: ahead.into_reader()?, read: 0 }),
             None => None,

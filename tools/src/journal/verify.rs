@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use ordo_journal::{Bad, Report, verify};
+use ordo_journal::{Bad, Field, Report, verify};
 
 use super::time;
 use crate::table::{Output, Table};
@@ -31,7 +31,7 @@ impl Verify {
         }
         eprintln!("{}", still_good(&report));
         match &report.bad {
-            Some(bad) => Err(Failure::new(verdict(&self.dir, bad))),
+            Some(bad) => Err(Failure::new(verdict(&self.dir, bad, report.snapshot))),
             None if report.is_good() => Ok(()),
             None => Err(Failure::new("every record is good, but not all around them; see above")),
         }
@@ -66,15 +66,18 @@ fn still_good(report: &Report) -> String {
     }
 }
 
-fn verdict(dir: &Path, bad: &Bad) -> String {
+fn verdict(dir: &Path, bad: &Bad, snapshot: u64) -> String {
     let what = match bad.unknown {
         Some((kind, version)) => format!("a record of kind {kind}, version {version}, which this build does not know"),
         None => bad.place.to_string(),
     };
     let advice = match (bad.unknown, bad.was_durable) {
-        (Some(_), _) => "use the build that wrote it, or a newer one",
-        (None, true) => "it was durable: restore the file from a copy",
-        (None, false) => "it was never acknowledged: a torn end, which the next start cuts off",
+        (Some(_), _) => "use the build that wrote it, or a newer one".into(),
+        (None, true) if bad.place.field == Field::Missing => {
+            format!("it was durable up to {snapshot}, as a snapshot knows: restore what is missing from a copy")
+        }
+        (None, true) => "it was durable: restore the file from a copy".into(),
+        (None, false) => "it was never acknowledged: a torn end, which the next start cuts off".to_string(),
     };
     let file = dir.join(&bad.file);
     format!("{what}, in {} at byte {}; {advice}", file.display(), bad.place.offset)
