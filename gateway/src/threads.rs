@@ -28,9 +28,9 @@ const ROUNDS_BEFORE_NAP: u32 = 20;
 /// Some milliseconds of nothing: an idle hub leaves most of its cores to others.
 const ROUNDS_IDLE: u32 = 10_000;
 const NAP: Duration = Duration::from_micros(5);
-/// The longer nothing comes, the longer the naps, up to so many times: the first update after a minute of nothing waits
-/// for a tenth of a millisecond, and the idle hub takes a few percent of a core.
-const NAPS_MAX: u32 = 20;
+/// The longer nothing comes, the longer the naps, up to so many times: the first update after minutes of nothing waits
+/// for half a millisecond, and the idle hub takes a few percent of a core.
+const NAPS_MAX: u32 = 100;
 /// Sleeps may end this much late: the default, 50 us, is longer than a nap.
 const TIMER_SLACK_NS: NonZeroU64 = NonZeroU64::new(1_000).expect("not zero");
 
