@@ -156,8 +156,7 @@ impl Report {
             return;
         }
         let offset = self.segments.last().map_or(DATA_START, |segment| segment.used_bytes);
-        let place =
-            BadPlace { sequence: chain.sequence + 1, segment: last_index, offset, field: Field::Missing };
+        let place = BadPlace { sequence: chain.sequence + 1, segment: last_index, offset, field: Field::Missing };
         let missing = Bad { file: segment_name(last_index), place, was_durable: true, unknown: None };
         self.bad.get_or_insert(missing).was_durable = true;
     }

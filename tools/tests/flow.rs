@@ -10,12 +10,12 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::Duration;
 
+use ordo_bench::flow::{Flow, Removal};
 use ordo_core::dec::Dec;
 use ordo_core::proto::{AssetPosition, BigNumber, CashPosition, ClientTransactionType, SubscriptionType};
 use ordo_gateway::client::{Adapter, Form, Heard, Subscriber, rest};
 use ordo_gateway::hub::{Config, Hub, Wait};
 use ordo_gateway::replay::{Options, Replay};
-use ordo_bench::flow::{Flow, Removal};
 use prost::Message;
 use tempfile::TempDir;
 

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use ordo_bench::flow::{self, Flow, Removal};
 use ordo_core::dec::Dec;
 use ordo_core::proto::{ExternalAction, ExternalActionType, OrderTradeType};
 use ordo_gateway::client::Adapter;
 use ordo_gateway::hub::{Config, Hub, Wait};
-use ordo_bench::flow::{self, Flow, Removal};
 use serde_json::Value;
 use tempfile::TempDir;
 

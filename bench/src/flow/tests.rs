@@ -74,7 +74,11 @@ fn rounds_go_on_with_new_orders_of_the_same_accounts_and_leave_none_open() {
         if open.is_empty() {
             assert!(last_first.replace(id) < Some(id), "a round with ids of its own");
         }
-        if order.is_completed { open.remove(&id) } else { open.insert(id) };
+        if order.is_completed {
+            open.remove(&id)
+        } else {
+            open.insert(id)
+        };
         assert!(open.len() < 20_000, "{} are open", open.len());
     }
     assert!(last_first > Some(20_000_000_000_000_000), "the third round has begun");

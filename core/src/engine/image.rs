@@ -171,9 +171,11 @@ fn check_references(state: &State, at: usize) -> Result<(), ImageError> {
         };
         booked(row.cash, row.holding).is_some_and(is_of)
     });
-    let trades = state.trades.iter().filter_map(|(_, row)| row).all(|row| {
-        booked(row.cash, row.holding).is_some_and(|(cash, holding)| cash.account == holding.account)
-    });
+    let trades = state
+        .trades
+        .iter()
+        .filter_map(|(_, row)| row)
+        .all(|row| booked(row.cash, row.holding).is_some_and(|(cash, holding)| cash.account == holding.account));
     if no_gaps && cash && holdings && orders && trades { Ok(()) } else { Err(ImageError::Malformed(at)) }
 }
 
@@ -230,22 +232,38 @@ fn rebuild(state: &mut State) {
         state.feeds[number].hash = hash;
         state.rehash(0, hash);
     }
-    rehash_rows(state, |state| &mut state.cash, |state, row| {
-        row.hash = state.hash_of_cash(row);
-        row.hash
-    });
-    rehash_rows(state, |state| &mut state.holdings, |state, row| {
-        row.hash = state.hash_of_holding(row);
-        row.hash
-    });
-    rehash_rows(state, |state| &mut state.orders, |state, row| {
-        row.hash = state.hash_of_order(row);
-        row.hash
-    });
-    rehash_rows(state, |state| &mut state.trades, |state, row| {
-        row.hash = state.hash_of_trade(row);
-        row.hash
-    });
+    rehash_rows(
+        state,
+        |state| &mut state.cash,
+        |state, row| {
+            row.hash = state.hash_of_cash(row);
+            row.hash
+        },
+    );
+    rehash_rows(
+        state,
+        |state| &mut state.holdings,
+        |state, row| {
+            row.hash = state.hash_of_holding(row);
+            row.hash
+        },
+    );
+    rehash_rows(
+        state,
+        |state| &mut state.orders,
+        |state, row| {
+            row.hash = state.hash_of_order(row);
+            row.hash
+        },
+    );
+    rehash_rows(
+        state,
+        |state| &mut state.trades,
+        |state, row| {
+            row.hash = state.hash_of_trade(row);
+            row.hash
+        },
+    );
     state.cash_numbers = numbers_of(&state.cash, |row| position_key(row.account.0, row.currency.0));
     state.holding_numbers = numbers_of(&state.holdings, |row| position_key(row.account.0, row.instrument.0));
     state.order_numbers = numbers_of(&state.orders, |row| row.key);
@@ -256,11 +274,7 @@ fn rebuild(state: &mut State) {
 }
 
 /// Hashes each record of a slab; meanwhile the state is without that slab.
-fn rehash_rows<T>(
-    state: &mut State,
-    slab: impl Fn(&mut State) -> &mut Slab<T>,
-    hash: impl Fn(&State, &mut T) -> u128,
-) {
+fn rehash_rows<T>(state: &mut State, slab: impl Fn(&mut State) -> &mut Slab<T>, hash: impl Fn(&State, &mut T) -> u128) {
     let mut rows = std::mem::take(slab(state));
     for (_, row) in rows.iter_mut() {
         let hash = hash(state, row);

@@ -132,7 +132,7 @@ pub static SETTINGS: [Setting; 26] = [
         unit: "word",
         up: "a core is taken: with yield while there is traffic, with busy for ever; a core that spins starves the disk \
              where none is left over",
-        down: "the first update after a pause waits: with park up to 100 us",
+        down: "the first update after a pause waits: with park up to 100 us; after minutes of nothing, up to 500 us, with yield too",
         takes: word!(wait, Wait),
     },
     Setting {

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use ordo_bench::flow::{ACCOUNTS, OPENING_CASH, OPENING_STOCK};
 use ordo_core::dec::Dec;
 use ordo_core::proto::{AssetPosition, BigNumber, CashPosition, OrderState, SubscriptionType};
 use ordo_gateway::client::rest;
 use ordo_gateway::hub::{Config, Hub};
 use ordo_gateway::replay::{Options, Replay};
-use ordo_bench::flow::{ACCOUNTS, OPENING_CASH, OPENING_STOCK};
 
 use super::feed::Played;
 use super::watch::Watched;

@@ -6,9 +6,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use ordo_bench::flow::{self, Flow, FlowCounts, Removal};
 use ordo_core::proto::ExternalAction;
 use ordo_gateway::client::Adapter;
-use ordo_bench::flow::{self, Flow, FlowCounts, Removal};
 
 use super::watch::Clock;
 use crate::Failure;
