@@ -115,6 +115,17 @@ pub struct OrderEvent {
     pub completed: bool,
     /// The whole OrderState, in the outcome's bytes.
     pub state: Span,
+    /// Only where this update gave the order another exchange. Its key stays, so that it is one event all the same; but
+    /// who may see the old exchange alone is shown it for the last time.
+    pub former: Option<FormerOrder>,
+}
+
+/// An order as it was on the exchange that it left.
+#[derive(Debug, Clone, Copy)]
+pub struct FormerOrder {
+    pub instrument: InstrumentNo,
+    /// The whole OrderState, in the outcome's bytes.
+    pub state: Span,
 }
 
 /// A cash position after the update.
