@@ -254,6 +254,8 @@ pub struct Outcome {
     pub metadata: Vec<MetadataEvent>,
     /// A feed whose status changed: its FeedDetails, in the bytes.
     pub status: Option<(FeedNo, Span)>,
+    /// A transform whose id was applied before: nothing was done, and nothing is wrong with it.
+    pub is_repeated: bool,
     /// A FeedConfiguration to be given back on Resume, in the bytes.
     pub configuration: Span,
     pub bytes: Vec<u8>,
@@ -283,6 +285,7 @@ impl Outcome {
         self.action = None;
         self.operation = None;
         self.status = None;
+        self.is_repeated = false;
         self.configuration = Span::default();
         self.rejects.clear();
         self.refusals.clear();
