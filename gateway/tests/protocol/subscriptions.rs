@@ -401,7 +401,9 @@ fn an_order_that_goes_to_another_exchange_is_shown_one_last_time_as_it_was() {
         (order.exchange, order.code) = (exchange.into(), code.into());
         feed.act(0, update(order.clone(), OrderUpdateReason::Status));
     }
-    let leaves = |message: EventMessage| message.position.is_some().then_some(message.updates).unwrap_or_default();
+    let live = |heard: Vec<EventMessage>| -> Vec<UpdateEvent> {
+        heard.into_iter().filter(|message| message.position.is_some()).flat_map(|message| message.updates).collect()
+    };
     let words = |events: Vec<UpdateEvent>| -> Vec<String> {
         let word = |event: UpdateEvent| {
             let sign = if event.update_action() == UpdateAction::Remove { "-" } else { "" };
@@ -415,13 +417,13 @@ fn an_order_that_goes_to_another_exchange_is_shown_one_last_time_as_it_was() {
         [&["XASX/BHP", "-XASX/BHP", "XASX/BHP", "/BHP"], &["XNZE/BHP", "XNZE/RIO", "-XNZE/RIO", "/BHP"], &all, &all];
     for ((watcher, view, targets), expected) in watchers.iter_mut().zip(expected) {
         let heard = heard_until_synchronised(watcher);
-        assert_eq!(words(heard.into_iter().flat_map(leaves).collect()), expected, "{targets:?}");
+        assert_eq!(words(live(heard)), expected, "{targets:?}");
         assert_eq!(watcher.view(*view).len(), 1);
         let mut late = rig.subscriber(Form::Binary);
         targets.push(messages::target("Position", &["f=0"]));
         late.subscribe(SubscriptionType::Orders, targets.clone()).expect("it is accepted");
         let heard = heard_until_synchronised(&mut late);
-        assert_eq!(words(heard.into_iter().flat_map(leaves).collect()), expected, "resumed: {targets:?}");
+        assert_eq!(words(live(heard)), expected, "resumed: {targets:?}");
     }
     // It leaves the book and its exchange at once: who has it is told, whichever exchange it names.
     order.exchange = "XASX".into();
