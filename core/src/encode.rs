@@ -7,7 +7,7 @@ use crate::dec::Dec;
 use crate::engine::Input;
 use crate::names::Names;
 use crate::outcome::{
-    ActionEvent, BalanceEvent, Booking, HoldingEvent, MetadataEvent, MetadataKind, OrderEvent, Outcome,
+    ActionEvent, BalanceEvent, Booking, FormerOrder, HoldingEvent, MetadataEvent, MetadataKind, OrderEvent, Outcome,
     TransactionEvent,
 };
 use crate::proto::{ClientTransactionType, SettlementStatus, TimestampWithTimeZone, UpdateAction, UpdateEventType};
@@ -97,6 +97,11 @@ pub fn holding_event(w: &mut ReverseWriter, names: &Names, event: &HoldingEvent)
 #[inline]
 pub fn order_event(w: &mut ReverseWriter, outcome: &Outcome, event: &OrderEvent) {
     update_event(w, UpdateEventType::Order, action_of(event.removed), |w| w.put(outcome.bytes_of(event.state)));
+}
+
+/// For who may not see where the order is now: it is there no more, as it was.
+pub fn order_left_event(w: &mut ReverseWriter, outcome: &Outcome, former: &FormerOrder) {
+    update_event(w, UpdateEventType::Order, UpdateAction::Remove, |w| w.put(outcome.bytes_of(former.state)));
 }
 
 /// The order action as received, with the order as completed. Writes nothing if the update was none.

@@ -115,6 +115,17 @@ pub struct OrderEvent {
     pub completed: bool,
     /// The whole OrderState, in the outcome's bytes.
     pub state: Span,
+    /// Only where this update gave the order another exchange. Its key stays, so that it is one event all the same; but
+    /// who may see the old exchange alone is shown it for the last time.
+    pub former: Option<FormerOrder>,
+}
+
+/// An order as it was on the exchange that it left.
+#[derive(Debug, Clone, Copy)]
+pub struct FormerOrder {
+    pub instrument: InstrumentNo,
+    /// The whole OrderState, in the outcome's bytes.
+    pub state: Span,
 }
 
 /// A cash position after the update.
@@ -243,6 +254,8 @@ pub struct Outcome {
     pub metadata: Vec<MetadataEvent>,
     /// A feed whose status changed: its FeedDetails, in the bytes.
     pub status: Option<(FeedNo, Span)>,
+    /// A transform whose id was applied before: nothing was done, and nothing is wrong with it.
+    pub is_repeated: bool,
     /// A FeedConfiguration to be given back on Resume, in the bytes.
     pub configuration: Span,
     pub bytes: Vec<u8>,
@@ -272,6 +285,7 @@ impl Outcome {
         self.action = None;
         self.operation = None;
         self.status = None;
+        self.is_repeated = false;
         self.configuration = Span::default();
         self.rejects.clear();
         self.refusals.clear();

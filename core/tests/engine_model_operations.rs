@@ -177,7 +177,7 @@ fn every_record_is_what_the_naive_model_says_whatever_is_renamed_removed_or_forg
     // `ORDO_EVERY=1` finds the update that a difference began with.
     let every = given("ORDO_EVERY").map_or(64, |text| text.parse().expect("a whole number"));
     for_cases(1_000, 2, |seed| {
-        let (mut twins, mut places) = (Twins::new(seed), Rng::new(seed));
+        let (mut twins, mut places, mut trades_most) = (Twins::new(seed), Rng::new(seed), 0);
         for at in 1..=UPDATES {
             twins.step();
             if places.one_in(700) {
@@ -185,10 +185,12 @@ fn every_record_is_what_the_naive_model_says_whatever_is_renamed_removed_or_forg
             }
             if at % every == 0 || at == UPDATES {
                 twins.check();
+                trades_most = trades_most.max(twins.hub.engine.counts().trades);
             }
         }
         assert_eq!(hashes(&twins.hub.replayed()), hashes(&twins.hub.engine), "the same from the beginning");
-        assert!(twins.hub.engine.counts().trades > 100, "{:?}", twins.hub.engine.counts());
+        // At the end most of them may be forgotten.
+        assert!(trades_most > 100, "{trades_most} trades at a time");
         std::mem::take(&mut twins.effects)
             .into_iter()
             .for_each(|(effect, times)| *effects.entry(effect).or_default() += times);

@@ -17,6 +17,8 @@ pub(crate) enum Told {
     /// Applied and as durable as configured. Holds the order's state after it, where the write was about one order and
     /// changed it.
     Applied(Option<Vec<u8>>),
+    /// In order, and it changed nothing: there was nothing to change, or the same was applied before under its id.
+    Nothing { is_repeated: bool },
     /// Refused by the rules, with all codes.
     Refused(Vec<String>),
     /// The hub stops: the write was not taken, or what became of it is unknown.

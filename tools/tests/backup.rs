@@ -1,5 +1,7 @@
 //! `ordo backup` and `ordo restore`: what comes back is what was there, whatever went on meanwhile.
 
+mod support;
+
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -12,26 +14,13 @@ use ordo_core::json::message;
 use ordo_core::proto::{Account, CashPosition, CashTransfer, ExternalAction, ExternalActionType};
 use ordo_core::proto::{OrderState, Side, TransactionDetails};
 use ordo_gateway::client::{Adapter, rest};
-use ordo_gateway::hub::{Config, Hub, Wait};
+use ordo_gateway::hub::Hub;
 use ordo_gateway::investigation::words;
 use ordo_gateway::replay::{Options, Replay};
 use ordo_journal::{Kind, Reader, segments, verify};
 use serde_json::Value;
+use support::{PATIENCE, figure, small, stderr};
 use tempfile::TempDir;
-
-const PATIENCE: Duration = Duration::from_secs(20);
-
-fn config(data: &Path, tails: &Path) -> Config {
-    let mut config = Config::new(data);
-    (config.dev, config.pin, config.wait) = (true, false, Wait::Park);
-    (config.segment_bytes, config.message_bytes_max) = (256 << 10, 32 << 10);
-    config.tail_dir = Some(tails.into());
-    config
-}
-
-fn figure(digits: &str) -> Option<ordo_core::proto::BigNumber> {
-    Some(digits.parse::<ordo_core::dec::Dec>().expect("a figure").into())
-}
 
 /// The n-th update: cash for one of nine accounts, or an order of one.
 fn update(n: i64) -> ExternalAction {
@@ -73,7 +62,7 @@ fn send(adapter: &mut Adapter, count: i64) {
 
 /// A stopped hub's folder with so many updates in it.
 fn recorded(data: &Path, tails: &Path, count: i64) {
-    let hub = Hub::start(config(data, tails)).expect("a hub");
+    let hub = Hub::start(small(data, tails)).expect("a hub");
     send(&mut Adapter::open(hub.addr(), "F").expect("a feed"), count);
     hub.stop().expect("it stops well");
 }
@@ -96,10 +85,6 @@ fn facts(output: &Output) -> Value {
 
 fn number(facts: &Value, name: &str) -> u64 {
     facts[name].as_str().expect("it is told").parse().expect("a number")
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 #[track_caller]
@@ -172,7 +157,7 @@ fn a_backup_of_a_busy_hub_comes_back_as_the_state_of_its_last_update() {
     fs::create_dir(&tails).expect("a folder");
     // A snapshot is in it, from the stop.
     recorded(&data, &tails, 500);
-    let hub = Hub::start(config(&data, &tails)).expect("a hub");
+    let hub = Hub::start(small(&data, &tails)).expect("a hub");
     let is_done = AtomicBool::new(false);
     thread::scope(|scope| {
         let (is_done, addr) = (&is_done, hub.addr());
@@ -204,7 +189,7 @@ fn a_backup_of_a_busy_hub_comes_back_as_the_state_of_its_last_update() {
             let (state, events) = replayed(&data, last);
             assert_eq!(replayed(&restored, u64::MAX), (state, events), "round {round}");
             // Beside the running original, whose tail has what comes next.
-            let second = Hub::start(config(&restored, &tails)).expect("a hub on it");
+            let second = Hub::start(small(&restored, &tails)).expect("a hub on it");
             // At the most that the feed is offline now, and that as soon as it is on the disk.
             let kinds = kinds_behind(&restored, last);
             assert!(kinds.iter().all(|kind| kind == "Status"), "round {round}: {kinds:?}");
@@ -230,7 +215,7 @@ fn a_restored_hub_answers_as_the_one_that_was_copied() {
     fs::create_dir(&restored).expect("an empty folder is as good as none");
     facts(&run(ordo("restore", &folder.path().join("b"), "--data", &restored)));
     let [original, copy] = [data, restored].map(|data| {
-        let hub = Hub::start(config(&data, folder.path())).expect("a hub");
+        let hub = Hub::start(small(&data, folder.path())).expect("a hub");
         let shown = balances(hub.addr());
         (shown, hub.stop().expect("it stops well").state_hash)
     });

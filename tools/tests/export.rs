@@ -1,20 +1,15 @@
 //! `ordo journal export`: the rows of a file are what was recorded, all digits kept.
 
+mod support;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::time::Duration;
 
 use ordo_core::proto::{Account, CashTransfer, ExternalAction, ExternalActionType, OrderState, OrderTrade};
 use ordo_core::proto::{OrderTradeType, Side, TransactionDetails};
-use ordo_gateway::client::Adapter;
-use ordo_gateway::hub::{Config, Hub, Wait};
+use ordo_gateway::hub::Hub;
+use support::{figure, small, stderr, submit};
 use tempfile::TempDir;
-
-const PATIENCE: Duration = Duration::from_secs(20);
-
-fn figure(digits: &str) -> Option<ordo_core::proto::BigNumber> {
-    Some(digits.parse::<ordo_core::dec::Dec>().expect("a figure").into())
-}
 
 fn account(id: &str) -> Option<Account> {
     Some(Account { owner_id: "OWN".into(), account_id: id.into() })
@@ -64,12 +59,7 @@ fn trade(id: &str, kind: OrderTradeType, quantity: &str, account_id: &str) -> Ex
 
 /// A folder with two deposits, a trade, its correction, its cancel, and a refused trade in it.
 fn recorded(folder: &Path) {
-    let mut config = Config::new(folder.join("data"));
-    (config.dev, config.pin, config.wait) = (true, false, Wait::Park);
-    (config.segment_bytes, config.message_bytes_max) = (256 << 10, 32 << 10);
-    config.tail_dir = Some(folder.into());
-    let hub = Hub::start(config).expect("a hub");
-    let mut adapter = Adapter::open(hub.addr(), "F").expect("a feed");
+    let hub = Hub::start(small(&folder.join("data"), folder)).expect("a hub");
     let actions = [
         deposit("D1", "0.000000000000000001"),
         deposit("D2", "100"),
@@ -78,12 +68,7 @@ fn recorded(folder: &Path) {
         trade("T1", OrderTradeType::Cancel, "0", "B"),
         trade("T2", OrderTradeType::Trade, "1", ""),
     ];
-    for (position, action) in (1..).zip(actions) {
-        adapter.submit(position, action).expect("it is taken");
-    }
-    adapter.flush().expect("it is sent");
-    adapter.wait_bookmark(6, PATIENCE).expect("it is durable");
-    drop(adapter);
+    submit(&hub, (1..).zip(actions));
     hub.stop().expect("it stops well");
 }
 
@@ -98,7 +83,7 @@ fn export(folder: &Path, file: &str, options: &[&str]) -> (Output, PathBuf) {
 #[track_caller]
 fn rows(folder: &Path, options: &[&str], columns: &[&str]) -> Vec<String> {
     let (output, file) = export(folder, "out.csv", options);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}", stderr(&output));
     let mut reader = csv::Reader::from_path(file).expect("a file");
     let headers = reader.headers().expect("a header row").clone();
     let places = columns.iter().map(|name| headers.iter().position(|header| header == *name).expect("the column"));
@@ -178,7 +163,7 @@ fn without_the_feature_parquet_says_how_to_build_it() {
     recorded(folder.path());
     let (output, file) = export(folder.path(), "out.parquet", &[]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("--features parquet"));
+    assert!(stderr(&output).contains("--features parquet"));
     assert!(!file.exists());
 }
 
@@ -194,7 +179,7 @@ fn parquet_holds_the_same_rows_as_csv() {
         let (output, csv) = export(folder.path(), "out.csv", &["--what", what]);
         assert!(output.status.success());
         let (output, file) = export(folder.path(), "out.parquet", &["--what", what]);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{}", stderr(&output));
         let reader = SerializedFileReader::new(std::fs::File::open(file).expect("a file")).expect("Parquet");
         let mut csv = csv::Reader::from_path(csv).expect("a file");
         let headers = csv.headers().expect("a header row").clone();

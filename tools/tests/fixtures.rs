@@ -4,6 +4,7 @@
 //! its name in `NEWEST`. What is there is never written again.
 
 mod making;
+mod support;
 
 use std::fs;
 use std::io::Read;
@@ -12,6 +13,7 @@ use std::process::{Command, Output};
 
 use flate2::read::GzDecoder;
 use serde_json::Value;
+use support::stderr;
 use tempfile::TempDir;
 
 /// The folder that the ignored test makes.
@@ -62,7 +64,7 @@ fn said_of(line: &str, folder: &Path) -> String {
 /// What is expected of a fixture, as the programs say it: exit codes, hashes, and where it is bad.
 fn found(folder: &Path) -> toml::Table {
     let verified = ordo(&["journal", "verify"], folder);
-    let said = String::from_utf8_lossy(&verified.stderr).into_owned();
+    let said = stderr(&verified);
     let verdict = said.lines().rfind(|line| line.starts_with("ordo: ")).unwrap_or_default();
     let mut found = toml::Table::new();
     let mut put = |name: &str, value: toml::Value| drop(found.insert(name.into(), value));
@@ -73,7 +75,7 @@ fn found(folder: &Path) -> toml::Table {
         let replayed = ordo(args, folder);
         put(&format!("{name}_exit"), i64::from(replayed.status.code().expect("an exit code")).into());
         if !replayed.status.success() {
-            let said = String::from_utf8_lossy(&replayed.stderr).into_owned();
+            let said = stderr(&replayed);
             put(&format!("{name}_says"), said_of(said.lines().last().unwrap_or_default(), folder).into());
             continue;
         }

@@ -1,18 +1,17 @@
 //! `ordo journal` on a folder that a hub wrote: what it prints is what was recorded.
 
+mod support;
+
 use std::path::Path;
 use std::process::{Command, Output};
-use std::time::Duration;
 
 use ordo_core::dec::Dec;
 use ordo_core::proto::{
     Account, CashTransfer, ExternalAction, ExternalActionType, OrderState, Side, TransactionDetails,
 };
-use ordo_gateway::client::Adapter;
-use ordo_gateway::hub::{Config, Hub, Wait};
+use ordo_gateway::hub::Hub;
 use serde_json::Value;
-
-const PATIENCE: Duration = Duration::from_secs(20);
+use support::{small, stderr, submit};
 
 fn account(id: &str) -> Option<Account> {
     Some(Account { owner_id: "OWN".into(), account_id: id.into() })
@@ -49,17 +48,8 @@ fn order(account_id: &str, order_id: &str) -> ExternalAction {
 
 /// A folder with a deposit (F 1), two orders (F 2, F 5) and a refused order (F 7) in it.
 fn recorded(folder: &Path) {
-    let mut config = Config::new(folder);
-    (config.dev, config.pin, config.wait) = (true, false, Wait::Park);
-    (config.segment_bytes, config.message_bytes_max) = (1 << 20, 1 << 16);
-    let hub = Hub::start(config).expect("a hub");
-    let mut adapter = Adapter::open(hub.addr(), "F").expect("a feed");
-    for (position, action) in [(1, deposit("A")), (2, order("A", "o1")), (5, order("B", "o2")), (7, order("", "o3"))] {
-        adapter.submit(position, action).expect("it is taken");
-    }
-    adapter.flush().expect("it is sent");
-    adapter.wait_bookmark(7, PATIENCE).expect("it is durable");
-    drop(adapter);
+    let hub = Hub::start(small(folder, folder)).expect("a hub");
+    submit(&hub, [(1, deposit("A")), (2, order("A", "o1")), (5, order("B", "o2")), (7, order("", "o3"))]);
     hub.stop().expect("it stops well");
 }
 
@@ -70,7 +60,7 @@ fn ordo(args: &[&str], folder: &Path) -> Output {
 }
 
 fn lines(output: &Output) -> Vec<Value> {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}", stderr(output));
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
 }
@@ -128,5 +118,5 @@ fn a_wrong_place_or_folder_is_said() {
     assert_eq!(ordo(&["dump", "--from", "yesterday"], folder.path()).status.code(), Some(2));
     let missing = ordo(&["info"], &folder.path().join("missing"));
     assert_eq!(missing.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&missing.stderr).contains("no such folder"));
+    assert!(stderr(&missing).contains("no such folder"));
 }

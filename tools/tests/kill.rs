@@ -3,11 +3,13 @@
 //! What a Bookmark said is durable is there after every kill; after resending from where the hub resumes, its state is
 //! that of a hub that nobody killed. Times are the adapter's, so that nothing in the records depends on the clock.
 
-use std::io::{BufRead, BufReader};
+#[path = "../../gateway/tests/support/random.rs"]
+mod random;
+mod support;
+
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::time::Duration;
+use std::process::Command;
 
 use ordo_core::json::message;
 use ordo_core::proto::SubscriptionType;
@@ -16,74 +18,20 @@ use ordo_core::proto::{ExternalActionType, OrderState, OrderTrade, OrderTradeTyp
 use ordo_core::proto::{TimestampWithTimeZone, TransactionDetails};
 use ordo_gateway::client::{Adapter, Form, Subscriber, messages, rest};
 use ordo_gateway::replay::{Options, Replay};
+use random::Random;
+use support::{PATIENCE, Served, stderr};
 use tempfile::TempDir;
 
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A hub in a process of its own. Killed when it is dropped.
-struct Served {
-    process: Child,
-    addr: SocketAddr,
-    /// Kept open: the hub writes to it.
-    _out: BufReader<ChildStdout>,
-}
-
-impl Served {
-    fn start(folder: &Path, durability: &str) -> Served {
-        let tail = folder.join("tail");
-        std::fs::create_dir_all(&tail).expect("a folder for the tail");
-        let settings = [
-            format!("durability={durability}"),
-            "wait=park".into(),
-            "pin=false".into(),
-            "segment_bytes=1048576".into(),
-            "message_bytes_max=262144".into(),
-            "tail_bytes=1048576".into(),
-            format!("tail_dir={}", tail.display()),
-        ];
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ordo"));
-        command.args(["serve", "--dev", "--listen", "127.0.0.1:0", "--data"]).arg(folder.join("data"));
-        command.args(settings.iter().flat_map(|setting| ["--set", setting]));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut process = command.spawn().expect("the program starts");
-        let mut out = BufReader::new(process.stdout.take().expect("its output is ours"));
-        let mut line = String::new();
-        out.read_line(&mut line).expect("it says where it listens");
-        let addr = line.trim().strip_prefix("listening on ").and_then(|addr| addr.parse().ok());
-        let Some(addr) = addr else { panic!("it said '{line}', and ended with {:?}", process.wait()) };
-        Served { process, addr, _out: out }
-    }
-
-    /// SIGKILL: it has no say in it.
-    fn kill(mut self) {
-        self.process.kill().expect("it is ours");
-        self.process.wait().expect("it has ended");
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// Numbers that are the same in every run of a seed.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound
-    }
+/// On small segments, so that some are filled.
+fn serve(folder: &Path, durability: &str) -> Served {
+    let durability = format!("durability={durability}");
+    let small = ["segment_bytes=1048576", "message_bytes_max=262144", "tail_bytes=1048576"];
+    Served::start(folder, &[&[&*durability][..], &small].concat())
 }
 
 /// The n-th update: the same whoever asks, so that it can be made again where it has to be resent.
 fn update(n: i64) -> ExternalAction {
-    let mut random = Random(n as u64);
+    let mut random = Random::of(n as u64);
     let account = Account { owner_id: "XS".into(), account_id: random.below(9).to_string() };
     let figure = |digits: String| Some(digits.parse::<ordo_core::dec::Dec>().expect("a figure").into());
     let at = TimestampWithTimeZone { seconds: 1_790_000_000 + n as u64, ..TimestampWithTimeZone::default() };
@@ -194,8 +142,8 @@ impl Shown {
 /// Plays updates up to `last` into a hub that is killed `kills` times on the way; what it shows in the end.
 fn play(folder: &Path, durability: &str, seed: u64, kills: u32, last: i64) -> (Shown, i64) {
     println!("{durability}: seed {seed}, {kills} kills");
-    let mut random = Random(seed);
-    let mut served = Served::start(folder, durability);
+    let mut random = Random::of(seed);
+    let mut served = serve(folder, durability);
     let mut adapter = Adapter::open(served.addr, "f").expect("the feed is open");
     let mut furthest_behind = 0;
     let mut watcher = Watcher::of(served.addr);
@@ -221,7 +169,7 @@ fn play(folder: &Path, durability: &str, seed: u64, kills: u32, last: i64) -> (S
         while adapter.poll().is_ok() {}
         let (bookmark, submitted) = (adapter.bookmark(), adapter.last_submitted());
         let told = watcher.last_told();
-        served = Served::start(folder, durability);
+        served = serve(folder, durability);
         adapter.reconnect_to(served.addr).unwrap_or_else(|error| panic!("seed {seed}, round {round}: {error}"));
         let resumed = adapter.resumed();
         assert!(
@@ -311,7 +259,7 @@ fn many_kills_in_both_modes_lose_nothing_that_was_told() {
 #[test]
 fn a_second_hub_on_the_folder_exits_with_75() {
     let folder = TempDir::new().expect("a temporary folder");
-    let served = Served::start(folder.path(), "sync");
+    let served = serve(folder.path(), "sync");
     let second = Command::new(env!("CARGO_BIN_EXE_ordo"))
         .args(["serve", "--dev", "--listen", "127.0.0.1:0", "--data"])
         .arg(folder.path().join("data"))
@@ -320,6 +268,6 @@ fn a_second_hub_on_the_folder_exits_with_75() {
         .expect("the program runs");
     assert_eq!(second.status.code(), Some(75), "{second:?}");
     assert!(second.stdout.is_empty(), "it never said that it listens");
-    assert!(String::from_utf8_lossy(&second.stderr).contains("another hub"), "{second:?}");
+    assert!(stderr(&second).contains("another hub"), "{second:?}");
     assert_eq!(rest::get(served.addr, "/diagnostics/ping").expect("an answer").text(), "OK");
 }

@@ -1,20 +1,15 @@
 //! `ordo reconcile`: what a custodian's files say against a hub and its folder.
 
+mod support;
+
 use std::path::Path;
 use std::process::{Command, Output};
-use std::time::Duration;
 
+use ordo_core::proto::TransactionDetails;
 use ordo_core::proto::{Account, AssetTransfer, CashTransfer, ExternalAction, ExternalActionType};
-use ordo_core::proto::{BigNumber, TransactionDetails};
-use ordo_gateway::client::Adapter;
-use ordo_gateway::hub::{Config, Hub, Wait};
+use ordo_gateway::hub::Hub;
+use support::{figure, small, stderr, submit};
 use tempfile::TempDir;
-
-const PATIENCE: Duration = Duration::from_secs(20);
-
-fn figure(digits: &str) -> Option<BigNumber> {
-    Some(digits.parse::<ordo_core::dec::Dec>().expect("a figure").into())
-}
 
 fn details(account: &str) -> Option<Box<TransactionDetails>> {
     let account = Some(Account { owner_id: "OWN".into(), account_id: account.into() });
@@ -44,18 +39,9 @@ fn stock(account: &str, code: &str, digits: &str) -> ExternalAction {
 
 /// A hub with A: 100.10 AUD, 5 USD, 40 BHP; B: 7 AUD. The last is F 4.
 fn started(folder: &Path) -> Hub {
-    let mut config = Config::new(folder.join("data"));
-    (config.dev, config.pin, config.wait) = (true, false, Wait::Park);
-    (config.segment_bytes, config.message_bytes_max) = (256 << 10, 32 << 10);
-    config.tail_dir = Some(folder.into());
-    let hub = Hub::start(config).expect("a hub");
-    let mut adapter = Adapter::open(hub.addr(), "F").expect("a feed");
+    let hub = Hub::start(small(&folder.join("data"), folder)).expect("a hub");
     let actions = [cash("A", "AUD", "100.10"), cash("A", "USD", "5"), stock("A", "BHP", "40"), cash("B", "AUD", "7")];
-    for (position, action) in (1..).zip(actions) {
-        adapter.submit(position, action).expect("it is taken");
-    }
-    adapter.flush().expect("it is sent");
-    adapter.wait_bookmark(4, PATIENCE).expect("it is durable");
+    submit(&hub, (1..).zip(actions));
     hub
 }
 
@@ -76,10 +62,6 @@ fn out(output: &Output) -> Vec<String> {
     String::from_utf8_lossy(&output.stdout).lines().skip(1).map(str::to_owned).collect()
 }
 
-fn err(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
 #[test]
 fn equal_figures_pass_however_they_are_written() {
     let folder = TempDir::new().expect("a folder");
@@ -88,8 +70,8 @@ fn equal_figures_pass_however_they_are_written() {
     let data = folder.path().join("data");
     for options in [["--hub", &url], ["--data", data.to_str().expect("UTF-8")]] {
         let output = reconcile(folder.path(), CASH, STOCK, &options);
-        assert_eq!(output.status.code(), Some(0), "{}", err(&output));
-        assert_eq!((out(&output).len(), err(&output)), (0, "4 records are equal\n".into()));
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert_eq!((out(&output).len(), stderr(&output)), (0, "4 records are equal\n".into()));
     }
     hub.stop().expect("it stops well");
 }
@@ -113,7 +95,7 @@ fn differences_and_what_is_missing_on_either_side_are_told_exactly() {
         let output = reconcile(folder.path(), cash, stock, &options);
         assert_eq!(output.status.code(), Some(1));
         assert_eq!(out(&output), expected);
-        assert_eq!(err(&output), "ordo: 5 figures differ, in 6 records compared\n");
+        assert_eq!(stderr(&output), "ordo: 5 figures differ, in 6 records compared\n");
     }
     hub.stop().expect("it stops well");
 }
@@ -126,10 +108,10 @@ fn the_past_is_compared_as_it_was() {
     let data = data.to_str().expect("UTF-8");
     let before = CASH.replace("OWN,B,AUD,7.00\n", "");
     let output = reconcile(folder.path(), &before, STOCK, &["--data", data, "--as-at", "F:3"]);
-    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let early = ["--hub", &format!("http://{}", hub.addr()), "--as-at", "2001-01-01T00:00:00Z"];
     let output = reconcile(folder.path(), CASH, STOCK, &early);
-    assert_eq!((output.status.code(), out(&output).len()), (Some(1), 4), "nothing was there: {}", err(&output));
+    assert_eq!((output.status.code(), out(&output).len()), (Some(1), 4), "nothing was there: {}", stderr(&output));
     let output = reconcile(folder.path(), CASH, STOCK, &["--hub", &format!("http://{}", hub.addr()), "--as-at", "F:3"]);
     assert_eq!(output.status.code(), Some(2), "a hub is not asked for positions");
     hub.stop().expect("it stops well");
@@ -144,11 +126,11 @@ fn rows_that_cannot_be_read_are_named_with_line_and_reason() {
     let cash = CASH.replace("USD,5", "USD,five") + "OWN,,AUD,1\n";
     let output = reconcile(folder.path(), &cash, STOCK, &options);
     assert_eq!((output.status.code(), out(&output).len()), (Some(1), 0));
-    let said = err(&output);
+    let said = stderr(&output);
     assert!(said.contains("cash.csv line 3: Balance: 'five' is no figure"), "{said}");
     assert!(said.contains("cash.csv line 5: AccountID is empty"), "{said}");
     assert!(said.ends_with("ordo: 0 figures differ, in 3 records compared; 2 rows cannot be read\n"), "{said}");
     let output = reconcile(folder.path(), "Owner,Currency\n", STOCK, &options);
     assert_eq!(output.status.code(), Some(1));
-    assert!(err(&output).contains("column AccountID or Account is missing"), "{}", err(&output));
+    assert!(stderr(&output).contains("column AccountID or Account is missing"), "{}", stderr(&output));
 }

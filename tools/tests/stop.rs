@@ -1,33 +1,18 @@
 //! `ordo serve` asked to stop while it is busy: takes no more, records and answers what it took, and says goodbye.
 
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+mod support;
+
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use ordo_core::proto::{Account, CashTransfer, ExternalAction, ExternalActionType, TransactionDetails};
 use ordo_gateway::client::{Adapter, ClientError};
 use ordo_gateway::replay::{Options, Replay};
+use support::Served;
 
 /// How long a busy hub may take to stop.
 const STOP_MAX: Duration = Duration::from_secs(2);
 const GOING_AWAY: u16 = 1001;
-
-fn serve(folder: &Path) -> (Child, SocketAddr) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ordo"));
-    command.args(["serve", "--dev", "--listen", "127.0.0.1:0", "--data"]).arg(folder.join("data"));
-    let tail = format!("tail_dir={}", folder.display());
-    command.args(["--set", "wait=park", "--set", "pin=false", "--set", "segment_bytes=4194304", "--set", &tail]);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut process = command.spawn().expect("the program starts");
-    let mut line = String::new();
-    let out = process.stdout.take().expect("its output is ours");
-    BufReader::new(out).read_line(&mut line).expect("it says where it listens");
-    let addr = line.trim().strip_prefix("listening on ").and_then(|addr| addr.parse().ok());
-    let Some(addr) = addr else { panic!("it said '{line}', and ended with {:?}", process.wait()) };
-    (process, addr)
-}
 
 fn transfer(n: i64) -> ExternalAction {
     let account = Account { owner_id: "XS".into(), account_id: (n % 9).to_string() };
@@ -45,8 +30,8 @@ fn transfer(n: i64) -> ExternalAction {
 #[test]
 fn a_busy_hub_stops_on_sigterm_with_all_it_acknowledged_and_exit_code_0() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let (mut process, addr) = serve(folder.path());
-    let mut adapter = Adapter::open(addr, "f").expect("the feed is open");
+    let mut served = Served::start(folder.path(), &["segment_bytes=4194304"]);
+    let mut adapter = Adapter::open(served.addr, "f").expect("the feed is open");
     let mut asked = None;
     let mut n = 0;
     let closed = loop {
@@ -56,12 +41,12 @@ fn a_busy_hub_stops_on_sigterm_with_all_it_acknowledged_and_exit_code_0() {
             Err(error) => break error,
         }
         if n == 2_000 {
-            let sent = Command::new("kill").args(["-TERM", &process.id().to_string()]).status();
+            let sent = Command::new("kill").args(["-TERM", &served.process.id().to_string()]).status();
             assert!(sent.expect("the signal is sent").success());
             asked = Some(Instant::now());
         }
     };
-    let status = process.wait().expect("it ends");
+    let status = served.process.wait().expect("it ends");
     let took = asked.expect("it was asked").elapsed();
     assert_eq!(status.code(), Some(0), "{status}");
     assert!(took < STOP_MAX, "it took {took:?}");

@@ -282,6 +282,7 @@ impl Engine {
         }
         let (account, instrument, state) = (before.account, draft.instrument, draft.state);
         out.action = Some(ActionEvent { account, instrument, state });
+        let former = before.here.and_then(|number| self.state.keep_former(number, instrument, out));
         let (number, changed) = match before.here {
             Some(number) => (number, self.replace_order(number, draft, input, out)),
             None => (self.state.insert_order(draft.row(Handle::NONE), out.bytes_of(draft.state)), true),
@@ -298,6 +299,7 @@ impl Engine {
                 removed: draft.removed,
                 completed: draft.completed,
                 state: draft.state,
+                former,
             });
         }
         if draft.removed {

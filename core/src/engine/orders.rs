@@ -6,14 +6,15 @@
 use super::rows::{NO_TRADE, OrderRow};
 use super::state::State;
 use super::{Engine, NANOS_PER_SECOND};
-use crate::outcome::{OrderEvent, Outcome};
+use crate::names::InstrumentNo;
+use crate::outcome::{FormerOrder, OrderEvent, Outcome};
 use crate::wire::Span;
 
 impl OrderRow {
     /// The order after an update, its OrderState in the outcome's bytes.
     pub(super) fn event(&self, number: u32, removed: bool, state: Span) -> OrderEvent {
         let OrderRow { key, account, instrument, completed, .. } = *self;
-        OrderEvent { number, key, account, instrument, removed, completed, state }
+        OrderEvent { number, key, account, instrument, removed, completed, state, former: None }
     }
 }
 
@@ -23,6 +24,16 @@ impl State {
         let row = self.orders.get(number);
         let state = out.keep(self.bytes.get(row.state));
         out.orders.push(row.event(number, removed, state));
+    }
+
+    /// An order as it stands, where it is about to go to another exchange.
+    pub(super) fn keep_former(&self, number: u32, to: InstrumentNo, out: &mut Outcome) -> Option<FormerOrder> {
+        let OrderRow { instrument, state, .. } = *self.orders.get(number);
+        let exchange = |no| &self.names.instrument(no).exchange;
+        if instrument == to || exchange(instrument) == exchange(to) {
+            return None;
+        }
+        Some(FormerOrder { instrument, state: out.keep(self.bytes.get(state)) })
     }
 
     /// Adds an order with its state; `state` and `hash` of the row are filled in.

@@ -179,7 +179,7 @@ impl Table {
         let sign = |removed: bool, kind: &str| if removed { format!("-{kind}") } else { kind.to_owned() };
         let out = &self.outcome;
         let action = out.action.iter().map(|_| "action".to_owned());
-        let orders = out.orders.iter().map(|event| sign(event.removed, "order"));
+        let orders = out.orders.iter().map(|event| sign(event.removed, &self.order_event(event)));
         let holdings = out.holdings.iter().map(|event| sign(event.removed, "holding"));
         let balances = out.balances.iter().map(|event| sign(event.removed, "balance"));
         let transaction = out.transaction.iter().map(|_| "transaction".to_owned());
@@ -188,6 +188,15 @@ impl Table {
         join(
             definitions.chain(operation).chain(action).chain(orders).chain(holdings).chain(balances).chain(transaction),
         )
+    }
+
+    /// `order`, or `order<XASX` of one that left an exchange.
+    fn order_event(&self, event: &crate::outcome::OrderEvent) -> String {
+        let Some(former) = event.former else { return "order".into() };
+        let exchange = &*self.views.names().instrument(former.instrument).exchange;
+        let state = proto::OrderState::decode(self.outcome.bytes_of(former.state)).expect("an OrderState");
+        assert_eq!(&*state.exchange, exchange, "it is shown as it was");
+        format!("order<{exchange}")
     }
 
     /// The last update's transaction, as the view shows it.

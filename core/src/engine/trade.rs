@@ -77,7 +77,7 @@ impl Engine {
         let key = (!id.is_empty()).then(|| trade_key(before.lineage, id));
         let known = key
             .and_then(|key| self.state.trade_numbers.get(key))
-            .or_else(|| if id.is_empty() { None } else { self.trade_elsewhere(input, stated, before) });
+            .or_else(|| if id.is_empty() { None } else { self.trade_elsewhere(input, before) });
         match (stated.kind, known) {
             (OrderTradeType::Trade, None) => Step::Book { key },
             (OrderTradeType::Trade, Some(_)) => {
@@ -94,7 +94,7 @@ impl Engine {
     }
 
     /// A known trade that does not hang on the order as it is now.
-    fn trade_elsewhere(&self, input: &Input<'_>, stated: &Stated, before: &mut Before) -> Option<u32> {
+    fn trade_elsewhere(&self, input: &Input<'_>, before: &mut Before) -> Option<u32> {
         let action = &input.request.action;
         let id = action.trade.trade_id.of(input.bytes);
         // An order that moved to where another stood took its place: the trades of that one are still known.
@@ -103,8 +103,9 @@ impl Engine {
         {
             return Some(number);
         }
-        // An order that is there is asked for its own trades alone: one that is new to it is new.
-        if self.state.roots.is_empty() || (stated.kind == OrderTradeType::Trade && before.order.is_some()) {
+        // Trades go along with an account that is renamed: beside an order that is there they are known by its key, and a
+        // trade seen under that is no new one.
+        if self.state.roots.is_empty() {
             return None;
         }
         let order_id = action.order.order_id.of(input.bytes);

@@ -49,6 +49,7 @@ impl Engine {
         }
         let (message, field, id, id_field) = stated(operation)?;
         if !id.is_empty() && self.state.is_transform_applied(id, input.stamp.time_ns) {
+            out.is_repeated = true;
             return Ok(false);
         }
         let changed = match message {

@@ -283,7 +283,11 @@ impl Desk {
         let Some(ticket) = &slot.ticket else { return };
         if !outcome.is_accepted() {
             self.tickets.push((ticket.clone(), Told::Refused(outcome.codes().map(str::to_owned).collect())));
-        } else if !matches!(slot.part, Part::Frame { .. }) {
+        } else if matches!(slot.part, Part::Frame { .. }) {
+            // Its last member answers.
+        } else if outcome.is_silent() {
+            self.tickets.push((ticket.clone(), Told::Nothing { is_repeated: outcome.is_repeated }));
+        } else {
             let order = outcome.orders.last().filter(|_| ticket.wants_order());
             let order = order.map(|event| outcome.bytes_of(event.state).to_vec());
             self.tickets.push((ticket.clone(), Told::Applied(order)));

@@ -26,6 +26,17 @@ pub(super) const VIEWS_WITH_EVENTS: [SubscriptionType; 7] = [
 struct Part {
     about: About,
     len: usize,
+    /// An order that went to another exchange: what is told instead to who may see it only where it was.
+    farewell: Option<Farewell>,
+}
+
+/// Where the record was, and its Remove among the encoder's farewells.
+#[derive(Debug, Clone, Copy)]
+struct Farewell {
+    about: About,
+    /// Written back to front: it begins so far before the end.
+    end: usize,
+    len: usize,
 }
 
 /// What an event is about.
@@ -44,6 +55,8 @@ pub(crate) struct EventEncoder {
     /// Last event first, as they are written.
     parts: Vec<Part>,
     named: Vec<Named>,
+    /// In place of events, for some subscribers.
+    farewells: ReverseWriter,
     position: ReverseWriter,
     /// The time of the update whose position is encoded: updates of a batch share a sequence.
     positioned_ns: u64,
@@ -63,6 +76,7 @@ impl EventEncoder {
         self.events.clear();
         self.parts.clear();
         self.named.clear();
+        self.farewells.clear();
         match view {
             SubscriptionType::Balances => {
                 for event in outcome.balances.iter().rev() {
@@ -80,6 +94,10 @@ impl EventEncoder {
                 for event in outcome.orders.iter().rev() {
                     let about = About::Record(event.account, Some(event.instrument));
                     self.write(about, |w| encode::order_event(w, outcome, event));
+                    if let Some(former) = &event.former {
+                        let about = About::Record(event.account, Some(former.instrument));
+                        self.take_leave(about, |w| encode::order_left_event(w, outcome, former));
+                    }
                 }
             }
             SubscriptionType::Transactions => {
@@ -131,7 +149,18 @@ impl EventEncoder {
     fn write(&mut self, about: About, encode: impl FnOnce(&mut ReverseWriter)) {
         let before = self.events.len();
         encode(&mut self.events);
-        self.parts.push(Part { about, len: self.events.len() - before });
+        self.parts.push(Part { about, len: self.events.len() - before, farewell: None });
+    }
+
+    /// What is told in place of the event just written.
+    #[cold]
+    fn take_leave(&mut self, about: About, encode: impl FnOnce(&mut ReverseWriter)) {
+        let before = self.farewells.len();
+        encode(&mut self.farewells);
+        let end = self.farewells.len();
+        if let Some(part) = self.parts.last_mut() {
+            part.farewell = Some(Farewell { about, end, len: end - before });
+        }
     }
 
     /// Position and events of the message for one subscriber; none if it may have no event of it.
@@ -141,17 +170,22 @@ impl EventEncoder {
             return Some([self.position.bytes(), self.events.bytes()]);
         }
         self.chosen.clear();
+        let named = &self.named;
+        let mut passes = |about| match about {
+            About::Record(account, instrument) => filter.passes(names, account, instrument),
+            About::Feed(feed) => filter.passes_feed(names.feed(feed)),
+            About::Named(at) => filter.passes_named(&named[at]),
+        };
         let mut at = 0;
         for part in self.parts.iter().rev() {
             let event = &self.events.bytes()[at..at + part.len];
             at += part.len;
-            let passes = match part.about {
-                About::Record(account, instrument) => filter.passes(names, account, instrument),
-                About::Feed(feed) => filter.passes_feed(names.feed(feed)),
-                About::Named(at) => filter.passes_named(&self.named[at]),
-            };
-            if passes {
+            if passes(part.about) {
                 self.chosen.extend_from_slice(event);
+            } else if let Some(Farewell { end, len, .. }) = part.farewell.filter(|it| passes(it.about)) {
+                let farewells = self.farewells.bytes();
+                let start = farewells.len() - end;
+                self.chosen.extend_from_slice(&farewells[start..start + len]);
             }
         }
         if self.chosen.is_empty() { None } else { Some([self.position.bytes(), &self.chosen]) }

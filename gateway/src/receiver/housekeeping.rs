@@ -1,4 +1,4 @@
-//! What the passing of time makes due: orders to be removed, what is kept to be forgotten.
+//! What the passing of time makes due: feeds that expire, orders to be removed, what is kept to be forgotten.
 //!
 //! The engine says when the next of each is due; at or after that time the receiver puts a word of the hub's own into
 //! the record, so that a replay does the same at the same place. One is on its way at a time.
@@ -6,9 +6,14 @@
 use std::time::{Duration, Instant};
 
 use ordo_core::proto::{
-    FeedRequest, FeedRequestType, Operation, OperationType, TimestampWithTimeZone, Transform, TransformType,
+    ConnectionStatus, FeedRequest, FeedRequestType, Operation, OperationType, TimestampWithTimeZone, Transform,
+    TransformType,
 };
 use prost::Message;
+
+use super::Receiver;
+use super::owed::Owed;
+use crate::slot::{ConnNo, Reply};
 
 /// Between looks at the clock.
 pub(super) const EVERY: Duration = Duration::from_millis(20);
@@ -35,6 +40,28 @@ impl Due {
     pub(super) fn ask(&mut self, due_ns: u64, now: Instant, until: u64) {
         self.asked = Some((due_ns, now));
         self.until = until;
+    }
+}
+
+impl Receiver {
+    /// Sees to what the time of day has made due.
+    pub(super) fn keep_house(&mut self, now: Instant) {
+        let wall_ns = self.clock.now_ns();
+        while let Some(feed) = self.feeds.take_expired(wall_ns) {
+            let (status, conn, reply) = (ConnectionStatus::Disconnected, ConnNo::default(), Reply::Nothing);
+            self.owed.push_back(Owed::Status { feed, status, conn, reply });
+        }
+        let (due_ns, told) = (self.progress.next_removal_ns(), self.progress.told.load_acquire());
+        if self.removals.is_to_be_asked(due_ns, wall_ns, now, told) {
+            // Counted as asked when it has its slot; until then it is owed.
+            self.removals.ask(due_ns, now, u64::MAX);
+            self.owed.push_back(Owed::Removal { due_ns });
+        }
+        let due_ns = self.progress.next_prune_ns();
+        if self.prunings.is_to_be_asked(due_ns, wall_ns, now, told) {
+            self.prunings.ask(due_ns, now, u64::MAX);
+            self.owed.push_back(Owed::Tick { due_ns });
+        }
     }
 }
 

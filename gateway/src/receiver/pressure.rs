@@ -6,6 +6,9 @@
 
 use std::time::{Duration, Instant};
 
+use super::Receiver;
+use super::owed::Owed;
+
 /// A full ring that stands still for this long is one that feeds are told of.
 const STANDS_STILL: Duration = Duration::from_millis(100);
 
@@ -53,6 +56,32 @@ impl Pressure {
             return Some(Change::Resume);
         }
         None
+    }
+}
+
+impl Receiver {
+    /// Suppliers are told to wait by the publisher, past the ring, which may be full; to go on, by a task.
+    pub(super) fn feel_pressure(&mut self, now: Instant) {
+        let load = Load {
+            slots: self.ring_slots,
+            filled: self.filled,
+            done: self.done(),
+            has_room: self.has_room(),
+            storage_full: self.feeds.is_storage_full,
+        };
+        match self.pressure.look(now, load) {
+            None => {}
+            Some(Change::Suspend) => {
+                tracing::warn!(storage_full = load.storage_full, "feeds are told to wait");
+                self.progress.set_holding_feeds(true);
+            }
+            Some(Change::Resume) => {
+                tracing::info!("feeds are told to go on");
+                self.progress.set_holding_feeds(false);
+                self.owed.append(&mut self.unrecorded);
+                self.owed.extend(self.feeds.supplied().map(|(feed, conn)| Owed::Resume { conn, feed }));
+            }
+        }
     }
 }
 

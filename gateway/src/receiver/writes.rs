@@ -9,7 +9,8 @@ use ordo_core::record::Origin;
 use ordo_core::wire::{FeedRequest, Span};
 
 use super::feeds::STORAGE_FULL;
-use super::{Owed, Receiver, TURN};
+use super::owed::Owed;
+use super::{Receiver, TURN};
 use crate::intake::{Body, Write};
 use crate::slot::{ConnNo, Part, Reply, Slot};
 use crate::ticket::{Ticket, Told};

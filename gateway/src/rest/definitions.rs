@@ -22,7 +22,7 @@ use super::body::Sent;
 use super::error::Refusal;
 use super::parameters::Parameters;
 use super::path::segment;
-use super::state::state_at;
+use super::state::{Subject, state_at, state_with};
 use super::write::of_operation;
 use super::{identity, renames};
 
@@ -151,11 +151,8 @@ async fn accounts_of(
     Path(owner): Path<String>,
     wanted: Wanted,
 ) -> Result<Response, Refusal> {
-    let views = state_at(&shared, &wanted).await?;
     let owner = segment(&owner);
-    if !views.owner_exists(owner) {
-        return Err(Refusal::NotFound);
-    }
+    let views = state_with(&shared, &wanted, Subject::Owner(owner)).await?;
     Ok(wanted.definitions(MetadataKind::Account, views.metadata().all_under(MetadataKind::Account, owner)))
 }
 

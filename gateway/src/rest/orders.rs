@@ -18,7 +18,7 @@ use super::body::Sent;
 use super::error::Refusal;
 use super::path::segment;
 use super::positions::each;
-use super::state::state_at;
+use super::state::{Subject, state_at, state_with};
 use super::write::of_action;
 
 pub(super) fn routes() -> Router<Shared> {
@@ -43,11 +43,9 @@ async fn on_exchange(
     Path(exchange): Path<String>,
     wanted: Wanted,
 ) -> Result<Response, Refusal> {
-    let views = state_at(&shared, &wanted).await?;
-    let (names, exchange) = (views.names(), segment(&exchange));
-    if !views.exchange_exists(exchange) {
-        return Err(Refusal::NotFound);
-    }
+    let exchange = segment(&exchange);
+    let views = state_with(&shared, &wanted, Subject::Exchange(exchange)).await?;
+    let names = views.names();
     let is_here = |record: &&Record| record.instrument.is_some_and(|no| *names.instrument(no).exchange == *exchange);
     let orders: Vec<Record> = views.orders().iter().filter(is_here).cloned().collect();
     Ok(wanted.orders(orders.into_iter(), Shown::of(&wanted, &views)))
@@ -58,11 +56,8 @@ async fn of_owner(
     Path(owner): Path<String>,
     wanted: Wanted,
 ) -> Result<Response, Refusal> {
-    let views = state_at(&shared, &wanted).await?;
     let owner = segment(&owner);
-    if !views.owner_exists(owner) {
-        return Err(Refusal::NotFound);
-    }
+    let views = state_with(&shared, &wanted, Subject::Owner(owner)).await?;
     let orders: Vec<Record> = views.accounts_of(owner).flat_map(|account| views.orders_of(account)).cloned().collect();
     Ok(wanted.orders(orders.into_iter(), Shown::of(&wanted, &views)))
 }
@@ -72,11 +67,8 @@ async fn of_account(
     Path((owner, account)): Path<(String, String)>,
     wanted: Wanted,
 ) -> Result<Response, Refusal> {
-    let views = state_at(&shared, &wanted).await?;
     let (owner, account) = (segment(&owner), segment(&account));
-    if !views.account_exists(owner, account) {
-        return Err(Refusal::NotFound);
-    }
+    let views = state_with(&shared, &wanted, Subject::Account { owner, account }).await?;
     let number = views.account(owner, account).into_iter();
     let orders: Vec<Record> = number.flat_map(|account| views.orders_of(account)).cloned().collect();
     Ok(wanted.orders(orders.into_iter(), Shown::of(&wanted, &views)))

@@ -48,9 +48,8 @@ async fn account_by_query(State(shared): State<Shared>, parameters: Parameters, 
 
 async fn rename_account(shared: &Shared, owner: &str, account: &str, parameters: &Parameters, sent: &Sent) -> Written {
     let request: TransformRequest = sent.optional(TRANSFORM_REQUEST)?;
-    if !shared.views().await.account_exists(owner, account) {
-        return Err(Refusal::NotFound);
-    }
+    let is_there = shared.views().await.account_exists(owner, account);
+    let has_id = !request.transform_id.is_empty();
     let new = [("NewOwner", "newOwner", owner), ("NewAccount", "newAccount", account)];
     let new = new.map(|(key, name, present)| (key, parameters.get(name).unwrap_or(present)));
     let transform = AccountTransform {
@@ -65,7 +64,16 @@ async fn rename_account(shared: &Shared, owner: &str, account: &str, parameters:
         account_transform: Some(Box::new(transform)),
         ..Operation::default()
     };
-    shared.record(of_operation(operation), Origin::REST).await
+    record(shared, operation, is_there, has_id).await
+}
+
+/// What an earlier try has renamed is there no more: only the engine knows of the TransformID.
+async fn record(shared: &Shared, operation: Operation, is_there: bool, has_id: bool) -> Written {
+    match (is_there, has_id) {
+        (true, _) => shared.record(of_operation(operation), Origin::REST).await,
+        (false, true) => shared.record_again(of_operation(operation)).await,
+        (false, false) => Err(Refusal::NotFound),
+    }
 }
 
 pub(super) async fn owner(
@@ -77,9 +85,8 @@ pub(super) async fn owner(
 ) -> Written {
     let request: TransformRequest = sent.optional(TRANSFORM_REQUEST)?;
     let owner = segment(&owner);
-    if !shared.views().await.owner_exists(owner) {
-        return Err(Refusal::NotFound);
-    }
+    let is_there = shared.views().await.owner_exists(owner);
+    let has_id = !request.transform_id.is_empty();
     let transform = OwnerTransform {
         r#type: OwnerTransformType::Rename as i32,
         transform_id: request.transform_id,
@@ -92,7 +99,7 @@ pub(super) async fn owner(
         owner_transform: Some(Box::new(transform)),
         ..Operation::default()
     };
-    shared.record(of_operation(operation), Origin::REST).await
+    record(&shared, operation, is_there, has_id).await
 }
 
 async fn currency(State(shared): State<Shared>, parameters: Parameters, _: Wanted, sent: Sent) -> Written {

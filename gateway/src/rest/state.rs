@@ -27,8 +27,30 @@ impl Deref for Seen<'_> {
     }
 }
 
+/// What a read can be about that need not exist.
+pub(super) enum Subject<'a> {
+    Owner(&'a str),
+    Account { owner: &'a str, account: &'a str },
+    Exchange(&'a str),
+}
+
+/// The state that a read about something is answered from: 404 if neither metadata nor a live record names that there.
+pub(super) async fn state_with<'a>(
+    shared: &'a Shared,
+    wanted: &Wanted,
+    subject: Subject<'_>,
+) -> Result<Seen<'a>, Refusal> {
+    let views = state_at(shared, wanted).await?;
+    let exists = match subject {
+        Subject::Owner(owner) => views.owner_exists(owner),
+        Subject::Account { owner, account } => views.account_exists(owner, account),
+        Subject::Exchange(exchange) => views.exchange_exists(exchange),
+    };
+    if exists { Ok(views) } else { Err(Refusal::NotFound) }
+}
+
 /// The state at the instant asked for; the latest, which shows all that anybody has been told of, where none is named.
-/// The one way of a handler to the views.
+/// All reads come to the views through here.
 pub(super) async fn state_at<'a>(shared: &'a Shared, wanted: &Wanted) -> Result<Seen<'a>, Refusal> {
     let Some(at_ns) = wanted.as_at else { return Ok(Seen::Live(shared.views().await)) };
     {

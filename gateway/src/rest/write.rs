@@ -18,6 +18,15 @@ use crate::ticket::{Ticket, Told};
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
 const QUEUE_PAUSE: Duration = Duration::from_millis(1);
 
+/// What became of a write that was in order.
+enum Done {
+    /// Holds the order's new state, where that was asked for.
+    Applied(Option<Vec<u8>>),
+    Nothing {
+        is_repeated: bool,
+    },
+}
+
 /// An update that carries an action.
 pub(super) fn of_action(action: ExternalAction) -> FeedRequest {
     FeedRequest { r#type: FeedRequestType::Action as i32, action: Some(action), ..FeedRequest::default() }
@@ -40,7 +49,20 @@ impl Shared {
     /// Records an update of one order; the order's new state, where that changed.
     pub(super) async fn record_order(&self, update: FeedRequest) -> Result<Option<Vec<u8>>, Refusal> {
         let body = self.body_of(&update)?;
-        self.hand_over(Body::Update(body), Origin::REST, Ticket::for_order()).await
+        match self.hand_over(Body::Update(body), Origin::REST, Ticket::for_order()).await? {
+            Done::Applied(order) => Ok(order),
+            Done::Nothing { .. } => Ok(None),
+        }
+    }
+
+    /// Records a transform of what is not there (any more): 204 if that is so because it was applied before, 404 if
+    /// there is nothing that it could be applied to.
+    pub(super) async fn record_again(&self, update: FeedRequest) -> Result<StatusCode, Refusal> {
+        let body = self.body_of(&update)?;
+        match self.hand_over(Body::Update(body), Origin::REST, Ticket::new()).await? {
+            Done::Nothing { is_repeated: false } => Err(Refusal::NotFound),
+            Done::Applied(_) | Done::Nothing { .. } => Ok(StatusCode::NO_CONTENT),
+        }
     }
 
     /// Records several, all or none.
@@ -57,7 +79,7 @@ impl Shared {
         Ok(StatusCode::NO_CONTENT)
     }
 
-    async fn hand_over(&self, body: Body, origin: Origin, ticket: Arc<Ticket>) -> Result<Option<Vec<u8>>, Refusal> {
+    async fn hand_over(&self, body: Body, origin: Origin, ticket: Arc<Ticket>) -> Result<Done, Refusal> {
         let since = Instant::now();
         let mut write = Write { body, origin, identity: 0, ticket: ticket.clone() };
         while let Err(refused) = self.doors.writes.try_send(write) {
@@ -69,7 +91,8 @@ impl Shared {
             tokio::time::sleep(QUEUE_PAUSE).await;
         }
         match ticket.wait(&self.progress).await {
-            Told::Applied(order) => Ok(order),
+            Told::Applied(order) => Ok(Done::Applied(order)),
+            Told::Nothing { is_repeated } => Ok(Done::Nothing { is_repeated }),
             Told::Refused(codes) => Err(Refusal::Unprocessable(codes)),
             Told::Unavailable => Err(Refusal::Unavailable),
         }

@@ -177,12 +177,14 @@ fn any<'a>(random: &mut Random, of: &[&'a str]) -> &'a str {
     of[random.below(of.len() as u64) as usize]
 }
 
-/// An order action with its place: the exchange by its id, the destination at random.
+/// An order action with its place: the exchange mostly by its id, the destination at random.
 fn any_action(random: &mut Random, n: i64) -> ExternalAction {
     let mut action = any_update(random, n);
     if let Some(order) = action.order.as_mut() {
         let id: u64 = order.order_id.parse().expect("a number");
-        order.exchange = if id.is_multiple_of(3) { "XNZE" } else { "XASX" }.into();
+        // Now and then an order turns up on the other exchange, or on none, and later goes back.
+        let exchanges = if id.is_multiple_of(3) { ["XNZE", "XASX", ""] } else { ["XASX", "XNZE", ""] };
+        order.exchange = exchanges[random.below(10).saturating_sub(7) as usize].into();
         order.ex_destination = any(random, &["", "TM", "CP"]).into();
         order.is_completed |= random.below(6) == 0;
     }

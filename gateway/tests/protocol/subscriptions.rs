@@ -381,6 +381,60 @@ fn an_order_that_leaves_the_book_is_shown_one_last_time() {
     assert_eq!(next_events(&mut watcher, view)[0].update_action(), UpdateAction::Update);
 }
 
+/// One order goes from exchange to exchange; of whom it leaves, it takes leave. A subscriber that was away then and
+/// resumes hears the same.
+#[test]
+fn an_order_that_goes_to_another_exchange_is_shown_one_last_time_as_it_was() {
+    let rig = Rig::start();
+    let (mut feed, _) = FeedLine::open(&rig, "f", Form::Binary);
+    let mut watchers: Vec<_> = [&["XASX"][..], &["XNZE"], &["XASX", "XNZE"], &[]]
+        .into_iter()
+        .map(|exchanges| {
+            let targets: Vec<_> = exchanges.iter().map(|exchange| messages::target("Exchange", &[exchange])).collect();
+            let mut watcher = rig.subscriber(Form::Json);
+            let view = watcher.subscribe(SubscriptionType::Orders, targets.clone()).expect("it is accepted");
+            (watcher, view, targets)
+        })
+        .collect();
+    let mut order = limit_order(&account("XA", "1"), "1", Side::Buy, "10", "5");
+    for (exchange, code) in [("XASX", "BHP"), ("XNZE", "BHP"), ("XNZE", "RIO"), ("XASX", "BHP"), ("", "BHP")] {
+        (order.exchange, order.code) = (exchange.into(), code.into());
+        feed.act(0, update(order.clone(), OrderUpdateReason::Status));
+    }
+    let live = |heard: Vec<EventMessage>| -> Vec<UpdateEvent> {
+        heard.into_iter().filter(|message| message.position.is_some()).flat_map(|message| message.updates).collect()
+    };
+    let words = |events: Vec<UpdateEvent>| -> Vec<String> {
+        let word = |event: UpdateEvent| {
+            let sign = if event.update_action() == UpdateAction::Remove { "-" } else { "" };
+            let order = event.order.expect("an order");
+            format!("{sign}{}/{}", order.exchange, order.code)
+        };
+        events.into_iter().map(word).collect()
+    };
+    let all = ["XASX/BHP", "XNZE/BHP", "XNZE/RIO", "XASX/BHP", "/BHP"];
+    let expected: [&[&str]; 4] =
+        [&["XASX/BHP", "-XASX/BHP", "XASX/BHP", "/BHP"], &["XNZE/BHP", "XNZE/RIO", "-XNZE/RIO", "/BHP"], &all, &all];
+    for ((watcher, view, targets), expected) in watchers.iter_mut().zip(expected) {
+        let heard = heard_until_synchronised(watcher);
+        assert_eq!(words(live(heard)), expected, "{targets:?}");
+        assert_eq!(watcher.view(*view).len(), 1);
+        let mut late = rig.subscriber(Form::Binary);
+        targets.push(messages::target("Position", &["f=0"]));
+        late.subscribe(SubscriptionType::Orders, targets.clone()).expect("it is accepted");
+        let heard = heard_until_synchronised(&mut late);
+        assert_eq!(words(live(heard)), expected, "resumed: {targets:?}");
+    }
+    // It leaves the book and its exchange at once: who has it is told, whichever exchange it names.
+    order.exchange = "XASX".into();
+    order.remove_after = Some(TimestampWithTimeZone::default());
+    feed.act(0, update(order, OrderUpdateReason::Cancel));
+    for (watcher, view, targets) in &mut watchers {
+        watcher.synchronise().expect("it is answered");
+        assert!(watcher.view(*view).is_empty(), "{targets:?}");
+    }
+}
+
 #[test]
 fn the_updates_view_shows_what_came_completed_by_the_hub() {
     let rig = Rig::start();

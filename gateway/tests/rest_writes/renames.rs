@@ -63,6 +63,40 @@ fn a_currency_and_a_symbol_are_renamed() {
 }
 
 #[test]
+fn a_rename_sent_again_with_its_id_is_done_already_and_with_another_id_there_is_nobody() {
+    let mut rig = Rig::start();
+    let mut line = with_records(&rig);
+    assert_eq!(post(&rig, "/owner", r#"{"OwnerID":"XS","Name":"n"}"#), "204");
+    let renames = [
+        ("PATCH", "/account/byid/XS/A?newAccount=B"),
+        ("POST", "/transform/rename/account?owner=XS&account=B&newAccount=C"),
+        ("PATCH", "/owner/byid/XS?newOwner=XT"),
+        ("POST", "/transform/rename/currency?code=AUD&newCode=NZD"),
+        ("POST", "/transform/rename/symbol?exchange=XASX&code=BHP&newCode=RIO"),
+    ];
+    let id = |n: usize, again: &str| format!(r#"{{"TransformID":"T{n}{again}"}}"#).into_bytes();
+    for (n, (method, target)) in renames.into_iter().enumerate() {
+        assert_eq!(told(&send(&rig, method, target, &[JSON], &id(n, ""))), "204", "{target}");
+    }
+    // Under the names that were left, others may come: an old rename is not theirs.
+    line.act(0, deposit(&account("XS", "A"), "7"));
+    for _ in 0..2 {
+        let position = oms_position(&rig);
+        for (n, (method, target)) in renames.into_iter().enumerate() {
+            assert_eq!(told(&send(&rig, method, target, &[JSON], &id(n, ""))), "204", "{target}");
+        }
+        let (method, target) = renames[1];
+        assert_eq!(told(&send(&rig, method, target, &[JSON], &id(1, "x"))), "404", "another one");
+        assert_eq!(told(&send(&rig, method, target, &[JSON], b"{}")), "404", "without an id");
+        assert_eq!(oms_position(&rig), position, "nothing was recorded");
+        assert_eq!(rig.get("/order/for/XT/C/1").status, 200);
+        assert!(rig.get("/balance/for/XS/A").text().contains(r#""Balance":7"#));
+        rig.stop();
+        rig.start_again();
+    }
+}
+
+#[test]
 fn a_rename_of_nobody_is_404_and_one_without_its_parameters_400() {
     let rig = Rig::start();
     let _line = with_records(&rig);

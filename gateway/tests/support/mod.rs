@@ -14,6 +14,7 @@ mod random;
 mod raw;
 mod rig;
 mod same;
+mod updates;
 mod watch;
 
 pub(crate) use actions::*;
@@ -24,6 +25,7 @@ pub(crate) use random::*;
 pub(crate) use raw::*;
 pub(crate) use rig::*;
 pub(crate) use same::*;
+pub(crate) use updates::*;
 pub(crate) use watch::*;
 
 use std::time::Duration;

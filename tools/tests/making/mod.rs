@@ -4,19 +4,19 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use ordo_core::json::{self, message};
 use ordo_core::proto::{FeedPosition, FeedRequest};
 use ordo_gateway::client::{Adapter, rest};
-use ordo_gateway::hub::{Config, Hub, Wait};
+use ordo_gateway::hub::Hub;
 use ordo_journal::verify;
 use prost::Message;
 use tempfile::TempDir;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::support::{PATIENCE, small};
+
 const FEED: &str = "F";
 
 /// Kinds that a dump of the good journal must show.
@@ -106,10 +106,8 @@ pub(crate) fn record(folder: &Path) {
 }
 
 fn start(folder: &Path) -> Hub {
-    let mut config = Config::new(folder);
-    (config.dev, config.pin, config.wait) = (true, false, Wait::Park);
+    let mut config = small(folder, folder);
     (config.segment_bytes, config.message_bytes_max) = (64 << 10, 16 << 10);
-    config.tail_dir = Some(folder.into());
     Hub::start(config).expect("a hub")
 }
 

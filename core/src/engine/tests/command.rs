@@ -111,6 +111,7 @@ impl Table {
                     order.executed_value = (sum != "-").then(|| figure(sum));
                 }
                 "currency" => order.currency = unquoted(value()),
+                "exchange" => order.exchange = unquoted(value()),
                 "code" => order.code = unquoted(value()),
                 "side" => order.side = value().parse().expect("a number"),
                 "group" => order.group = unquoted(value()),

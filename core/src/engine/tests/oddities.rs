@@ -113,6 +113,26 @@ fn a_negative_price_reserves_nothing_and_pays_the_buyer() {
 }
 
 #[test]
+fn an_order_that_changes_its_exchange_says_which_one_it_left() {
+    check(
+        r#"
+        sell A #1 10@1                     -> events action order holding
+        amend #1 code CBA                  -> events action order -holding holding
+        amend #1 exchange XNZE             -> events action order<XASX -holding holding
+        trade #1 T1 2@1 exchange XASX      -> events action order<XNZE -holding holding balance transaction
+        amend #1 exchange "" remove        -> events action -order<XASX holding
+        // A move between accounts leaves the one under its own key; where it comes to, there was none.
+        buy A #2 10@1
+        amend #2 exchange XNZE to B        -> events action -order order balance balance
+        // It takes the place of one that is there on another exchange.
+        buy A #2 10@1 exchange XASX
+        amend #2 exchange XASX to B        -> events action -order order<XNZE balance
+        amend #2 done exchange XASX        -> events action order -balance
+        "#,
+    );
+}
+
+#[test]
 fn an_order_without_currency_keeps_the_one_it_had() {
     check(
         r#"

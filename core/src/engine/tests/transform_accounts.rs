@@ -109,7 +109,7 @@ fn trades_of_orders_that_are_gone_follow_their_account() {
 }
 
 #[test]
-fn trades_of_an_order_that_is_gone_are_corrected_beside_an_order_of_that_id() {
+fn trades_of_an_order_that_is_gone_are_known_beside_an_order_of_that_id() {
     check(
         "
         buy A #1 100@10
@@ -118,9 +118,34 @@ fn trades_of_an_order_that_is_gone_are_corrected_beside_an_order_of_that_id() {
         buy B #1 10@1
         trade #1 T2 1@1
         account A B                                      -> cash B 0 -401 -9 0
-        // A new trade of the order that is there is new, whatever one that is gone had.
-        trade #1 T1 2@1                                  -> cash B 0 -403 -7 0 | oddities 0 0 0
-        bust #1 T1                                       -> cash B 0 -401 -9 0 | oddities 0 0 0
+        // One account, one order id, one TradeID: sent again, it is the trade that there was.
+        trade #1 T1 2@1                                  -> cash B 0 -401 -9 0 | oddities 1 0 0
+        trade #1 T3 2@1                                  -> cash B 0 -403 -7 0 | oddities 1 0 0
+        bust #1 T1 exec 3/3                              -> cash B 0 -3 -7 0 | oddities 1 0 1
+        trade #1 T1 2@1                                  -> cash B 0 -3 -7 0 | oddities 2 0 1
+        ",
+    );
+}
+
+/// Where the order that is there had moved to the account itself, and where the account was renamed twice.
+#[test]
+fn a_trade_is_known_by_its_account_however_often_that_was_renamed_and_wherever_the_order_came_from() {
+    check(
+        "
+        buy A #1 10@1
+        trade #1 T1 1@1
+        amend #1 remove exec 1/1
+        account A B
+        account B C                                      -> cash C 0 -1 0 0
+        buy D #1 10@1
+        trade #1 T2 2@1
+        amend #1 exec 2/2 to C                           -> cash C 0 -1 -8 0 | cash D 0 -2 0 0
+        trade #1 T1 1@1                                  -> cash C 0 -1 -8 0 | oddities 1 0 0
+        trade #1 T2 2@1                                  -> cash D 0 -2 0 0 | oddities 2 0 0
+        trade #1 T3 3@1                                  -> cash C 0 -4 -5 0 | oddities 2 0 0
+        // The name that was left knows nothing of it.
+        buy A #1 10@1
+        trade #1 T1 5@1                                  -> cash A 0 -5 -5 0 | oddities 2 0 0
         ",
     );
 }

@@ -1,0 +1,170 @@
+//! Connections as the receiver has them: taken in, read in turns, ended.
+//!
+//! Hot thread: the receiver's. A turn is bounded, so that nobody who sends much keeps others waiting.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::Shutdown;
+use std::time::Instant;
+
+use mio::{Interest, Token};
+use ordo_core::names::FeedNo;
+use ordo_core::proto::ConnectionStatus;
+
+use super::owed::Owed;
+use super::session::{Heard, Session, Silence};
+use super::{Receiver, TURN};
+use crate::intake::NewConnection;
+use crate::publisher::Writing;
+use crate::slot::{ConnNo, Reply};
+
+/// Sessions by connection number; a gone one leaves a gap, its number is never given again.
+#[derive(Debug, Default)]
+pub(super) struct Sessions {
+    sessions: VecDeque<Option<Session>>,
+    first: u32,
+}
+
+impl Sessions {
+    /// The number of the next connection.
+    fn next(&self) -> ConnNo {
+        ConnNo(self.first + self.sessions.len() as u32)
+    }
+
+    /// Takes in the session of the next connection.
+    fn push(&mut self, session: Session) {
+        debug_assert!(session.conn == self.next(), "invariant: numbers are given in order");
+        self.sessions.push_back(Some(session));
+    }
+
+    #[inline]
+    pub(super) fn get(&mut self, conn: ConnNo) -> Option<&mut Session> {
+        let at = conn.0.checked_sub(self.first)? as usize;
+        self.sessions.get_mut(at)?.as_mut()
+    }
+
+    fn take(&mut self, conn: ConnNo) -> Option<Session> {
+        let at = conn.0.checked_sub(self.first)? as usize;
+        let taken = self.sessions.get_mut(at)?.take();
+        while self.sessions.front().is_some_and(Option::is_none) {
+            self.sessions.pop_front();
+            self.first += 1;
+        }
+        taken
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Session> {
+        self.sessions.iter().flatten()
+    }
+
+    fn iter_mut(&mut self) -> impl Iterator<Item = &mut Session> {
+        self.sessions.iter_mut().flatten()
+    }
+}
+
+impl Receiver {
+    pub(super) fn welcome(&mut self, new: NewConnection) -> io::Result<()> {
+        let conn = self.sessions.next();
+        new.stream.set_nonblocking(true)?;
+        new.stream.set_nodelay(true)?;
+        let writing = mio::net::TcpStream::from_std(new.stream.try_clone()?);
+        let mut reading = mio::net::TcpStream::from_std(new.stream);
+        self.poll.registry().register(&mut reading, Token(conn.0 as usize), Interest::READABLE)?;
+        let gone = || io::Error::other("the publisher has stopped");
+        self.writers.send(Writing { conn, stream: writing, compact: new.compact }).map_err(|_| gone())?;
+        self.sessions.push(Session::new(reading, new.already_read, conn, self.message_bytes_max));
+        // What was read behind the upgrade request raises no event.
+        self.ready.push_back(conn);
+        Ok(())
+    }
+
+    /// Reads one connection for a turn; the number of messages.
+    pub(super) fn read_turn(&mut self, conn: ConnNo, budget: usize) -> usize {
+        let mut messages = 0;
+        let mut is_drained = false;
+        while messages < budget.min(TURN) && self.owed.is_empty() && self.has_room() {
+            let Some(session) = self.sessions.get(conn) else { return messages };
+            let heard = session.read();
+            if let Some(bytes) = session.take_written() {
+                self.owed.push_back(Owed::Frame { conn, bytes });
+            }
+            match heard {
+                Heard::Binary(bytes) => self.on_binary(conn, &bytes, false),
+                Heard::Text(text) => self.on_text(conn, text.as_str()),
+                Heard::Control => {}
+                Heard::Pong => self.on_pong(conn),
+                Heard::Later => {
+                    is_drained = true;
+                    break;
+                }
+                Heard::Broken(code) => {
+                    self.end_session(conn, Reply::Close(code));
+                    return messages;
+                }
+                Heard::Over => {
+                    self.end_session(conn, Reply::Gone);
+                    return messages;
+                }
+            }
+            messages += 1;
+        }
+        let Some(session) = self.sessions.get(conn) else { return messages };
+        if messages > 0 {
+            session.heard(Instant::now());
+        }
+        session.is_ready = !is_drained;
+        if !is_drained {
+            self.ready.push_back(conn);
+        }
+        messages
+    }
+
+    /// What was told before the ping has been heard, a Resume among it.
+    fn on_pong(&mut self, conn: ConnNo) {
+        let Some(session) = self.sessions.get(conn) else { return };
+        for feed in &session.feeds {
+            self.feeds.heard_resume(*feed, conn);
+        }
+    }
+
+    /// Pings the silent, and drops those that stay so.
+    pub(super) fn run_timers(&mut self, now: Instant) {
+        let mut silent = Vec::new();
+        for session in self.sessions.iter_mut() {
+            let conn = session.conn;
+            match session.silence(now) {
+                Silence::Fine => {}
+                Silence::Ping => self.owed.push_back(Owed::Plain { conn, reply: Reply::Ping }),
+                Silence::Drop => silent.push(conn),
+            }
+        }
+        for conn in silent {
+            self.end_session(conn, Reply::Gone);
+        }
+    }
+
+    /// The feed that a connection let go of passes to the next one that waits for it.
+    pub(super) fn hand_over(&mut self, feed: FeedNo, conn: ConnNo) {
+        if let Some(next) = self.feeds.leave(feed, conn) {
+            let (status, reply) = (ConnectionStatus::Online, Reply::FeedOpened);
+            self.owed.push_back(Owed::Status { feed, status, conn: next, reply });
+        }
+    }
+
+    /// The connection is over, or ended by the hub: its feeds are without it, the publisher is told.
+    pub(super) fn end_session(&mut self, conn: ConnNo, last: Reply) {
+        let Some(mut session) = self.sessions.take(conn) else { return };
+        let _ = self.poll.registry().deregister(session.stream());
+        if last == Reply::Gone {
+            let _ = session.stream().shutdown(Shutdown::Read);
+        }
+        for feed in std::mem::take(&mut session.feeds) {
+            if self.feeds.get(feed).supplier == Some(conn) {
+                let (status, reply) = (ConnectionStatus::Disconnected, Reply::Nothing);
+                self.owed.push_back(Owed::Status { feed, status, conn, reply });
+            }
+            self.hand_over(feed, conn);
+        }
+        self.owed.push_back(Owed::Plain { conn, reply: last });
+    }
+}
