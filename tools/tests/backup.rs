@@ -283,7 +283,7 @@ fn a_folder_that_lost_what_a_snapshot_knows_of_is_not_taken_for_whole() {
     assert_refused(&run(ordo("restore", &data, "--data", &copied)), 65, "field=missing");
     let replayed = Command::new(env!("CARGO_BIN_EXE_ordo")).arg("replay").arg(&data).output();
     assert_refused(&replayed.expect("the program runs"), 65, "but a snapshot knows it to be durable up to");
-    let hub = Hub::start(config(&data, folder.path()));
+    let hub = Hub::start(small(&data, folder.path()));
     assert!(hub.is_err_and(|error| error.exit_code() == 65));
 }
 
