@@ -33,6 +33,7 @@ pub(crate) use self::keeper::Keeper;
 pub(crate) use self::saved::{Retention, SavedStates};
 pub(crate) use self::span::{Begin, End, Positions, Span};
 pub(crate) use self::subset::Subset;
+use self::walk::UPDATES_PER_LOOK;
 pub(crate) use self::walk::Walk;
 use crate::config::Config;
 use crate::progress::Progress;
@@ -218,7 +219,7 @@ impl History {
                 }
                 next => break next,
             }
-            if replay.updates().is_multiple_of(1024) && !is_wanted() {
+            if replay.updates().is_multiple_of(UPDATES_PER_LOOK) && !is_wanted() {
                 return Err(HistoryError::Unwanted);
             }
         };

@@ -89,11 +89,6 @@ impl Snapshots {
         Ok(sequences)
     }
 
-    /// The newest snapshot that is whole, and those that were skipped for it.
-    pub fn newest_good(&self) -> io::Result<(Option<Snapshot>, Vec<Skipped>)> {
-        self.newest_good_until(u64::MAX)
-    }
-
     /// The newest whole snapshot at or before a sequence, and those that were skipped for it.
     pub fn newest_good_until(&self, sequence: u64) -> io::Result<(Option<Snapshot>, Vec<Skipped>)> {
         let mut skipped = Vec::new();

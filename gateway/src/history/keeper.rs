@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use ordo_core::engine::Engine;
 
+use super::walk::UPDATES_PER_LOOK;
 use super::{History, HistoryError, Retention, give_way};
 use crate::config::Config;
 use crate::replay::Replay;
@@ -20,7 +21,6 @@ const NICE: i32 = 10;
 const PAUSE: Duration = Duration::from_millis(100);
 /// After a snapshot could not be made: a full disk is not asked again at once.
 const PAUSE_FAILED: Duration = Duration::from_secs(60);
-const UPDATES_PER_LOOK: u64 = 4096;
 
 /// See the module.
 pub(crate) struct Keeper {

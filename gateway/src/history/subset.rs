@@ -10,10 +10,9 @@ use ordo_core::outcome::{Outcome, Stamp};
 use ordo_core::views::Views;
 
 use super::span::{Positions, Unreached};
+use super::walk::UPDATES_PER_LOOK;
 use super::{History, HistoryError};
 use crate::replay::Replay;
-
-const UPDATES_PER_LOOK: u64 = 1024;
 
 /// What was folded, and the positions that it stands at.
 pub(crate) struct Subset {
@@ -46,14 +45,10 @@ impl History {
                 && positions().is_some_and(|positions| positions.iter().all(|(name, at)| held(name, *at)))
         })?;
         let mut replay = self.replay_from(engine, told)?;
-        let mut unreached = Unreached::of(of);
-        let mut positions = Positions::new();
-        for (name, feed) in replay.engine().names().feeds.iter().zip(replay.engine().feeds()) {
-            unreached.reach(name, feed.position);
-            if feed.position > 0 {
-                positions.insert(name.clone(), feed.position);
-            }
-        }
+        let mut unreached = Unreached::from(replay.engine(), of);
+        let standing = replay.engine().names().feeds.iter().zip(replay.engine().feeds());
+        let standing = standing.filter(|(_, feed)| feed.position > 0);
+        let mut positions: Positions = standing.map(|(name, feed)| (name.clone(), feed.position)).collect();
         let mut apart: Option<Apart> = None;
         while !unreached.is_empty() {
             let Some(stamp) = replay.peek()? else { break };

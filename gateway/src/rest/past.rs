@@ -131,16 +131,15 @@ async fn told_with_snapshot(
     mut teller: EventTeller,
 ) -> Result<Response, Refusal> {
     answered(shared, wanted, EVENT_MESSAGE, move |history, told, answers| {
-        let held = match &span.from {
-            Begin::Positions(from) => Some(history.subset(from, told, answers.watch(history))?),
-            Begin::Time(_) => None,
-        };
-        let mut walk = history.walk(span.clone(), told, answers.watch(history))?;
-        let held = match held {
-            Some(held) => held,
-            None => {
-                let views = walk.state_at_start()?;
-                Subset { positions: views.positions().into_iter().collect(), views }
+        let (held, mut walk) = match &span.from {
+            Begin::Positions(from) => {
+                let held = history.subset(from, told, answers.watch(history))?;
+                (held, history.walk(span.clone(), told, answers.watch(history))?)
+            }
+            Begin::Time(from) => {
+                let mut walk = history.walk(span.clone(), told, answers.watch(history))?;
+                let views = walk.state_at(*from)?;
+                (Subset { positions: views.positions().into_iter().collect(), views }, walk)
             }
         };
         teller.snapshot(&held, |message| answers.put(message));

@@ -19,7 +19,7 @@ fn body(len: usize) -> Vec<u8> {
 
 /// Sequence and body of the newest good one, and how many were skipped.
 fn newest(snapshots: &Snapshots) -> (Option<(u64, Vec<u8>)>, usize) {
-    let (found, skipped) = snapshots.newest_good().unwrap();
+    let (found, skipped) = snapshots.newest_good_until(u64::MAX).unwrap();
     let read = found.map(|mut snapshot| {
         let mut body = Vec::new();
         snapshot.read_to_end(&mut body).unwrap();
