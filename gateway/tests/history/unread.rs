@@ -4,9 +4,14 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use ordo_gateway::client::Adapter;
+use ordo_core::json::message::{AUDIT_RECORD, EVENT_MESSAGE};
+use ordo_core::proto::EventMessage;
+use ordo_core::proto::model::AuditRecord;
+use ordo_gateway::client::rest;
+use ordo_gateway::client::{Adapter, Form};
 use socket2::{Domain, Socket, Type};
 
+use crate::heard::*;
 use crate::support::*;
 
 /// Of a client: what it does not read soon waits at the hub.
@@ -94,4 +99,50 @@ fn a_slow_reader_that_takes_something_now_and_then_has_the_whole_answer() {
     }
     assert!(begun.elapsed() > Duration::from_secs(1), "it took longer than a reader may do nothing");
     assert!(is_whole(&answer), "{} bytes", answer.len());
+}
+
+#[test]
+fn what_comes_while_a_request_waits_is_told_only_beyond_the_positions_that_it_names() {
+    let rig = Rig::start_with(|config| config.history_requests_max = 1);
+    fill(&rig, 150);
+    let (mut line, _) = FeedLine::open(&rig, "f", Form::Binary);
+    let of = account("XS", "A");
+    line.act(12, deposit(&of, "1"));
+    // The one place is taken while the requests come, and given back when more has been told.
+    let unread = ask(rig.addr(), ALL);
+    wait_for_status(&rig, 429);
+    let addr = rig.addr();
+    let get = |target: &'static str| move || rest::get(addr, target).expect("an answer");
+    let (audit, events) = std::thread::scope(|scope| {
+        let beyond = "from[f]=99&from[new]=5&from[oms]=999&from[large]=999";
+        let audit = format!("/audit/fromposition?{beyond}");
+        let events = format!("/event/fromposition?for=Balances&owner=XS&account=XS/A&snapshot=true&{beyond}");
+        let [audit, events] = [audit, events].map(|target| scope.spawn(get(target.leak())));
+        std::thread::sleep(Duration::from_millis(300));
+        for position in [13, 99, 100] {
+            line.act(position, deposit(&of, "1"));
+        }
+        let (mut new, _) = FeedLine::open(&rig, "new", Form::Binary);
+        for position in [5, 6] {
+            new.act(position, deposit(&of, "1"));
+        }
+        drop(unread);
+        (audit.join().expect("ended"), events.join().expect("ended"))
+    });
+    let audit: Vec<AuditRecord> = audit.records(AUDIT_RECORD).expect("records");
+    let places: Vec<(&str, i64)> = audit.iter().map(|record| (&*record.sequence, record.id)).collect();
+    assert_eq!(places, [("f", 100), ("new", 6)]);
+    let events: Vec<EventMessage> = events.records(EVENT_MESSAGE).expect("events");
+    let positions = &events[0].snapshot.as_ref().expect("a snapshot comes first").positions;
+    assert_eq!((positions.get("f"), positions.get("new")), (Some(&99), Some(&5)));
+    let mut state = State::default();
+    let balance = |state: &State| {
+        let mut of_a = state.balances.values().filter(|it| it.account.as_ref() == Some(&of));
+        figure(of_a.next().expect("a balance").balance).to_string()
+    };
+    let (held, later): (Vec<_>, Vec<_>) = events.iter().partition(|message| message.position.is_none());
+    held.into_iter().for_each(|message| state.take(message));
+    assert_eq!(balance(&state), "4", "12, 13, 99 and the first of the new one");
+    later.into_iter().for_each(|message| state.take(message));
+    assert_eq!(balance(&state), "6", "nothing between them is missing");
 }
