@@ -105,11 +105,10 @@ impl Snapshots {
         Ok((None, skipped))
     }
 
-    /// What every snapshot says of itself, newest first; its body is not looked at. One without a good header is left
-    /// out.
-    pub fn infos(&self) -> io::Result<Vec<SnapshotInfo>> {
-        let sequences = self.sequences()?.into_iter();
-        Ok(sequences.filter_map(|sequence| self.headed(sequence).map(|(snapshot, _)| snapshot.info).ok()).collect())
+    /// What a snapshot says of itself; its body is not looked at. `InvalidData`: its header is damaged. `Unsupported`: it
+    /// is of another format. `NotFound`: there is none.
+    pub fn info(&self, sequence: u64) -> io::Result<SnapshotInfo> {
+        self.headed(sequence).map(|(snapshot, _)| snapshot.info)
     }
 
     /// The first bytes of a body, as many as asked for or as there are. Not checked: `load` tells whether they hold.
