@@ -10,6 +10,7 @@ use std::cell::Cell;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
 
 use ordo_bench::load::{self, FEED, VIEWS};
 use ordo_bench::raw::{RawConnection, put_frame};
@@ -196,6 +197,9 @@ fn send(connection: &RawConnection, message: &RequestMessage) {
 /// moment that only the network knows.
 const BURST: u64 = 8;
 
+/// At most, of a round of Bookmarks to four views; the updates that are counted are thousands.
+const ALLOCATIONS_OF_BOOKMARKS: u64 = 32;
+
 /// Sends updates in bursts, and waits after each until the hub says it has recorded the last.
 fn drive(feed: &mut RawConnection, positions: std::ops::Range<u64>) {
     let mut bytes = Vec::new();
@@ -232,13 +236,17 @@ fn the_stages_allocate_nothing_for_hot_updates_once_warm() {
 
     drive(&mut feed, BURST..1_601 * BURST);
     COUNTING.store(true, Ordering::Relaxed);
+    let begun = Instant::now();
     drive(&mut feed, 1_601 * BURST..2_401 * BURST);
     COUNTING.store(false, Ordering::Relaxed);
 
     let counted = COUNTED.each_ref().map(|counted| counted.load(Ordering::Relaxed));
     let (views, pipeline) = counted.split_last().unwrap();
+    // Once a second subscribers are told how far each sequence is, whatever came: a few small messages.
+    let rounds = begun.elapsed().as_secs() + 1;
     for (stage, counted) in STAGES.iter().zip(pipeline) {
-        assert_eq!(*counted, 0, "allocations of the {stage}");
+        let of_bookmarks = if *stage == "publisher" { rounds * ALLOCATIONS_OF_BOOKMARKS } else { 0 };
+        assert!(*counted <= of_bookmarks, "{counted} allocations of the {stage}, {of_bookmarks} of them of Bookmarks");
     }
     assert!(*views > 0, "the counter counts");
     hub.stop().unwrap();

@@ -6,6 +6,7 @@ mod settings;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ordo_core::record::Settings as EngineSettings;
 use ordo_journal::Disk;
@@ -134,6 +135,8 @@ pub struct Config {
     pub trade_retention_s: u64,
     pub completed_order_retention_s: u64,
     pub idempotency_retention_s: u64,
+    /// A reader of a long answer that takes nothing for so long loses it. No setting: a seam for tests.
+    pub reader_patience: Duration,
     /// The disk that the journal is written to: none, the machine's. No setting: a seam for tests, which put one there
     /// that fails. It is asked for no descriptor where `write_path` is `thread`.
     pub disk: Option<Arc<dyn Disk>>,
@@ -150,6 +153,9 @@ pub enum ConfigError {
     Contradiction(String),
 }
 
+/// Longer than a network stutters or a client thinks; a reader that is gone keeps its place among those who look at the
+/// past no longer than that.
+const READER_PATIENCE: Duration = Duration::from_secs(30);
 /// What a message takes in a group beside itself, at most.
 const GROUP_BYTES_BESIDE: u64 = 32 << 10;
 
@@ -182,6 +188,7 @@ impl Default for Config {
             trade_retention_s: 10 * 86_400,
             completed_order_retention_s: 0,
             idempotency_retention_s: 30 * 86_400,
+            reader_patience: READER_PATIENCE,
             disk: None,
         }
     }

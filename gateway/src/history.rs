@@ -37,6 +37,7 @@ pub(crate) use self::saved::{Retention, SavedStates};
 pub(crate) use self::span::{Begin, End, Positions, Span};
 pub(crate) use self::subset::Subset;
 use self::turns::Turns;
+use self::walk::UPDATES_PER_LOOK;
 pub(crate) use self::walk::Walk;
 use crate::config::Config;
 use crate::progress::Progress;
@@ -50,8 +51,6 @@ const ADMISSION_PATIENCE: Duration = Duration::from_secs(1);
 const WAITING_FOR_EACH: usize = 4;
 /// Who looks at the past leaves the present its cores.
 const NICE: i32 = 5;
-/// Updates between two looks at whether anybody still waits for what is folded.
-const UPDATES_PER_LOOK: u64 = 1024;
 
 /// Why the past is not told.
 #[derive(Debug, Error)]

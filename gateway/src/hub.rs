@@ -127,6 +127,7 @@ impl Hub {
             history: history.clone(),
             durability: config.durability,
             dev: config.dev,
+            reader_patience: config.reader_patience,
             body_bytes_max: config.body_bytes_max,
             update_bytes_max: config.message_bytes_max,
         };

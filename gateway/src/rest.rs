@@ -7,6 +7,7 @@ mod access;
 mod answer;
 mod body;
 mod channels;
+mod connection;
 mod definitions;
 mod error;
 mod feed_updates;
@@ -32,11 +33,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Extension, Router};
 use hyper::StatusCode;
 use hyper::header::CONTENT_TYPE;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -47,6 +48,7 @@ use parking_lot::{RwLock, RwLockReadGuard};
 use tokio::sync::watch;
 use tower::ServiceExt as _;
 
+use self::connection::Cutter;
 use self::error::Refusal;
 use crate::config::Durability;
 use crate::history::History;
@@ -71,6 +73,8 @@ pub(crate) struct Shared {
     pub(crate) history: Arc<History>,
     pub(crate) durability: Durability,
     pub(crate) dev: bool,
+    /// A reader of a long answer that takes nothing for so long loses it.
+    pub(crate) reader_patience: Duration,
     /// The largest body that is read. What is recorded of it has a limit of its own.
     pub(crate) body_bytes_max: usize,
     /// The largest update that one frame of the journal takes.
@@ -179,8 +183,16 @@ async fn serve_connection(
     mut stop: watch::Receiver<bool>,
 ) {
     let _ = stream.set_nodelay(true);
+    connection::hold_little_back(&stream);
+    let cutter = Cutter::default();
     // axum matches no empty segment, and an account without an owner has one: the path is rewritten before routing.
-    let service = router.layer(Extension(ConnectInfo(peer))).map_request(path::mark_empty_segments);
+    let of_connection = (ConnectInfo(peer), cutter.clone());
+    let service = router.map_request(move |mut request: Request<_>| {
+        let (peer, cutter) = of_connection.clone();
+        request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(cutter);
+        path::mark_empty_segments(request)
+    });
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -192,6 +204,7 @@ async fn serve_connection(
     let mut connection = pin!(connection);
     let served = tokio::select! {
         served = connection.as_mut() => served,
+        () = cutter.wanted() => return tracing::debug!(%peer, "connection cut"),
         _ = stop.changed() => {
             connection.as_mut().graceful_shutdown();
             connection.await

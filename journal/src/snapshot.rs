@@ -89,11 +89,6 @@ impl Snapshots {
         Ok(sequences)
     }
 
-    /// The newest snapshot that is whole, and those that were skipped for it.
-    pub fn newest_good(&self) -> io::Result<(Option<Snapshot>, Vec<Skipped>)> {
-        self.newest_good_until(u64::MAX)
-    }
-
     /// The newest whole snapshot at or before a sequence, and those that were skipped for it.
     pub fn newest_good_until(&self, sequence: u64) -> io::Result<(Option<Snapshot>, Vec<Skipped>)> {
         let mut skipped = Vec::new();
@@ -110,11 +105,16 @@ impl Snapshots {
         Ok((None, skipped))
     }
 
-    /// What every snapshot says of itself, newest first; its body is not looked at. One without a good header is left
-    /// out.
-    pub fn infos(&self) -> io::Result<Vec<SnapshotInfo>> {
-        let sequences = self.sequences()?.into_iter();
-        Ok(sequences.filter_map(|sequence| self.headed(sequence).map(|(snapshot, _)| snapshot.info).ok()).collect())
+    /// The newest sequence that a snapshot's good header says to be durable; 0 if none does.
+    pub fn known_durable(&self) -> io::Result<u64> {
+        let mut sequences = self.sequences()?.into_iter();
+        Ok(sequences.find(|sequence| self.info(*sequence).is_ok()).unwrap_or(0))
+    }
+
+    /// What a snapshot says of itself; its body is not looked at. `InvalidData`: its header is damaged. `Unsupported`: it
+    /// is of another format. `NotFound`: there is none.
+    pub fn info(&self, sequence: u64) -> io::Result<SnapshotInfo> {
+        self.headed(sequence).map(|(snapshot, _)| snapshot.info)
     }
 
     /// The first bytes of a body, as many as asked for or as there are. Not checked: `load` tells whether they hold.

@@ -78,9 +78,8 @@ pub fn verify_on(
     visit: &mut dyn FnMut(&crate::Frame<'_>),
 ) -> Result<Report, ReadError> {
     // Before the segments: on a live folder both go on meanwhile, and no snapshot is of what is not durable.
-    let snapshots = Snapshots::on(disk.clone(), dir, usize::MAX).infos();
-    let snapshots = snapshots.map_err(|source| ReadError::Io { what: dir.display().to_string(), source })?;
-    let snapshot = snapshots.first().map_or(0, |newest| newest.sequence);
+    let snapshot = Snapshots::on(disk.clone(), dir, usize::MAX).known_durable();
+    let snapshot = snapshot.map_err(|source| ReadError::Io { what: dir.display().to_string(), source })?;
     let mut report = Report { snapshot, ..Report::default() };
     let missing = || ReadError::Segment { name: segment_name(0), why: "missing".into() };
     let Extent { indices, before, identity } = Extent::of(&*disk, dir)?.ok_or_else(missing)?;

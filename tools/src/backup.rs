@@ -74,9 +74,8 @@ impl Backup {
 
     /// What a snapshot holds is durable; a journal that ends before it has lost its end.
     fn newest_snapshot(&self) -> Result<u64, Failure> {
-        let infos = Snapshots::new(&self.dir, usize::MAX).infos();
-        let infos = infos.map_err(|error| Failure::new(format!("{}: {error}", self.dir.display())))?;
-        Ok(infos.first().map_or(0, |newest| newest.sequence))
+        let known = Snapshots::new(&self.dir, usize::MAX).known_durable();
+        known.map_err(|error| Failure::new(format!("{}: {error}", self.dir.display())))
     }
 
     fn segments(&self) -> Result<Vec<SegmentInfo>, Failure> {

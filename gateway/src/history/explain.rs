@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use super::walk::UPDATES_PER_LOOK;
 use super::{History, HistoryError};
 use crate::investigation::{Explanation, Subject, explain};
 
@@ -38,7 +39,7 @@ impl History {
             &mut replay,
             subject,
             |engine, next| {
-                unwanted = engine.sequence().is_multiple_of(1024) && !is_asked();
+                unwanted = engine.sequence().is_multiple_of(UPDATES_PER_LOOK) && !is_asked();
                 next.time_ns <= at_ns && !unwanted
             },
             |_| {},

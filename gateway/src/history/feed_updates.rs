@@ -25,7 +25,8 @@ pub(crate) struct FeedSpan {
 }
 
 impl FeedSpan {
-    fn begins_before(&self, position: i64, time_ns: u64) -> bool {
+    /// Whether an update there comes after the beginning.
+    fn has_begun_at(&self, position: i64, time_ns: u64) -> bool {
         match &self.from {
             Begin::Time(from) => time_ns > *from,
             Begin::Positions(from) => position > from.get(&self.name).copied().unwrap_or(0),
@@ -46,7 +47,7 @@ impl History {
         mut put: impl FnMut(&[u8]) -> ControlFlow<()>,
     ) -> Result<(), HistoryError> {
         let mut reader = Reader::open(&self.dir).map_err(ReplayError::from)?;
-        reader.seek(self.start_of(span)? + 1).map_err(ReplayError::from)?;
+        self.seek_start(&mut reader, span)?;
         let (mut frames, mut last) = (0u64, 0);
         while last < span.to && reader.sequence() < told {
             let Some(frame) = reader.next().map_err(ReplayError::from)? else { break };
@@ -58,7 +59,7 @@ impl History {
                 continue;
             }
             last = frame.position;
-            if last > span.to || !span.begins_before(frame.position, frame.time_ns) {
+            if last > span.to || !span.has_begun_at(frame.position, frame.time_ns) {
                 continue;
             }
             let decoded = FeedRequest::decode(frame.body);
@@ -73,14 +74,19 @@ impl History {
         Ok(())
     }
 
-    /// Sequence of a snapshot before which nothing is asked for.
-    fn start_of(&self, span: &FeedSpan) -> Result<u64, HistoryError> {
-        let is_before = |info: &&ordo_journal::SnapshotInfo| match &span.from {
-            Begin::Time(from) => info.time_ns <= *from,
-            Begin::Positions(_) => self.saved.positions(info.sequence).is_some_and(|positions| {
-                positions.get(&span.name).is_none_or(|position| !span.begins_before(*position, info.time_ns))
-            }),
+    /// Goes to where nothing that is asked for comes before: times are found in the record, positions by the snapshots.
+    fn seek_start(&self, reader: &mut Reader, span: &FeedSpan) -> Result<(), HistoryError> {
+        let sought = match &span.from {
+            Begin::Time(from) => reader.seek_time(from.saturating_add(1)),
+            Begin::Positions(_) => {
+                let is_before = |info: &&ordo_journal::SnapshotInfo| {
+                    self.saved.positions(info.sequence).is_some_and(|positions| {
+                        positions.get(&span.name).is_none_or(|position| !span.has_begun_at(*position, info.time_ns))
+                    })
+                };
+                reader.seek(self.saved.infos()?.iter().find(is_before).map_or(0, |info| info.sequence) + 1)
+            }
         };
-        Ok(self.saved.infos()?.iter().find(is_before).map_or(0, |info| info.sequence))
+        Ok(sought.map_err(ReplayError::from)?)
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! It folds the record from the newest snapshot on, as far as it is durable and told, and leaves a snapshot every so
 //! many updates; then it lets go of the state. Nothing waits for it, and no state is held twice for long. Gaps that it
-//! finds between snapshots, because it was slow or one was damaged, are filled when there is nothing else to do.
+//! finds between snapshots, because it was slow or one turned out to be of no use, are filled when there is nothing else
+//! to do. What is of no use makes way: one for each that is made, and the rest once no gap is left.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,17 +11,18 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use ordo_core::engine::Engine;
+use ordo_journal::Reader;
 
+use super::walk::UPDATES_PER_LOOK;
 use super::{History, HistoryError, Retention, give_way};
 use crate::config::Config;
-use crate::replay::Replay;
+use crate::replay::{Replay, ReplayError};
 
 const NICE: i32 = 10;
 /// Between looks at how far the record is.
 const PAUSE: Duration = Duration::from_millis(100);
 /// After a snapshot could not be made: a full disk is not asked again at once.
 const PAUSE_FAILED: Duration = Duration::from_secs(60);
-const UPDATES_PER_LOOK: u64 = 4096;
 
 /// See the module.
 pub(crate) struct Keeper {
@@ -88,11 +90,19 @@ impl Keeper {
             return Ok(self.history.saved().thin(self.keep)?);
         }
         let befores = sequences.iter().skip(1).copied().chain([0]);
-        let gap = sequences.iter().zip(befores).find(|(after, before)| **after - before > spacing * 2);
-        match gap {
-            Some((after, before)) => self.fold(before, after - spacing, spacing),
-            None => Ok(()),
+        match sequences.iter().zip(befores).find(|(after, before)| **after - before > spacing * 2) {
+            Some((after, before)) if before > 0 || self.is_record_whole()? => {
+                self.fold(before, after - spacing, spacing)
+            }
+            _ => Ok(self.history.saved().discard(usize::MAX)?),
         }
+    }
+
+    /// Whether it can be folded from its beginning.
+    fn is_record_whole(&self) -> Result<bool, HistoryError> {
+        let begins_after =
+            Reader::open(&self.dir).and_then(|reader| reader.begins_after()).map_err(ReplayError::from)?;
+        Ok(begins_after == 0)
     }
 
     /// Folds from the snapshot at a sequence up to another, leaving one every `spacing` and one at the end.
@@ -107,12 +117,19 @@ impl Keeper {
                 return Err(HistoryError::Stopping);
             }
             if sequence >= due && sequence + spacing / 2 <= until && replay.is_between_frames() {
-                self.history.saved().save(replay.engine())?;
+                self.save(replay.engine())?;
                 due = sequence + spacing;
             }
         }
-        self.history.saved().save(replay.engine())?;
+        self.save(replay.engine())?;
         tracing::debug!(from, until, updates = replay.updates(), took = ?begun.elapsed(), "snapshots made");
         Ok(())
+    }
+
+    /// One more; one that was of no use makes way, so that both together take no more room than may be.
+    fn save(&self, engine: &Engine) -> Result<(), HistoryError> {
+        let saved = self.history.saved();
+        saved.save(engine)?;
+        Ok(saved.discard(1)?)
     }
 }

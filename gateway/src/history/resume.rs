@@ -13,13 +13,13 @@ use prost::Message;
 
 use super::span::Unreached;
 use super::tell::{EventTeller, Teller};
+use super::walk::UPDATES_PER_LOOK;
 use super::{History, HistoryError, Positions};
 use crate::publisher::frames::put_message;
 use crate::publisher::subscription::message_head;
 use crate::replay::{Applied, Replay};
 use crate::snapshots::{Chunk, Job};
 
-const UPDATES_PER_LOOK: u64 = 1024;
 const CHUNK_BYTES: usize = 64 * 1024;
 /// Between looks at whether the hub still runs, while the subscriber has no room.
 const SEND_PATIENCE: Duration = Duration::from_millis(50);
@@ -91,10 +91,7 @@ impl History {
             info.sequence <= until && saved.positions(info.sequence).is_some_and(is_before)
         })?;
         let replay = self.replay_from(engine, until)?;
-        let mut unreached = Unreached::of(&after);
-        for (name, feed) in replay.engine().names().feeds.iter().zip(replay.engine().feeds()) {
-            unreached.reach(name, feed.position);
-        }
+        let unreached = Unreached::from(replay.engine(), &after);
         Ok(Missed { replay, after, unreached })
     }
 }

@@ -3,16 +3,19 @@
 //! A snapshot's body is the position of every sequence, then the engine's image: the positions say which snapshot a
 //! reader can start from without loading it. They are checked against the image before anything is told from it.
 //!
-//! Invariant: a snapshot is never needed. One that is damaged is passed over, said and counted; the record alone gives
-//! the same state.
+//! Invariant: a snapshot is never needed. One that is of no use (damaged, or written by another build) is passed over,
+//! said and counted, once; the record alone gives the same state. Its file stays until the keeper of a running hub takes
+//! it away.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ordo_core::engine::{Engine, IMAGE_VERSION};
+use ordo_core::engine::{Engine, IMAGE_VERSION, ImageError};
 use ordo_journal::{SnapshotInfo, Snapshots};
+use parking_lot::Mutex;
 
 use super::Positions;
 use crate::config::Config;
@@ -41,18 +44,74 @@ impl Retention {
 #[derive(Debug, Clone)]
 pub(crate) struct SavedStates {
     snapshots: Snapshots,
+    /// What was found out about each, by sequence: a good header is read once, and what is wrong is said once.
+    known: Arc<Mutex<BTreeMap<u64, Known>>>,
     passed_over: Arc<AtomicU64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    Headed(SnapshotInfo),
+    /// Looked at again next time.
+    Unread,
+    Useless,
+}
+
+/// Why a snapshot is not started from.
+#[derive(Debug)]
+enum Unfit {
+    /// Taken away after it was seen.
+    Gone,
+    /// It could not be read this time.
+    Unread(String),
+    Useless(String),
+}
+
+impl From<io::Error> for Unfit {
+    fn from(error: io::Error) -> Unfit {
+        match error.kind() {
+            io::ErrorKind::NotFound => Unfit::Gone,
+            io::ErrorKind::InvalidData | io::ErrorKind::Unsupported => Unfit::Useless(error.to_string()),
+            _ => Unfit::Unread(error.to_string()),
+        }
+    }
+}
+
+impl From<ImageError> for Unfit {
+    fn from(error: ImageError) -> Unfit {
+        Unfit::Useless(error.to_string())
+    }
 }
 
 impl SavedStates {
     pub(crate) fn of(dir: &Path) -> SavedStates {
         // What goes is decided by `thin`.
-        SavedStates { snapshots: Snapshots::new(dir, usize::MAX), passed_over: Arc::default() }
+        let snapshots = Snapshots::new(dir, usize::MAX);
+        SavedStates { snapshots, known: Arc::default(), passed_over: Arc::default() }
     }
 
-    /// What is there, newest first; not known to be whole.
+    /// What there is to start from, newest first; the bodies are not known to be whole.
     pub(crate) fn infos(&self) -> io::Result<Vec<SnapshotInfo>> {
-        self.snapshots.infos()
+        Ok(self.snapshots.sequences()?.into_iter().filter_map(|sequence| self.info(sequence)).collect())
+    }
+
+    fn info(&self, sequence: u64) -> Option<SnapshotInfo> {
+        let known = self.known.lock().get(&sequence).copied();
+        match known {
+            Some(Known::Headed(info)) => return Some(info),
+            Some(Known::Useless) => return None,
+            Some(Known::Unread) | None => {}
+        }
+        match self.snapshots.info(sequence).map_err(Unfit::from).and_then(of_this_build) {
+            Ok(info) => {
+                self.known.lock().insert(sequence, Known::Headed(info));
+                Some(info)
+            }
+            Err(unfit) => {
+                self.pass_over(sequence, unfit);
+                None
+            }
+        }
     }
 
     /// The newest state at or before a sequence.
@@ -65,38 +124,44 @@ impl SavedStates {
         &self,
         mut takes: impl FnMut(&SavedStates, &SnapshotInfo) -> bool,
     ) -> io::Result<Option<Engine>> {
-        // Those whose header is damaged are missing here.
-        let infos = self.infos()?;
-        for damaged in self.snapshots.sequences()?.into_iter().filter(|at| infos.iter().all(|i| i.sequence != *at)) {
-            self.pass_over(damaged, "its header is damaged");
-        }
-        for info in infos {
+        for info in self.infos()? {
             if !takes(self, &info) {
                 continue;
             }
             match self.load(info.sequence) {
                 Ok(engine) => return Ok(Some(engine)),
-                Err(why) => self.pass_over(info.sequence, &why),
+                Err(unfit) => self.pass_over(info.sequence, unfit),
             }
         }
         Ok(None)
     }
 
     #[cold]
-    fn pass_over(&self, sequence: u64, why: &str) {
+    fn pass_over(&self, sequence: u64, unfit: Unfit) {
+        let mut known = self.known.lock();
+        let (found, why) = match unfit {
+            Unfit::Gone => {
+                known.remove(&sequence);
+                return;
+            }
+            Unfit::Unread(why) => (Known::Unread, why),
+            Unfit::Useless(why) => (Known::Useless, why),
+        };
+        if known.insert(sequence, found) == Some(found) {
+            return;
+        }
         let count = self.passed_over.fetch_add(1, Ordering::Relaxed) + 1;
         tracing::warn!(sequence, why, count, "a snapshot is passed over");
     }
 
-    fn load(&self, sequence: u64) -> Result<Engine, String> {
-        let (info, body) = self.snapshots.load(sequence).map_err(|error| error.to_string())?;
-        if info.body_version != BODY_VERSION {
-            return Err(format!("body version {} is not known (knows {BODY_VERSION})", info.body_version));
-        }
-        let (positions, image) = split(&body).ok_or("its positions are damaged")?;
-        let engine = Engine::from_image(image).map_err(|error| error.to_string())?;
-        if engine.sequence() != sequence || positions_of(&engine) != positions {
-            return Err("what it says of itself is not what it holds".into());
+    fn load(&self, sequence: u64) -> Result<Engine, Unfit> {
+        let (info, body) = self.snapshots.load(sequence)?;
+        let info = of_this_build(info)?;
+        let (positions, image) = split(&body).ok_or_else(|| Unfit::Useless("its positions are damaged".into()))?;
+        let engine = Engine::from_image(image)?;
+        let held = SnapshotInfo { body_bytes: info.body_bytes, ..info_of(&engine) };
+        if held != info || positions_of(&engine) != positions {
+            return Err(Unfit::Useless("what it says of itself is not what it holds".into()));
         }
         Ok(engine)
     }
@@ -111,21 +176,40 @@ impl SavedStates {
 
     /// Writes a state, unless it is that of an empty record or there already.
     pub(crate) fn save(&self, engine: &Engine) -> io::Result<()> {
-        let header = engine.image_header();
-        if header.sequence == 0 || self.infos()?.iter().any(|info| info.sequence == header.sequence) {
+        let info = info_of(engine);
+        if info.sequence == 0 || self.infos()?.iter().any(|known| known.sequence == info.sequence) {
             return Ok(());
         }
-        let info = SnapshotInfo {
-            body_version: BODY_VERSION,
-            sequence: header.sequence,
-            time_ns: header.time_ns,
-            state_hash: header.state_hash.to_le_bytes(),
-            body_bytes: 0,
-        };
         let mut writer = self.snapshots.write(info)?;
         writer.write_all(&encoded(&positions_of(engine)))?;
         writer.write_all(&engine.image())?;
-        writer.finish().map(drop)
+        let info = writer.finish()?;
+        self.known.lock().insert(info.sequence, Known::Headed(info));
+        Ok(())
+    }
+
+    /// Takes the oldest of those away that are of no use, at most so many. Not for who only reads a folder: another
+    /// build may have a use for them.
+    pub(crate) fn discard(&self, count_max: usize) -> io::Result<()> {
+        let useless: Vec<u64> = {
+            let known = self.known.lock();
+            let useless = known.iter().filter(|(_, known)| **known == Known::Useless);
+            useless.map(|(sequence, _)| *sequence).take(count_max).collect()
+        };
+        for sequence in useless {
+            self.remove(sequence)?;
+            tracing::info!(sequence, "a snapshot of no use is taken away");
+        }
+        Ok(())
+    }
+
+    fn remove(&self, sequence: u64) -> io::Result<()> {
+        match self.snapshots.remove(sequence) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        self.known.lock().remove(&sequence);
+        Ok(())
     }
 
     /// Takes away what is too many or too large, each time the one that leaves the smallest gap.
@@ -139,9 +223,28 @@ impl SavedStates {
                 infos[at - 1].sequence - before
             };
             let at = (KEPT_MIN..infos.len()).min_by_key(gap_without).expect("invariant: more than the least");
-            self.snapshots.remove(infos.remove(at).sequence)?;
+            self.remove(infos.remove(at).sequence)?;
         }
         Ok(())
+    }
+}
+
+/// What the snapshot of a state says of itself; the size of its body comes with its writing.
+fn info_of(engine: &Engine) -> SnapshotInfo {
+    let header = engine.image_header();
+    SnapshotInfo {
+        body_version: BODY_VERSION,
+        sequence: header.sequence,
+        time_ns: header.time_ns,
+        state_hash: header.state_hash.to_le_bytes(),
+        body_bytes: 0,
+    }
+}
+
+fn of_this_build(info: SnapshotInfo) -> Result<SnapshotInfo, Unfit> {
+    match info.body_version {
+        BODY_VERSION => Ok(info),
+        other => Err(Unfit::Useless(format!("body version {other} is not known (knows {BODY_VERSION})"))),
     }
 }
 
@@ -179,15 +282,4 @@ fn split(body: &[u8]) -> Option<(Positions, &[u8])> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn positions_come_back_and_what_follows_is_left() {
-        let positions = Positions::from([("f".into(), 7), ("oms".into(), i64::MAX)]);
-        let mut body = encoded(&positions);
-        assert!((0..body.len()).all(|len| split(&body[..len]).is_none()));
-        body.extend_from_slice(b"image");
-        assert_eq!(split(&body), Some((positions, &b"image"[..])));
-    }
-}
+mod tests;

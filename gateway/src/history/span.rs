@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use ordo_core::engine::Engine;
 use ordo_core::outcome::Stamp;
 
 /// A position for every sequence that is named.
@@ -69,8 +70,14 @@ impl Span {
 pub(crate) struct Unreached(Positions);
 
 impl Unreached {
-    pub(crate) fn of(positions: &Positions) -> Unreached {
-        Unreached(positions.iter().filter(|(_, position)| **position > 0).map(|(k, v)| (k.clone(), *v)).collect())
+    /// Those that a state has not reached.
+    pub(crate) fn from(state: &Engine, positions: &Positions) -> Unreached {
+        let named = positions.iter().filter(|(_, position)| **position > 0);
+        let mut unreached = Unreached(named.map(|(name, position)| (name.clone(), *position)).collect());
+        for (name, feed) in state.names().feeds.iter().zip(state.feeds()) {
+            unreached.reach(name, feed.position);
+        }
+        unreached
     }
 
     /// A sequence stands at a position now.

@@ -3,17 +3,20 @@
 //! Positions that belong together, as a client has seen them, cut the record in two, and the fold is a past state. Others
 //! leave out updates that came before ones they hold. From there on two engines run: one is given everything, as it was
 //! then, and gives the public positions; the other, from the state before the first update left out, only what is held.
+//! What takes no position, settings and the passing of time, is nobody's to leave out: it is given to both.
 
 use ordo_core::engine::{Engine, Input};
 use ordo_core::names::FeedNo;
 use ordo_core::outcome::{Outcome, Stamp};
+use ordo_core::record::Settings;
 use ordo_core::views::Views;
+use ordo_journal::{Kind, Reader};
+use prost::Message as _;
 
 use super::span::{Positions, Unreached};
+use super::walk::UPDATES_PER_LOOK;
 use super::{History, HistoryError};
-use crate::replay::Replay;
-
-const UPDATES_PER_LOOK: u64 = 1024;
+use crate::replay::{Applied, Replay, ReplayError};
 
 /// What was folded, and the positions that it stands at.
 pub(crate) struct Subset {
@@ -25,6 +28,55 @@ pub(crate) struct Subset {
 struct Apart {
     engine: Engine,
     outcome: Outcome,
+    /// The record once more, for what takes no position, and up to where it was read.
+    record: Reader,
+    read_to: u64,
+}
+
+impl Apart {
+    /// From the state that a replay stands at, before an update.
+    fn from(replay: &Replay, mut record: Reader) -> Result<Apart, HistoryError> {
+        let engine = Engine::from_image(&replay.engine().image()).expect("invariant: an image just made is good");
+        let read_to = engine.sequence();
+        record.seek(read_to + 1).map_err(ReplayError::from)?;
+        Ok(Apart { engine, outcome: Outcome::with_room(), record, read_to })
+    }
+
+    /// One more update that is held, and what took no position before it.
+    fn apply(&mut self, applied: &Applied<'_>) -> Result<(), HistoryError> {
+        self.read_to(applied.input.stamp.sequence)?;
+        // What named a feed may be left out, and its number is in every frame of it.
+        for name in &applied.names.feeds {
+            self.engine.know_feed(name);
+        }
+        let stamp = after(&self.engine, applied.input.stamp);
+        self.engine.apply(&Input { stamp, ..applied.input }, &mut self.outcome);
+        Ok(())
+    }
+
+    fn read_to(&mut self, sequence: u64) -> Result<(), HistoryError> {
+        while self.read_to < sequence {
+            let Some(frame) = self.record.next().map_err(ReplayError::from)? else { break };
+            self.read_to = frame.sequence;
+            let stamp = Stamp { sequence: frame.sequence, time_ns: frame.time_ns, ..Stamp::default() };
+            let stamp = after(&self.engine, stamp);
+            match frame.kind {
+                Kind::Settings => {
+                    let undecodable = |_| ReplayError::Settings { sequence: frame.sequence };
+                    let settings = Settings::decode(frame.body).map_err(undecodable)?;
+                    self.engine.set_settings(stamp, &settings, &mut self.outcome);
+                }
+                Kind::Tick => self.engine.tick(stamp, &mut self.outcome),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The members of a batch have one sequence; here each is an update of its own, that was accepted then.
+fn after(engine: &Engine, stamp: Stamp) -> Stamp {
+    Stamp { sequence: stamp.sequence.max(engine.sequence() + 1), ..stamp }
 }
 
 impl History {
@@ -46,21 +98,15 @@ impl History {
                 && positions().is_some_and(|positions| positions.iter().all(|(name, at)| held(name, *at)))
         })?;
         let mut replay = self.replay_from(engine, told)?;
-        let mut unreached = Unreached::of(of);
-        let mut positions = Positions::new();
-        for (name, feed) in replay.engine().names().feeds.iter().zip(replay.engine().feeds()) {
-            unreached.reach(name, feed.position);
-            if feed.position > 0 {
-                positions.insert(name.clone(), feed.position);
-            }
-        }
+        let mut unreached = Unreached::from(replay.engine(), of);
+        let standing = replay.engine().names().feeds.iter().zip(replay.engine().feeds());
+        let standing = standing.filter(|(_, feed)| feed.position > 0);
+        let mut positions: Positions = standing.map(|(name, feed)| (name.clone(), feed.position)).collect();
         let mut apart: Option<Apart> = None;
         while !unreached.is_empty() {
             let Some(stamp) = replay.peek()? else { break };
             if apart.is_none() && !held_next(&replay, &stamp, held) {
-                let engine = Engine::from_image(&replay.engine().image());
-                let engine = engine.expect("invariant: an image just made is good");
-                apart = Some(Apart { engine, outcome: Outcome::with_room() });
+                apart = Some(Apart::from(&replay, Reader::open(&self.dir).map_err(ReplayError::from)?)?);
             }
             if replay.updates().is_multiple_of(UPDATES_PER_LOOK) && !is_wanted() {
                 return Err(HistoryError::Unwanted);
@@ -76,15 +122,8 @@ impl History {
                 continue;
             }
             positions.insert(sequence.into(), position);
-            if let Some(Apart { engine, outcome }) = &mut apart {
-                // What named a feed may be left out, and its number is in every frame of it.
-                for name in &applied.names.feeds {
-                    engine.know_feed(name);
-                }
-                // The members of a batch have one sequence; here each is an update of its own, that was accepted then.
-                let sequence = applied.input.stamp.sequence.max(engine.sequence() + 1);
-                let stamp = Stamp { sequence, ..applied.input.stamp };
-                engine.apply(&Input { stamp, ..applied.input }, outcome);
+            if let Some(apart) = &mut apart {
+                apart.apply(&applied)?;
             }
         }
         let views = apart.map_or_else(|| replay.views(), |apart| Views::of(&apart.engine));

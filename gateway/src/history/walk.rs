@@ -3,11 +3,11 @@
 use ordo_core::views::Views;
 
 use super::HistoryError;
-use super::span::{Begin, End, Span, Unreached};
+use super::span::{End, Span, Unreached};
 use crate::replay::{Applied, Replay};
 
-/// Updates between two looks at whether anybody still waits for the answer.
-const UPDATES_PER_LOOK: u64 = 1024;
+/// Updates between two looks at whether anybody still waits for what is folded.
+pub(super) const UPDATES_PER_LOOK: u64 = 1024;
 
 /// See the module.
 pub(crate) struct Walk {
@@ -21,23 +21,15 @@ pub(crate) struct Walk {
 impl Walk {
     pub(super) fn new(replay: Replay, span: Span, is_wanted: Box<dyn Fn() -> bool + Send>) -> Walk {
         let unreached = match &span.to {
-            End::Positions(to) => {
-                let mut unreached = Unreached::of(to);
-                let engine = replay.engine();
-                for (name, feed) in engine.names().feeds.iter().zip(engine.feeds()) {
-                    unreached.reach(name, feed.position);
-                }
-                Some(unreached)
-            }
+            End::Positions(to) => Some(Unreached::from(replay.engine(), to)),
             End::Time(_) => None,
         };
         Walk { replay, span, unreached, is_wanted }
     }
 
-    /// The state before the first update of a span that begins at a time.
-    pub(crate) fn state_at_start(&mut self) -> Result<Views, HistoryError> {
-        let Begin::Time(from) = self.span.from else { return Ok(self.replay.views()) };
-        while self.replay.peek()?.is_some_and(|stamp| stamp.time_ns <= from) {
+    /// The state at an instant, which nothing that is asked for comes before.
+    pub(crate) fn state_at(&mut self, time_ns: u64) -> Result<Views, HistoryError> {
+        while self.replay.peek()?.is_some_and(|stamp| stamp.time_ns <= time_ns) {
             self.step()?;
         }
         Ok(self.replay.views())

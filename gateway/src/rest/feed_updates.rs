@@ -9,8 +9,8 @@ use axum::routing::get;
 use ordo_core::json::message::FEED_REQUEST;
 use ordo_core::names::FeedNo;
 
-use super::answer::Wanted;
 use super::error::Refusal;
+use super::past::Asker;
 use super::path::segment;
 use super::{Shared, past, query};
 use crate::history::feed_updates::FeedSpan;
@@ -26,30 +26,30 @@ async fn from_position(
     State(shared): State<Shared>,
     Path(feed): Path<String>,
     RawQuery(query): RawQuery,
-    wanted: Wanted,
+    asker: Asker,
 ) -> Result<Response, Refusal> {
     let begin = |from: &str| {
         let position = query::number("from", from)?;
         Ok(Begin::Positions(Positions::from([(segment(&feed).into(), position)])))
     };
-    answer(&shared, segment(&feed), &query.unwrap_or_default(), &wanted, begin).await
+    answer(&shared, segment(&feed), &query.unwrap_or_default(), asker, begin).await
 }
 
 async fn from_date(
     State(shared): State<Shared>,
     Path(feed): Path<String>,
     RawQuery(query): RawQuery,
-    wanted: Wanted,
+    asker: Asker,
 ) -> Result<Response, Refusal> {
     let begin = |from: &str| Ok(Begin::Time(query::instant("from", from)?));
-    answer(&shared, segment(&feed), &query.unwrap_or_default(), &wanted, begin).await
+    answer(&shared, segment(&feed), &query.unwrap_or_default(), asker, begin).await
 }
 
 async fn answer(
     shared: &Shared,
     name: &str,
     query: &str,
-    wanted: &Wanted,
+    asker: Asker,
     begin: impl Fn(&str) -> Result<Begin, Refusal>,
 ) -> Result<Response, Refusal> {
     let (mut from, mut to, mut count) = (None, i64::MAX, u64::MAX);
@@ -64,7 +64,7 @@ async fn answer(
     let (feed, last) = last_position(shared, name).await.ok_or(Refusal::NotFound)?;
     let from = from.ok_or_else(|| Refusal::bad("from is missing"))?;
     let span = FeedSpan { feed, name: name.into(), from, to: to.min(last) };
-    past::answered(shared, wanted, FEED_REQUEST, move |history, told, answers| {
+    past::answered(shared, asker, FEED_REQUEST, move |history, told, answers| {
         let mut left = count;
         if left == 0 {
             return Ok(());

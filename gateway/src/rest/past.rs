@@ -17,9 +17,8 @@ use ordo_core::proto::TimestampWithTimeZone;
 
 use self::range::{Asked, Bounds};
 use self::stream::Answers;
-pub(super) use self::stream::answered;
+pub(super) use self::stream::{Asker, answered};
 use super::Shared;
-use super::answer::Wanted;
 use super::error::Refusal;
 use crate::history::tell::{AuditTeller, EventTeller, Teller, TradeTeller, TransactionTeller};
 use crate::history::{Begin, HistoryError, Positions, Span, Subset};
@@ -82,27 +81,27 @@ async fn between(
     State(shared): State<Shared>,
     Extension((subject, bounds)): Extension<(Subject, Bounds)>,
     RawQuery(query): RawQuery,
-    wanted: Wanted,
+    asker: Asker,
 ) -> Result<Response, Refusal> {
     let now: Positions = shared.views().await.positions().into_iter().collect();
     let asked = Asked::read(bounds, &query.unwrap_or_default(), &now)?;
     let refused = |code| Refusal::BadRequest { code: str::to_owned(code), why: "owner or account".into() };
     match subject {
-        Subject::Audit => told(&shared, &wanted, subject, asked.span, AuditTeller::default()).await,
+        Subject::Audit => told(&shared, asker, subject, asked.span, AuditTeller::default()).await,
         Subject::Trades => {
             let teller = TradeTeller::new(&asked.targets).map_err(refused)?;
-            told(&shared, &wanted, subject, asked.span, teller).await
+            told(&shared, asker, subject, asked.span, teller).await
         }
         Subject::Transactions => {
             let teller = TransactionTeller::new(&asked.targets).map_err(refused)?;
-            told(&shared, &wanted, subject, asked.span, teller).await
+            told(&shared, asker, subject, asked.span, teller).await
         }
         Subject::Events => {
             let teller = EventTeller::new(&asked.views, asked.targets).map_err(refused)?;
             if asked.wants_snapshot {
-                told_with_snapshot(&shared, &wanted, asked.span, teller).await
+                told_with_snapshot(&shared, asker, asked.span, teller).await
             } else {
-                told(&shared, &wanted, subject, asked.span, teller).await
+                told(&shared, asker, subject, asked.span, teller).await
             }
         }
     }
@@ -111,12 +110,12 @@ async fn between(
 /// Walks a span on a worker; the answer is on its way when this returns.
 async fn told(
     shared: &Shared,
-    wanted: &Wanted,
+    asker: Asker,
     subject: Subject,
     span: Span,
     mut teller: impl Teller,
 ) -> Result<Response, Refusal> {
-    answered(shared, wanted, subject.message(), move |history, told, answers| {
+    answered(shared, asker, subject.message(), move |history, told, answers| {
         let mut walk = history.walk(span.clone(), told, answers.watch(history))?;
         tell_all(&mut walk, span.count, &mut teller, answers)
     })
@@ -126,25 +125,27 @@ async fn told(
 /// The same behind the messages of a snapshot of where it begins.
 async fn told_with_snapshot(
     shared: &Shared,
-    wanted: &Wanted,
+    asker: Asker,
     span: Span,
     mut teller: EventTeller,
 ) -> Result<Response, Refusal> {
-    answered(shared, wanted, EVENT_MESSAGE, move |history, told, answers| {
-        let held = match &span.from {
-            Begin::Positions(from) => Some(history.subset(from, told, answers.watch(history))?),
-            Begin::Time(_) => None,
-        };
-        let mut walk = history.walk(span.clone(), told, answers.watch(history))?;
-        let held = match held {
-            Some(held) => held,
-            None => {
-                let views = walk.state_at_start()?;
-                Subset { positions: views.positions().into_iter().collect(), views }
+    answered(shared, asker, EVENT_MESSAGE, move |history, told, answers| {
+        let (held, mut walk) = match &span.from {
+            Begin::Positions(from) => {
+                let held = history.subset(from, told, answers.watch(history))?;
+                (held, history.walk(span.clone(), told, answers.watch(history))?)
+            }
+            Begin::Time(from) => {
+                let mut walk = history.walk(span.clone(), told, answers.watch(history))?;
+                let views = walk.state_at(*from)?;
+                (Subset { positions: views.positions().into_iter().collect(), views }, walk)
             }
         };
         teller.snapshot(&held, |message| answers.put(message));
         drop(held);
+        if !answers.is_listened_to() {
+            return Err(HistoryError::Unwanted);
+        }
         tell_all(&mut walk, span.count, &mut teller, answers)
     })
     .await

@@ -11,8 +11,8 @@ use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::upgrade::downcast;
 use tungstenite::handshake::derive_accept_key;
 
-use super::Shared;
 use super::error::Refusal;
+use super::{Shared, connection};
 use crate::intake::NewConnection;
 
 pub(super) async fn upgrade(State(shared): State<Shared>, mut request: Request) -> Response {
@@ -47,6 +47,7 @@ async fn hand_over(
     let upgraded = upgrading.await?;
     let parts = downcast::<TokioIo<tokio::net::TcpStream>>(upgraded).map_err(|_| "not a plain TCP connection")?;
     let stream = parts.io.into_inner().into_std()?;
+    connection::hold_back_as_usual(&stream);
     let already_read = parts.read_buf.to_vec();
     let new = NewConnection { stream, already_read, compact };
     shared.doors.connections.try_send(new).map_err(|_| "the receiver takes no more")?;

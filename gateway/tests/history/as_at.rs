@@ -57,6 +57,7 @@ fn a_damaged_snapshot_is_passed_over() {
         bytes[at] ^= 1;
         std::fs::write(path, bytes).expect("it can be written");
     }
+    assert!(rig.replay(true).updates() > 0, "the newest would leave nothing to replay");
     rig.start_again();
     let times = times(&recording.told);
     let last = *times.last().expect("some");

@@ -176,6 +176,60 @@ fn a_snapshot_at_positions_is_the_fold_of_exactly_the_updates_at_or_below_them()
     }
 }
 
+/// What was left out belonged to a run without the setting by which the next run removed orders: they came back.
+#[test]
+fn a_snapshot_at_positions_goes_by_the_settings_that_were_in_force() {
+    let mut rig = Rig::start();
+    let of = account("XS", "A");
+    let (mut left_out, _) = FeedLine::open(&rig, "g", ordo_gateway::client::Form::Binary);
+    left_out.act(1, deposit(&of, "1"));
+    let (mut line, _) = FeedLine::open(&rig, "f", ordo_gateway::client::Form::Binary);
+    let mut order = limit_order(&of, "1", ordo_core::proto::Side::Buy, "10", "5");
+    order.is_completed = true;
+    line.act(1, update(order.clone(), ordo_core::proto::OrderUpdateReason::Status));
+    order.order_id = "2".into();
+    order.is_completed = false;
+    line.act(2, update(order, ordo_core::proto::OrderUpdateReason::New));
+    rig.stop();
+    rig.start_again_with(|config| config.completed_order_retention_s = 1);
+    let orders = |state: &State| state.orders.values().map(|order| order.order_id.clone()).collect::<Vec<_>>();
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while orders(&State::asked(&rig, "")) != ["2"] {
+        assert!(std::time::Instant::now() < deadline, "the completed order stays for ever");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let target = format!("/event/between?{STATES}&from[f]=2&from[oms]=99&to[f]=2");
+    let (state, positions, _) = fold_snapshots(&decoded(&asked(&rig, &target)));
+    assert!(state.balances.values().all(|it| figure(it.balance).is_zero()), "the deposit is left out");
+    assert!(!positions.contains_key("g"));
+    assert_eq!(orders(&state), ["2"]);
+}
+
+/// What was held lay behind a Tick that had forgotten the trade that it corrects.
+#[test]
+fn a_snapshot_at_positions_has_forgotten_what_was_forgotten() {
+    let rig = Rig::start_with(|config| config.trade_retention_s = 1);
+    let of = account("XS", "A");
+    let (mut left_out, _) = FeedLine::open(&rig, "g", ordo_gateway::client::Form::Binary);
+    left_out.act(1, deposit(&of, "1"));
+    let (mut line, _) = FeedLine::open(&rig, "f", ordo_gateway::client::Form::Binary);
+    let mut order = limit_order(&of, "1", ordo_core::proto::Side::Buy, "10", "5");
+    line.act(1, trade(order.clone(), order_trade("T1", ordo_core::proto::OrderTradeType::Trade, "10", "5")));
+    order.is_completed = true;
+    order.remove_after = Some(ordo_core::proto::TimestampWithTimeZone::default());
+    line.act(2, update(order.clone(), ordo_core::proto::OrderUpdateReason::Status));
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while rig.replay(false).engine().counts().trades > 0 {
+        assert!(std::time::Instant::now() < deadline, "it is kept for ever");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    line.act(3, trade(order, order_trade("T1", ordo_core::proto::OrderTradeType::Cancel, "10", "5")));
+    let target = format!("/event/between?{STATES}&from[f]=3&from[oms]=99&to[f]=3");
+    let (state, positions, _) = fold_snapshots(&decoded(&asked(&rig, &target)));
+    assert_eq!(positions.get("f"), Some(&3));
+    assert_eq!(state.holdings, State::asked(&rig, "").holdings, "the same cash and stock as at that time");
+}
+
 /// Submits the updates of both feeds up to a position each, in their global order, to another hub.
 fn replay_into(from: &Rig, into: &Rig, (f, g): (i64, i64)) {
     let records: Vec<ordo_core::proto::model::AuditRecord> = from

@@ -10,3 +10,4 @@ mod heard;
 mod reads;
 mod resume;
 mod snapshots;
+mod unread;

@@ -88,6 +88,12 @@ impl Rig {
         self.hub = Some(Hub::start(self.config.clone()).expect("the hub starts again"));
     }
 
+    /// The same with other settings.
+    pub(crate) fn start_again_with(&mut self, set: impl FnOnce(&mut Config)) {
+        set(&mut self.config);
+        self.start_again();
+    }
+
     /// What starting another hub on the same folder comes to.
     pub(crate) fn try_start(&self) -> Result<Hub, HubError> {
         Hub::start(self.config.clone())

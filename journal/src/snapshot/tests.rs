@@ -19,7 +19,7 @@ fn body(len: usize) -> Vec<u8> {
 
 /// Sequence and body of the newest good one, and how many were skipped.
 fn newest(snapshots: &Snapshots) -> (Option<(u64, Vec<u8>)>, usize) {
-    let (found, skipped) = snapshots.newest_good().unwrap();
+    let (found, skipped) = snapshots.newest_good_until(u64::MAX).unwrap();
     let read = found.map(|mut snapshot| {
         let mut body = Vec::new();
         snapshot.read_to_end(&mut body).unwrap();
@@ -36,10 +36,10 @@ fn bodies_of_any_length_come_back() {
         let info = write(&snapshots, sequence, &body(len)).unwrap();
         assert_eq!((info.body_bytes, info.body_version, info.state_hash), (len as u64, 3, [5; 16]));
         assert_eq!(newest(&snapshots), (Some((sequence, body(len))), 0));
+        assert_eq!(snapshots.info(sequence).unwrap(), info);
         assert_eq!(snapshots.load(sequence).unwrap(), (info, body(len)));
         assert_eq!(snapshots.peek(sequence, 5_000).unwrap(), body(len.min(5_000)));
     }
-    assert_eq!(snapshots.infos().unwrap().iter().map(|info| info.sequence).collect::<Vec<_>>(), [8, 7]);
     assert_eq!(snapshots.sequences().unwrap(), [8, 7]);
     assert_eq!(snapshots.newest_good_until(7).unwrap().0.unwrap().info.sequence, 7);
     assert!(snapshots.newest_good_until(6).unwrap().0.is_none());
@@ -68,6 +68,24 @@ fn every_damaged_byte_makes_it_be_skipped_for_the_one_before() {
     disk.set(&Path::new(DIR).join(snapshot_name(21)), Some(whole.clone()));
     disk.set(&path, Some(whole));
     assert_eq!(newest(&snapshots), (Some((20, body(300))), 1));
+}
+
+#[test]
+fn a_header_says_whether_it_is_damaged_or_missing_and_nothing_of_the_body() {
+    let disk = MemDisk::new(6);
+    let snapshots = snapshots(&disk, 3);
+    let info = write(&snapshots, 10, &body(5_000)).unwrap();
+    let path = Path::new(DIR).join(snapshot_name(10));
+    let whole = disk.bytes(&path).unwrap();
+    let altered = |at: usize| {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        disk.set(&path, Some(bytes));
+        snapshots.info(10).map_err(|error| error.kind())
+    };
+    assert_eq!(altered(4_200), Ok(info));
+    assert_eq!(altered(20), Err(io::ErrorKind::InvalidData));
+    assert_eq!(snapshots.info(11).map_err(|error| error.kind()), Err(io::ErrorKind::NotFound));
 }
 
 #[test]

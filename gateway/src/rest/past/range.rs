@@ -41,7 +41,8 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// `now`: the last position of every sequence; one beyond it stands for it.
+    /// `now`: the last position of every sequence; an end beyond it stands for it. A beginning does not: what comes up
+    /// to there while the request waits is not asked for either.
     pub(super) fn read(bounds: Bounds, text: &str, now: &Positions) -> Result<Asked, Refusal> {
         let (mut from, mut to) = (Positions::new(), Positions::new());
         let (mut from_ns, mut to_ns) = (0, u64::MAX);
@@ -49,10 +50,12 @@ impl Asked {
         let (mut views, mut count, mut wants_snapshot, mut names_end) = (Vec::new(), u64::MAX, false, false);
         for (key, value) in query::pairs(text)? {
             if let Some(sequence) = query::subscript(&key, "from").filter(|_| bounds.begins_at_positions()) {
-                insert(&mut from, sequence, query::number(&key, &value)?, now);
+                from.insert(sequence.into(), query::number(&key, &value)?);
             } else if let Some(sequence) = query::subscript(&key, "to").filter(|_| bounds.ends_at_positions()) {
                 names_end = true;
-                insert(&mut to, sequence, query::number(&key, &value)?, now);
+                let position: i64 = query::number(&key, &value)?;
+                // Never beyond the last one, so that who reads knows when it is reached.
+                to.extend(now.get(sequence).map(|last| (sequence.into(), position.min(*last))));
             } else {
                 match &*key {
                     "from" if !bounds.begins_at_positions() => from_ns = query::instant(&key, &value)?,
@@ -88,13 +91,6 @@ impl Asked {
     }
 }
 
-/// A position is never beyond the last one, so that who reads knows when it is reached.
-fn insert(into: &mut Positions, sequence: &str, position: i64, now: &Positions) {
-    if let Some(last) = now.get(sequence) {
-        into.insert(sequence.into(), position.min(*last));
-    }
-}
-
 /// A view by its full name, its short name in any case, or its number.
 fn view(text: &str) -> Result<SubscriptionType, Refusal> {
     const PREFIX: &str = "SubscriptionType_";
@@ -119,9 +115,10 @@ mod tests {
     }
 
     #[test]
-    fn positions_are_read_and_never_beyond_the_last() {
-        let asked = Asked::read(Bounds::Between, "from%5Bf%5D=8&to[f]=99&to[none]=5&count=7", &now()).unwrap();
-        assert_eq!(asked.span.from, Begin::Positions(Positions::from([("f".into(), 8)])));
+    fn positions_are_read_and_ends_never_beyond_the_last() {
+        let text = "from%5Bf%5D=98&from[none]=4&to[f]=99&to[none]=5&count=7";
+        let asked = Asked::read(Bounds::Between, text, &now()).unwrap();
+        assert_eq!(asked.span.from, Begin::Positions(Positions::from([("f".into(), 98), ("none".into(), 4)])));
         assert_eq!(asked.span.to, End::Positions(Positions::from([("f".into(), 12)])));
         assert_eq!(asked.span.count, 7);
     }

@@ -1,20 +1,32 @@
 //! Answers too long for memory: made on a worker, handed over piece by piece, taken as fast as the client reads.
+//!
+//! A worker holds a place among those who look at the past, so it waits for its reader only so long: one who takes
+//! nothing any more loses the place and the answer. It breaks off then, as it does whenever it is not whole: on HTTP/1.1
+//! the connection is cut, on HTTP/2, where it may carry other answers, the stream is reset once its reader goes on.
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
+use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use hyper::Version;
 use hyper::body::Frame;
 use hyper::header::CONTENT_TYPE;
+use hyper::http::request::Parts;
 use ordo_core::json::MessageId;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
 use super::super::Shared;
 use super::super::answer::Wanted;
+use super::super::connection::Cutter;
 use super::super::error::Refusal;
 use super::super::records::Array;
 use crate::history::{History, HistoryError};
@@ -24,29 +36,105 @@ const PIECE_BYTES: usize = 64 * 1024;
 /// Pieces that are ready before the worker waits for the client.
 const PIECES_AHEAD: usize = 4;
 
+/// Who asked: how it wants the answer, and its connection, where that carries nothing else.
+pub(in crate::rest) struct Asker {
+    wanted: Wanted,
+    cutter: Option<Cutter>,
+}
+
+impl<S: Sync> FromRequestParts<S> for Asker {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Asker, Refusal> {
+        let wanted = Wanted::from_request_parts(parts, state).await?;
+        Ok(Asker {
+            wanted,
+            cutter: parts.extensions.get::<Cutter>().filter(|_| parts.version < Version::HTTP_2).cloned(),
+        })
+    }
+}
+
+/// What both ends of an answer know.
+#[derive(Debug, Default)]
+struct Line {
+    /// Set with the last piece: an answer that ends without it breaks off.
+    is_whole: AtomicBool,
+    /// The reader took nothing for too long.
+    is_given_up: AtomicBool,
+    /// Who waits for room.
+    worker: OnceLock<Thread>,
+}
+
+impl Line {
+    fn wake_worker(&self) {
+        if let Some(worker) = self.worker.get() {
+            worker.unpark();
+        }
+    }
+}
+
 /// The worker's end of an answer.
 pub(in crate::rest) struct Answers {
     array: Array,
     piece: Vec<u8>,
-    to: mpsc::Sender<io::Result<Bytes>>,
+    to: mpsc::Sender<Bytes>,
+    line: Arc<Line>,
+    /// How long a reader may take nothing.
+    patience: Duration,
+    cutter: Option<Cutter>,
 }
 
 impl Answers {
+    fn new(array: Array, patience: Duration, cutter: Option<Cutter>) -> (Answers, Pieces) {
+        let (to, pieces) = mpsc::channel(PIECES_AHEAD);
+        let line = Arc::<Line>::default();
+        let answers = Answers { array, piece: Vec::new(), to, line: line.clone(), patience, cutter };
+        (answers, Pieces { pieces, line })
+    }
+
     /// One more record; whether the client still listens.
     pub(in crate::rest) fn put(&mut self, record: &[u8]) -> bool {
         self.array.put(record, &mut self.piece);
         self.piece.len() < PIECE_BYTES || self.hand_over()
     }
 
+    /// Waits for room.
     fn hand_over(&mut self) -> bool {
         let piece = std::mem::replace(&mut self.piece, Vec::with_capacity(PIECE_BYTES + PIECE_BYTES / 4));
-        self.to.blocking_send(Ok(piece.into())).is_ok()
+        let mut piece = Bytes::from(piece);
+        self.line.worker.get_or_init(thread::current);
+        let begun = Instant::now();
+        while self.is_listened_to() {
+            piece = match self.to.try_send(piece) {
+                Ok(()) => return true,
+                Err(TrySendError::Closed(_)) => return false,
+                Err(TrySendError::Full(piece)) => piece,
+            };
+            match self.patience.checked_sub(begun.elapsed()) {
+                Some(left) if !left.is_zero() => thread::park_timeout(left),
+                _ => self.give_up(),
+            }
+        }
+        false
+    }
+
+    #[cold]
+    fn give_up(&self) {
+        tracing::warn!(patience = ?self.patience, "a reader of the past takes nothing: its answer breaks off");
+        self.line.is_given_up.store(true, Ordering::Release);
+        if let Some(cutter) = &self.cutter {
+            cutter.cut();
+        }
+    }
+
+    pub(in crate::rest) fn is_listened_to(&self) -> bool {
+        !self.to.is_closed() && !self.line.is_given_up.load(Ordering::Acquire)
     }
 
     /// Whether anybody waits for what is yet to come.
     pub(in crate::rest) fn watch(&self, history: &Arc<History>) -> Box<dyn Fn() -> bool + Send> {
-        let (to, history) = (self.to.clone(), history.clone());
-        Box::new(move || !to.is_closed() && history.is_running())
+        let (to, line, history) = (self.to.clone(), self.line.clone(), history.clone());
+        Box::new(move || !to.is_closed() && !line.is_given_up.load(Ordering::Acquire) && history.is_running())
     }
 
     /// The end of the answer; one that failed breaks off, so that it cannot pass for a whole one.
@@ -54,50 +142,72 @@ impl Answers {
         match ended {
             Ok(()) => {
                 self.array.finish(&mut self.piece);
-                self.hand_over();
+                if self.hand_over() {
+                    self.line.is_whole.store(true, Ordering::Release);
+                }
             }
-            Err(HistoryError::Unwanted | HistoryError::Stopping | HistoryError::Busy) => self.break_off(),
-            Err(error) => {
-                tracing::error!(%error, "the past cannot be told");
-                self.break_off();
-            }
+            Err(HistoryError::Unwanted | HistoryError::Stopping | HistoryError::Busy) => {}
+            Err(error) => tracing::error!(%error, "the past cannot be told"),
         }
-    }
-
-    fn break_off(self) {
-        let _ = self.to.blocking_send(Err(io::Error::other("the answer breaks off")));
     }
 }
 
 /// The client's end.
-struct Pieces(mpsc::Receiver<io::Result<Bytes>>);
+struct Pieces {
+    pieces: mpsc::Receiver<Bytes>,
+    line: Arc<Line>,
+}
 
 impl hyper::body::Body for Pieces {
     type Data = Bytes;
     type Error = io::Error;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        self.get_mut().0.poll_recv(cx).map(|piece| piece.map(|piece| piece.map(Frame::data)))
+        let this = self.get_mut();
+        let broken_off = || Poll::Ready(Some(Err(io::Error::other("the answer breaks off"))));
+        if this.line.is_given_up.load(Ordering::Acquire) {
+            return broken_off();
+        }
+        match this.pieces.poll_recv(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Some(piece)) => {
+                this.line.wake_worker();
+                Poll::Ready(Some(Ok(Frame::data(piece))))
+            }
+            Poll::Ready(None) if this.line.is_whole.load(Ordering::Acquire) => Poll::Ready(None),
+            Poll::Ready(None) => broken_off(),
+        }
+    }
+}
+
+impl Drop for Pieces {
+    /// Nobody takes any more: the worker is to see that at once.
+    fn drop(&mut self) {
+        self.pieces.close();
+        self.line.wake_worker();
     }
 }
 
 /// An answer that `work` makes on a worker, from what has been told up to a sequence.
 pub(in crate::rest) async fn answered(
     shared: &Shared,
-    wanted: &Wanted,
+    asker: Asker,
     message: MessageId,
     work: impl FnOnce(&Arc<History>, u64, &mut Answers) -> Result<(), HistoryError> + Send + 'static,
 ) -> Result<Response, Refusal> {
     let history = shared.history.clone();
     let permit = history.admit().await?;
     let told = history.told().await?;
-    let (to, pieces) = mpsc::channel(PIECES_AHEAD);
-    let mut answers = Answers { array: wanted.array(message), piece: Vec::new(), to };
+    let Asker { wanted, cutter } = asker;
+    let (mut answers, pieces) = Answers::new(wanted.array(message), shared.reader_patience, cutter);
     shared.history.on_worker(move || {
         let ended = work(&history, told, &mut answers);
         // Who has the end of the answer may ask again at once.
         drop(permit);
         answers.end(ended);
     })?;
-    Ok(([(CONTENT_TYPE, wanted.content_type())], Body::new(Pieces(pieces))).into_response())
+    Ok(([(CONTENT_TYPE, wanted.content_type())], Body::new(pieces)).into_response())
 }
+
+#[cfg(test)]
+mod tests;
