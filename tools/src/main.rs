@@ -15,6 +15,7 @@ mod place;
 mod reconcile;
 mod replay;
 mod restore;
+mod rows;
 mod serve;
 mod settings;
 mod signals;
