@@ -20,6 +20,7 @@ mod serve;
 mod settings;
 mod signals;
 mod table;
+mod window;
 
 use std::path::Path;
 use std::process::ExitCode;
