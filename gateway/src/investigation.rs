@@ -3,16 +3,25 @@
 //! For those who must find out, after an incident, exactly what happened. All of it is a fold of the record by the
 //! engine that made it; nothing is written, and the folder may be that of a running hub.
 
+mod altered;
+mod begin;
+mod changes;
 mod differences;
 mod explain;
 mod fields;
+mod moved;
+mod place;
+mod value;
 mod what_if;
 mod words;
 
+pub use begin::{BeginError, Begun, begin};
+pub use changes::{Change, ChangeError, Contradiction, SettingsChange, changes_from_json_lines, changes_from_toml};
 pub use differences::{Difference, RecordKind, differences};
-pub use explain::{Explanation, Moved, Step, Subject, explain};
-pub use what_if::{
-    Change, ChangeError, Outlook, Parted, Place, SettingsChange, WhatIf, changes_from_json_lines, changes_from_toml,
-    what_if,
-};
+pub use explain::{Step, Subject, explain};
+pub use fields::Fields;
+pub use moved::Moved;
+pub use place::Place;
+pub use value::Value;
+pub use what_if::{Outlook, Parted, WhatIf, what_if};
 pub use words::{Words, words};

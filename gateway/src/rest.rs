@@ -18,6 +18,7 @@ mod orders;
 mod parameters;
 mod past;
 mod path;
+mod pieces;
 mod positions;
 mod query;
 mod records;

@@ -3,15 +3,16 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use ordo_core::dec::Dec;
 use ordo_core::json::{self, Style, message};
 use ordo_core::proto::{CashPosition, ExternalAction, FeedRequest, OrderTradeType, OrderUpdateReason, Side};
 use ordo_core::views::Views;
-use ordo_gateway::client::{Adapter, messages, rest};
+use ordo_gateway::client::{Adapter, Form, messages, rest};
 use ordo_gateway::investigation::{
-    Change, Explanation, Outlook, Place, RecordKind, Subject, changes_from_json_lines, changes_from_toml, differences,
-    explain, what_if,
+    Change, Contradiction, Difference, Fields, Outlook, Place, RecordKind, SettingsChange, Step, Subject, Value,
+    WhatIf, changes_from_json_lines, changes_from_toml, differences, explain, what_if,
 };
 use ordo_gateway::replay::{Options, Replay};
 use prost::Message;
@@ -37,8 +38,46 @@ fn untouched(rig: &Rig) -> Replay {
     Replay::open(&rig.data(), Options { snapshots: false, orders_expected: 1024 }).expect("a journal")
 }
 
+/// All that is told of a record.
+struct Explanation {
+    steps: Vec<Step>,
+    fields: Fields,
+}
+
 fn explained(rig: &Rig, subject: &Subject) -> Explanation {
-    explain(&mut untouched(rig), subject, |_, _| true, |_| {}).expect("the record can be replayed")
+    explained_while(rig, subject, |_, _| true)
+}
+
+fn explained_while(
+    rig: &Rig,
+    subject: &Subject,
+    is_wanted: impl FnMut(&ordo_core::engine::Engine, &ordo_core::outcome::Stamp) -> bool,
+) -> Explanation {
+    let mut steps = Vec::new();
+    let fields = explain(&mut untouched(rig), subject, Style::default(), is_wanted, |step| {
+        steps.push(step);
+        ControlFlow::Continue(())
+    });
+    Explanation { steps, fields: fields.expect("the record can be replayed") }
+}
+
+fn all_differences(before: &Views, after: &Views) -> Vec<Difference> {
+    let mut all = Vec::new();
+    let told = differences(before, after, Style::default(), |it| {
+        all.push(it);
+        ControlFlow::Continue(())
+    });
+    assert!(told.is_continue());
+    all
+}
+
+/// As `record key field before after`.
+fn told(differences: &[Difference]) -> Vec<String> {
+    let told = differences.iter().map(|it| {
+        let names = [it.kind.name(), &it.owner, &it.account, &it.key].join(" ");
+        format!("{names}: {} {} {}", it.field, it.before.json(), it.after.json())
+    });
+    told.collect()
 }
 
 /// Every figure's changes, summed.
@@ -56,7 +95,7 @@ fn sums(explanation: &Explanation) -> BTreeMap<&str, Dec> {
 fn assert_sums(explanation: &Explanation, subject: &Subject) {
     let sums = sums(explanation);
     for (name, value) in &explanation.fields {
-        let Ok(figure) = value.parse::<Dec>() else { continue };
+        let Some(figure) = value.figure() else { continue };
         assert_eq!(sums.get(name.as_str()).copied().unwrap_or_default(), figure, "{subject}: {name}");
     }
     let gone = sums.iter().filter(|(name, _)| !explanation.fields.iter().any(|(field, _)| field == *name));
@@ -108,8 +147,8 @@ fn an_explanation_ends_where_it_is_told_to() {
     let rig = recorded(wrong_bust());
     let until_4 =
         |engine: &ordo_core::engine::Engine, _: &_| engine.feeds().get(1).is_none_or(|feed| feed.position < 4);
-    let explanation = explain(&mut untouched(&rig), &unbooked(), until_4, |_| {}).expect("it replays");
-    assert_eq!(explanation.fields[1], ("UnbookedTransactions".into(), "-685.0".into()));
+    let explanation = explained_while(&rig, &unbooked(), until_4);
+    assert_eq!(explanation.fields[1], ("UnbookedTransactions".into(), Value::Figure(dec("-685.0"))));
 }
 
 #[test]
@@ -143,8 +182,19 @@ fn outlook(rig: &Rig, changes: &[Change]) -> Outlook {
     what_if(untouched(rig), changes, |_| {}).expect("it replays")
 }
 
+fn differences_of(outlook: &Outlook) -> Vec<Difference> {
+    let mut all = Vec::new();
+    let told = outlook.differences(Style::default(), |it| {
+        all.push(it);
+        ControlFlow::Continue(())
+    });
+    assert!(told.is_continue());
+    all
+}
+
 fn change_of(outlook: &Outlook, field: &str) -> Option<String> {
-    let found = outlook.differences.iter().find(|difference| difference.field == field);
+    let all = differences_of(outlook);
+    let found = all.iter().find(|difference| difference.field == field);
     found.and_then(|difference| difference.change).map(|change| change.to_string())
 }
 
@@ -154,8 +204,10 @@ fn leaving_out_a_wrong_bust_shows_what_it_cost() {
     let outlook = outlook(&rig, &[Change::LeaveOut(at(5))]);
     assert_eq!(outlook.parted.as_ref().map(|parted| &parted.place), Some(&at(5)));
     assert_eq!(outlook.consequence.as_ref().map(|parted| &parted.place), Some(&at(6)), "the next balance is another");
-    let cash = outlook.differences.iter().find(|it| it.field == "UnbookedTransactions").expect("cash differs");
-    assert_eq!((cash.kind, cash.before.as_str(), cash.after.as_str()), (RecordKind::Balance, "-400.0", "-685.0"));
+    let all = differences_of(&outlook);
+    let cash = all.iter().find(|it| it.field == "UnbookedTransactions").expect("cash differs");
+    let figures = [&cash.before, &cash.after].map(Value::json);
+    assert_eq!((cash.kind, figures), (RecordKind::Balance, ["-400.0".into(), "-685.0".into()]));
     assert_eq!(change_of(&outlook, "ExecutedQuantity").as_deref(), Some("30"));
     assert_eq!(change_of(&outlook, "UnfilledBuys").as_deref(), Some("300"));
 }
@@ -167,7 +219,7 @@ fn an_update_can_be_replaced_and_inserted() {
     let of = account("OWN", "A");
     let replaced = outlook(&rig, &[Change::Replace(at(1), body(deposit(&of, "7000")))]);
     assert_eq!(change_of(&replaced, "Balance").as_deref(), Some("2000"));
-    assert_eq!(replaced.differences.len(), 1);
+    assert_eq!(differences_of(&replaced).len(), 1);
     let inserted = outlook(&rig, &[Change::InsertAfter(at(2), body(deposit(&of, "0.50")))]);
     assert_eq!(change_of(&inserted, "Balance").as_deref(), Some("0.50"));
     assert_eq!(inserted.parted.as_ref().map(|parted| &parted.place), Some(&at(2)));
@@ -177,7 +229,7 @@ fn an_update_can_be_replaced_and_inserted() {
 fn nothing_changed_comes_to_the_same_and_a_wrong_place_is_told() {
     let rig = recorded(wrong_bust());
     let same = outlook(&rig, &[]);
-    assert!(same.parted.is_none() && same.differences.is_empty());
+    assert!(same.parted.is_none() && differences_of(&same).is_empty());
     let missed = outlook(&rig, &[Change::LeaveOut(at(99))]);
     assert_eq!(missed.unmatched, [at(99)]);
 }
@@ -199,7 +251,7 @@ fn a_batch_comes_to_the_same_a_refused_one_too() {
     assert_eq!(post([record("1"), "{}".into(), record("3")]), 422);
     rig.stop();
     let same = outlook(&rig, &[]);
-    assert!(same.parted.is_none() && same.differences.is_empty(), "{:?}", same.differences);
+    assert!(same.parted.is_none() && differences_of(&same).is_empty(), "{:?}", differences_of(&same));
     let place = Place { sequence: "oms".into(), position: 4 };
     let without = outlook(&rig, &[Change::LeaveOut(place)]);
     assert_eq!(change_of(&without, "Balance").as_deref(), Some("-2.5"), "{:?}", without.unmatched);
@@ -231,7 +283,45 @@ fn leaving_out_what_opened_the_feed_leaves_its_updates_in() {
     let rig = recorded(wrong_bust());
     let place = Place { sequence: "oms".into(), position: 1 };
     let outlook = outlook(&rig, &[Change::LeaveOut(place)]);
-    assert!(outlook.differences.is_empty(), "{:?}", outlook.differences);
+    let all = differences_of(&outlook);
+    assert!(all.is_empty(), "{all:?}");
+}
+
+#[test]
+fn inserts_at_one_place_all_count_in_the_order_of_the_file() {
+    let rig = recorded(wrong_bust());
+    let of = account("OWN", "A");
+    let order = |quantity: &str| {
+        let new = update(limit_order(&of, "o9", Side::Buy, quantity, "1"), OrderUpdateReason::New);
+        Change::InsertAfter(at(2), messages::action(FEED, 0, new).encode_to_vec())
+    };
+    let outlook = outlook(&rig, &[order("7"), order("8"), Change::LeaveOut(at(6))]);
+    assert_eq!(change_of(&outlook, "Balance").as_deref(), Some("-1"));
+    let all = differences_of(&outlook);
+    let last = all.iter().find(|it| it.key == "o9" && it.field == "Quantity").map(|it| it.after.json());
+    assert_eq!(last.as_deref(), Some("8"), "the second one counts");
+}
+
+#[test]
+fn changes_that_contradict_each_other_are_refused_with_their_place() {
+    let rig = recorded(wrong_bust());
+    let body = messages::action(FEED, 0, deposit(&account("OWN", "A"), "1")).encode_to_vec();
+    let refused = |changes: &[Change]| match what_if(untouched(&rig), changes, |_| {}) {
+        Err(WhatIf::Contradiction(contradiction)) => contradiction,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(refused(&[Change::LeaveOut(at(5)), Change::Replace(at(5), body)]), Contradiction::Twice(at(5)));
+    let settings = || Change::Settings(SettingsChange { trade_retention_s: Some(0), ..SettingsChange::default() });
+    assert_eq!(refused(&[settings(), settings()]), Contradiction::Settings);
+}
+
+#[test]
+fn an_update_that_is_refused_where_it_is_put_says_why_also_before_another() {
+    let rig = recorded(wrong_bust());
+    let put = |of| Change::InsertAfter(at(2), messages::action(FEED, 0, deposit(&of, "1")).encode_to_vec());
+    let outlook = outlook(&rig, &[put(account("OWN", "")), put(account("OWN", "A"))]);
+    let parted = outlook.parted.expect("the runs part");
+    assert_eq!((parted.place, parted.errors_before.len(), parted.errors_after.len()), (at(2), 0, 1));
 }
 
 #[test]
@@ -270,14 +360,14 @@ fn differences_name_what_came_went_and_changed() {
     let before: Views = replay.views();
     replay.run().expect("it replays");
     let after = replay.views();
-    let found = differences(&before, &after);
+    let found = all_differences(&before, &after);
     let mut balances = after.balances().iter().map(|record| CashPosition::decode(&*record.bytes).expect("a position"));
     let cash = figure(balances.next().expect("one").balance);
     let balance = found.iter().find(|it| it.field == "Balance").expect("it came");
-    assert_eq!((balance.before.as_str(), balance.change), ("", Some(cash)));
-    let back = differences(&after, &before);
+    assert_eq!((&balance.before, balance.change), (&Value::Absent, Some(cash)));
+    let back = all_differences(&after, &before);
     assert_eq!(found.len(), back.len());
-    assert!(back.iter().all(|it| it.after.is_empty()), "all is gone");
+    assert!(back.iter().all(|it| it.after.is_absent()), "all is gone");
 }
 
 #[test]
@@ -305,4 +395,148 @@ fn explanations_and_differences_are_told_over_rest_too() {
     let quantity = differences.as_array().expect("an array").iter().find(|it| it["Field"] == "Quantity");
     assert_eq!(quantity.map(|it| it["Change"].to_string()).as_deref(), Some("-30"));
     assert_eq!(rig.get("/diff").status, 400);
+}
+
+/// Codes and texts that could pass for figures and flags, and fields of every kind.
+fn texts_like_figures() -> Vec<ExternalAction> {
+    let of = account("OWN", "A");
+    let order = |status: &str, side: Side| {
+        let funds = |figure: &str| [("FEE".to_owned(), number(figure))].into();
+        let mut order = limit_order(&of, "0012", side, "100", "10");
+        (order.code, order.status, order.group) = ("0005".into(), status.into(), "7203".into());
+        (order.remove_after, order.additional_funds) = (Some(instant(1 << 30)), funds("1.50"));
+        order.properties = [("lot".to_owned(), "1e3".to_owned())].into();
+        order
+    };
+    let mut last = order("true", Side::Sell);
+    (last.remove_after, last.group) = (Some(instant(1 << 31)), String::new());
+    vec![deposit(&of, "5000"), update(order("+5", Side::Buy), OrderUpdateReason::New), replace(last)]
+}
+
+#[test]
+fn texts_that_look_like_figures_are_texts_over_rest() {
+    let mut rig = recorded(texts_like_figures());
+    rig.start_again();
+    let read = |target: &str| {
+        let answer = rig.get(target);
+        assert_eq!(answer.status, 200, "{target}: {}", answer.text());
+        serde_json::from_str::<serde_json::Value>(&answer.text()).unwrap_or_else(|error| panic!("{target}: {error}"))
+    };
+    let explained = read("/explain/order/OWN/A/0012");
+    let first = &explained["Steps"][0];
+    let change = |name: &str| {
+        let changes = first["Changes"].as_array().expect("an array");
+        changes.iter().find(|it| it["Field"] == name).unwrap_or_else(|| panic!("no {name}"))["After"].clone()
+    };
+    assert_eq!(first["OrderID"], "0012");
+    let texts = ["Code", "Status", "Group", "Properties[lot]"].map(change);
+    assert_eq!(texts, ["0005", "+5", "7203", "1e3"]);
+    let digits = "\"Field\":\"AdditionalFunds[FEE]\",\"Before\":null,\"After\":1.50,\"Change\":1.50}";
+    assert!(rig.get("/explain/order/OWN/A/0012").text().contains(digits), "all digits of a figure are told");
+    assert_eq!(explained["Record"]["Status"], "true");
+    let differences = read("/diff?from=2000-01-01T00:00:00Z");
+    let of_order = differences.as_array().expect("an array").iter().filter(|it| it["Record"] == "order");
+    let code = of_order.clone().find(|it| it["Field"] == "Code").expect("the code differs");
+    assert_eq!((&code["Key"], &code["After"]), (&"0012".into(), &"0005".into()));
+    assert!(of_order.clone().any(|it| it["Field"] == "Status" && it["After"] == "true"));
+}
+
+#[test]
+fn any_field_of_an_order_that_is_another_is_told() {
+    let rig = recorded(texts_like_figures());
+    let order = Subject::Order { owner: "OWN".into(), account: "A".into(), order: "0012".into() };
+    let explanation = explained(&rig, &order);
+    let moved = explanation.steps[1].moved.iter().map(|it| (&*it.name, it.before.json(), it.after.json()));
+    let text = |text: &str| format!("\"{text}\"");
+    let time = |seconds| text(&instant(seconds).to_iso().expect("in range"));
+    let expected = [
+        ("Side", text("SIDE_BUY"), text("SIDE_SELL")),
+        ("Status", text("+5"), text("true")),
+        ("RemoveAfter", time(1 << 30), time(1 << 31)),
+        ("Group", text("7203"), "null".to_owned()),
+    ];
+    assert_eq!(moved.collect::<Vec<_>>(), expected);
+    let mut replay = untouched(&rig);
+    while replay.engine().feeds().get(1).is_none_or(|feed| feed.position < 2) {
+        replay.next().expect("it replays");
+    }
+    let before = replay.views();
+    replay.run().expect("it replays");
+    let found = all_differences(&before, &replay.views());
+    let of_order = found.iter().filter(|it| it.kind == RecordKind::Order);
+    assert_eq!(of_order.map(|it| &*it.field).collect::<Vec<_>>(), ["Side", "Status", "RemoveAfter", "Group"]);
+}
+
+#[test]
+fn definitions_are_compared_too_and_identities_only_offline() {
+    let mut rig = Rig::start();
+    let (mut line, _) = FeedLine::open(&rig, FEED, Form::Binary);
+    let record = [owner("OWN", "7"), owned("OWN", "A", "x"), exchange("XASX", &[("D", "r")]), permissions("src", "me")];
+    record.into_iter().for_each(|definition| line.operate(definition));
+    line.operate(owner("OWN", "8"));
+    let told_by_rest = rig.get("/diff?from=2000-01-01T00:00:00Z").text();
+    assert!(told_by_rest.contains("\"Record\":\"owner\"") && !told_by_rest.contains("\"identity\""), "{told_by_rest}");
+    drop(line);
+    rig.stop();
+    let mut replay = untouched(&rig);
+    while replay.engine().feeds().get(1).is_none_or(|feed| feed.position < 4) {
+        replay.next().expect("it replays");
+    }
+    let before = replay.views();
+    replay.run().expect("it replays");
+    assert_eq!(told(&all_differences(&before, &replay.views())), ["owner OWN  : Name \"7\" \"8\""]);
+    let all = told(&all_differences(&Views::default(), &before));
+    let expected = [
+        "owner OWN  : OwnerID null \"OWN\"",
+        "owner OWN  : Name null \"7\"",
+        "account OWN A : Account[AccountID] null \"A\"",
+        "account OWN A : Account[OwnerID] null \"OWN\"",
+        "account OWN A : Name null \"x\"",
+        "exchange   XASX: Exchange null \"XASX\"",
+        "exchange   XASX: Destinations null [{\"ExDestination\":\"D\",\"Route\":\"r\"}]",
+        "identity   src/me: Identity null \"me\"",
+        "identity   src/me: Source null \"src\"",
+    ];
+    let told: Vec<&String> = all.iter().filter(|it| !it.starts_with("status ")).collect();
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn a_long_explanation_is_told_whole() {
+    const DEPOSITS: usize = 2000;
+    let of = account("OWN", "A");
+    let mut rig = recorded((0..DEPOSITS).map(|_| deposit(&of, "1")));
+    rig.start_again();
+    let answer = rig.get("/explain/balance/OWN/A/AUD");
+    assert!(answer.body.len() > 3 * 64 * 1024, "several pieces");
+    let explained: serde_json::Value = serde_json::from_str(&answer.text()).expect("it is JSON");
+    assert_eq!(explained["Steps"].as_array().map(Vec::len), Some(DEPOSITS));
+    assert_eq!(explained["Record"]["Balance"].to_string(), DEPOSITS.to_string());
+    let compact = rest::request(rig.addr(), "GET", "/explain/balance/OWN/A/AUD", &[("X-OMS-Compact", "true")], None);
+    assert_eq!(compact.expect("an answer").body, answer.body, "there is nothing to shorten");
+}
+
+#[test]
+fn no_more_compare_at_once_than_may_look_at_the_past() {
+    let mut rig = Rig::start_with(|config| config.history_requests_max = 1);
+    let mut adapter = Adapter::open(rig.addr(), FEED).expect("a feed");
+    for n in 1..=300 {
+        adapter.submit(n, deposit(&account("OWN", &n.to_string()), "1")).expect("it is submitted");
+    }
+    adapter.wait_bookmark(300, PATIENCE).expect("all is durable");
+    drop(adapter);
+    // Both states are at hand from here on: nothing is folded.
+    let now = rig.get("/audit/latest").text();
+    let target = format!("/diff?from=2000-01-01T00:00:00Z&to={}", now.trim_matches('"'));
+    let whole = rig.get(&target);
+    assert_eq!(whole.status, 200);
+    let addr = rig.addr();
+    let statuses = std::thread::scope(|scope| {
+        let ask = || (0..20).map(|_| rest::get(addr, &target).expect("an answer").status).collect::<Vec<_>>();
+        let askers: Vec<_> = (0..12).map(|_| scope.spawn(ask)).collect();
+        askers.into_iter().flat_map(|asker| asker.join().expect("ended")).collect::<Vec<_>>()
+    });
+    assert!(statuses.iter().all(|status| [200, 429].contains(status)), "{statuses:?}");
+    assert!(statuses.contains(&429) && statuses.contains(&200), "240 requests by twelve, and never two at once");
+    rig.stop();
 }

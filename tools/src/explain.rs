@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use ordo_gateway::investigation::{Explanation, Subject, explain};
+use ordo_core::json::Style;
+use ordo_gateway::investigation::{Moved, Step, Subject, explain};
 
 use crate::journal::time;
 use crate::place::Place;
-use crate::replay::{Progress, of_replay, open};
-use crate::table::{Output, Table};
+use crate::replay::{Progress, of_replay, open_beginning};
+use crate::rows::Rows;
+use crate::table::Output;
 use crate::{Failure, check_folder};
 
 /// Why a figure is what it is: each update that moved it, in order, before and after
@@ -52,46 +54,48 @@ impl Explain {
             Asked::Holding { owner, account, exchange, code } => Subject::Holding { owner, account, exchange, code },
             Asked::Order { owner, account, order } => Subject::Order { owner, account, order },
         };
-        let mut replay = open(&self.data, false)?;
+        let format = Output::of(self.json, self.csv).format();
+        let mut replay = open_beginning(&self.data, self.as_at.as_slice())?;
         let bar = Progress::new();
-        let as_at = self.as_at.as_ref();
-        let is_wanted = |engine: &_, next: &_| !as_at.is_some_and(|as_at| as_at.is_behind(engine, next));
-        let explanation = explain(&mut replay, &subject, is_wanted, |_| bar.tick()).map_err(of_replay)?;
+        let is_wanted = |engine: &_, next: &_| {
+            bar.tick();
+            !self.as_at.as_ref().is_some_and(|as_at| as_at.is_behind(engine, next))
+        };
+        let (mut rows, mut steps) = (Rows::new(COLUMNS, FIGURES, format), 0);
+        let fields = explain(&mut replay, &subject, Style::default(), is_wanted, |step| {
+            steps += 1;
+            bar.suspend(|| step.moved.iter().try_for_each(|moved| rows.put(row(&step, moved))))
+        });
         drop(bar);
-        if explanation.steps.is_empty() {
+        let fields = fields.map_err(of_replay)?;
+        if steps == 0 {
             return Err(Failure::new(format!("no update ever moved {subject}; check the codes")));
         }
-        for (name, value) in &explanation.fields {
+        rows.finish()?;
+        for (name, value) in &fields {
             eprintln!("{name} {value}");
         }
-        table(&explanation).print(Output::of(self.json, self.csv).format())
+        Ok(())
     }
 }
 
-/// A row for each figure that each update moved.
-fn table(explanation: &Explanation) -> Table {
-    let mut table = Table::new(
-        &["Number", "Sequence", "Position", "Time", "Kind", "Order", "Reference", "Field", "Before", "Change", "After"],
-        &["Number", "Position", "Before", "Change", "After"],
-    );
-    for step in &explanation.steps {
-        for moved in &step.moved {
-            let change = moved.change.map_or_else(String::new, |change| change.to_string());
-            let position = if step.position == 0 { String::new() } else { step.position.to_string() };
-            table.push(vec![
-                step.number.to_string(),
-                step.sequence.clone(),
-                position,
-                time(step.time_ns),
-                step.what.kind.clone(),
-                step.what.order_id.clone(),
-                step.what.reference.clone(),
-                moved.name.clone(),
-                moved.before.clone(),
-                change,
-                moved.after.clone(),
-            ]);
-        }
-    }
-    table
+const COLUMNS: &[&str] =
+    &["Number", "Sequence", "Position", "Time", "Kind", "Order", "Reference", "Field", "Before", "Change", "After"];
+const FIGURES: &[&str] = &["Number", "Position", "Before", "Change", "After"];
+
+/// A figure that an update moved.
+fn row(step: &Step, moved: &Moved) -> Vec<String> {
+    vec![
+        step.number.to_string(),
+        step.sequence.clone(),
+        if step.position == 0 { String::new() } else { step.position.to_string() },
+        time(step.time_ns),
+        step.what.kind.clone(),
+        step.what.order_id.clone(),
+        step.what.reference.clone(),
+        moved.name.clone(),
+        moved.before.to_string(),
+        moved.change.map_or_else(String::new, |change| change.to_string()),
+        moved.after.to_string(),
+    ]
 }

@@ -15,10 +15,12 @@ mod place;
 mod reconcile;
 mod replay;
 mod restore;
+mod rows;
 mod serve;
 mod settings;
 mod signals;
 mod table;
+mod window;
 
 use std::path::Path;
 use std::process::ExitCode;

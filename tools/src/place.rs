@@ -1,4 +1,6 @@
 //! A place in the record, as commands take it: a time, a position of a feed, or a number of the journal.
+//!
+//! It is a point of the one order in which all updates were applied: what lies up to it or from it on is of every feed.
 
 use std::ops::ControlFlow;
 use std::str::FromStr;
@@ -7,6 +9,7 @@ use ordo_core::engine::Engine;
 use ordo_core::names::Names;
 use ordo_core::outcome::Stamp;
 use ordo_core::proto::TimestampWithTimeZone;
+use ordo_gateway::investigation;
 use ordo_gateway::replay::{Replay, ReplayError};
 
 /// See the module.
@@ -15,7 +18,7 @@ pub(crate) enum Place {
     /// `123`: the number of an update in the journal, over all feeds.
     Number(u64),
     /// `oms:123`: a position in a sequence.
-    Position(String, i64),
+    Position(investigation::Place),
     /// ISO-8601: nanoseconds since 1970.
     Time(u64),
 }
@@ -30,33 +33,44 @@ impl FromStr for Place {
         if let Ok(time) = text.parse::<TimestampWithTimeZone>() {
             return time.unix_nanos().map(Place::Time).map_err(|error| error.to_string());
         }
-        match text.rsplit_once(':').map(|(sequence, position)| (sequence, position.parse())) {
-            Some((sequence, Ok(position))) if !sequence.is_empty() => Ok(Place::Position(sequence.into(), position)),
-            _ => Err("a journal number (123), a position (oms:123) or a time (2026-11-22T10:00:00Z)".into()),
-        }
+        let wrong = |_| "a journal number (123), a position (oms:123) or a time (2026-11-22T10:00:00Z)".to_owned();
+        text.parse().map(Place::Position).map_err(wrong)
     }
 }
 
 impl Place {
-    /// Whether an update, applied or not, lies at this place or behind it.
+    /// Whether an applied update is the first at this place or behind it. Of a position, the first of its sequence:
+    /// whatever follows lies behind it.
     pub(crate) fn is_reached(&self, stamp: &Stamp, names: &Names) -> bool {
         match self {
             Place::Number(number) => stamp.sequence >= *number,
             Place::Time(time) => stamp.time_ns >= *time,
-            Place::Position(sequence, position) => *names.feed(stamp.feed) == **sequence && stamp.position >= *position,
+            Place::Position(at) => *names.feed(stamp.feed) == *at.sequence && stamp.position >= at.position,
         }
     }
 
     /// Whether all up to this place has been applied: the next update lies behind it. Of a position, whether its
-    /// sequence has come so far.
+    /// sequence has come so far, or goes on beyond it.
     pub(crate) fn is_behind(&self, engine: &Engine, next: &Stamp) -> bool {
         match self {
             Place::Number(number) => next.sequence > *number,
             Place::Time(time) => next.time_ns > *time,
-            Place::Position(sequence, position) => {
-                let mut feeds = engine.names().feeds.iter().zip(engine.feeds());
-                feeds.any(|(name, feed)| **name == **sequence && feed.position >= *position)
+            Place::Position(at) => {
+                let mut feeds = engine.names().feeds.iter().zip(engine.feeds()).enumerate();
+                feeds.any(|(number, (name, feed))| {
+                    let is_next = next.feed.index() == number;
+                    **name == *at.sequence && (feed.position >= at.position || is_next && next.position > at.position)
+                })
             }
+        }
+    }
+
+    /// Whether a state holds more than what lies up to this place, or may.
+    pub(crate) fn is_passed_by(&self, engine: &Engine) -> bool {
+        match self {
+            Place::Number(number) => engine.sequence() > *number,
+            Place::Time(time) => engine.time_ns() > *time,
+            Place::Position(_) => self.is_behind(engine, &Stamp::default()),
         }
     }
 }
@@ -77,8 +91,9 @@ mod tests {
 
     #[test]
     fn a_place_is_a_number_a_position_or_a_time() {
+        let position = investigation::Place { sequence: "oms".into(), position: 7 };
         assert_eq!("12".parse(), Ok(Place::Number(12)));
-        assert_eq!("oms:7".parse(), Ok(Place::Position("oms".into(), 7)));
+        assert_eq!("oms:7".parse(), Ok(Place::Position(position)));
         assert_eq!("1970-01-01T00:00:01Z".parse(), Ok(Place::Time(1_000_000_000)));
         assert!(":7".parse::<Place>().is_err() && "x".parse::<Place>().is_err());
     }

@@ -11,8 +11,11 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use ordo_core::proto::{AssetPosition, CashPosition, OrderState};
 use ordo_core::views::{Record, Table as Records};
+use ordo_gateway::investigation::{BeginError, Begun, begin};
 use ordo_gateway::replay::{self, ReplayError};
+use ordo_journal::ReadError;
 
+use crate::journal::time;
 use crate::listed::{self, Listed};
 use crate::place::{self, Place};
 use crate::table::{Facts, Format, Output, print_json};
@@ -25,7 +28,9 @@ use crate::{Failure, check_folder};
   ordo replay ./data --diff oms:100 oms:200
   ordo replay ./data --what-if changes.toml
 
-A place is a number of the journal (123), a position (oms:123) or a time; it is itself included. Prints counts, time,
+A place is a number of the journal (123), a position (oms:123) or a time: a point of the one order in which the updates
+of all feeds were applied, itself included. --diff goes from A to B, also where B comes first: what is told then is the
+reverse; balances, holdings, orders and definitions are compared, in all their fields. Prints counts, time,
 updates per second and the hash of the state. With --state the records are on stdout, the rest goes to stderr. Reads
 only: safe on the folder of a running hub.
 
@@ -35,7 +40,8 @@ A file of changes, as TOML:
   [[change]]
   replace = \"XNAS:18\"          # or insert_after
   update = '{\"Type\": \"Action\", \"Action\": {...}}'
-or as JSON lines: {\"leave_out\": \"XNAS:17\"}")]
+or as JSON lines: {\"leave_out\": \"XNAS:17\"}
+What is inserted at one place is applied in the order of the file.")]
 pub(crate) struct Replay {
     /// Folder of the journal
     dir: PathBuf,
@@ -75,8 +81,8 @@ const UPDATES_PER_LOOK: u64 = 8192;
 impl Replay {
     pub(crate) fn run(self) -> Result<(), Failure> {
         check_folder(&self.dir)?;
-        if let Some([a, b]) = self.diff.as_deref() {
-            return diff::run(&self.dir, a, b, self.output);
+        if let Some(Ok(places)) = self.diff.as_deref().map(TryFrom::try_from) {
+            return diff::run(&self.dir, places, self.output);
         }
         if let Some(file) = &self.what_if {
             return what_if::run(&self.dir, file, self.output);
@@ -85,7 +91,11 @@ impl Replay {
             return step::run(&self.dir, self.until.as_ref());
         }
         let begun = Instant::now();
-        let mut replay = open(&self.dir, !self.no_snapshots && self.until.is_none())?;
+        let mut replay = if self.no_snapshots || self.until.is_some() {
+            open_beginning(&self.dir, self.until.as_slice())?
+        } else {
+            open_newest(&self.dir)?
+        };
         let from_sequence = replay.engine().sequence();
         let bar = Progress::new();
         place::fold(&mut replay, self.until.as_ref(), |_| bar.tick()).map_err(of_replay)?;
@@ -104,10 +114,28 @@ impl Replay {
     }
 }
 
-/// A replay at the beginning of the record, or at the newest snapshot.
-pub(crate) fn open(dir: &Path, snapshots: bool) -> Result<replay::Replay, Failure> {
-    let options = replay::Options { snapshots, ..replay::Options::default() };
-    replay::Replay::open(dir, options).map_err(of_replay)
+/// A replay at the newest snapshot.
+pub(crate) fn open_newest(dir: &Path) -> Result<replay::Replay, Failure> {
+    replay::Replay::open(dir, replay::Options::default()).map_err(of_replay)
+}
+
+/// A replay at the beginning of what the folder still has of the record, to be applied up to each of some places.
+pub(crate) fn open_beginning(dir: &Path, until: &[Place]) -> Result<replay::Replay, Failure> {
+    let Begun { replay, archived } = begin(dir).map_err(|error| match error {
+        BeginError::Replay(error) => of_replay(error),
+        BeginError::NoState { archived } => of_archived(archived),
+    })?;
+    if archived > 0 {
+        let (number, at) = (replay.engine().sequence(), time(replay.engine().time_ns()));
+        if until.iter().any(|place| place.is_passed_by(replay.engine())) {
+            return Err(Failure::new(format!(
+                "what is asked for lies before the oldest state of this folder, at {number} ({at}); updates up to \
+                 {archived} were archived: put those segments back, or ask for a later place"
+            )));
+        }
+        eprintln!("updates up to {archived} were archived: begins with the snapshot at {number} ({at})");
+    }
+    Ok(replay)
 }
 
 /// A bar that counts updates on a terminal, and goes when it is dropped.
@@ -121,6 +149,11 @@ impl Progress {
         let style = ProgressStyle::with_template("{spinner} {human_pos} updates, {per_sec}");
         let bar = ProgressBar::new_spinner().with_style(style.expect("invariant: the template is valid"));
         Progress { bar, updates: std::cell::Cell::new(0) }
+    }
+
+    /// Lets something else be printed on the terminal.
+    pub(crate) fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.bar.suspend(print)
     }
 
     /// One more.
@@ -171,6 +204,16 @@ fn print_records<L: Listed>(records: &Records<Record>, format: Format) -> Result
 
 /// A failed replay as a command's failure.
 pub(crate) fn of_replay(error: ReplayError) -> Failure {
+    if let ReplayError::Read(ReadError::Archived { archived }) = error {
+        return of_archived(archived);
+    }
     let advice = if error.exit_code() == 65 { "; run 'ordo journal verify'" } else { "" };
     Failure::with_code(error.exit_code(), format!("{error}{advice}"))
+}
+
+fn of_archived(archived: u64) -> Failure {
+    Failure::new(format!(
+        "updates up to {archived} were archived, and no good snapshot of a state behind them is in the folder: put the \
+         archived segments, or such a snapshot, back"
+    ))
 }

@@ -76,20 +76,12 @@ impl Table {
 
     /// Columns two blanks apart, a rule under the header.
     pub(crate) fn aligned(&self) -> String {
-        let cells = |at: usize| self.rows.iter().map(move |row| row[at].chars().count());
-        let width = |at: usize| cells(at).chain([self.columns[at].len()]).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..self.columns.len()).map(width).collect();
-        let line = |cells: &[&str]| {
-            let padded = cells.iter().zip(&widths).zip(self.columns).map(|((cell, width), column)| {
-                if self.figures.contains(column) { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
-            });
-            format!("{}\n", padded.collect::<Vec<_>>().join("  ").trim_end())
-        };
+        let widths = widths(self.columns, &self.rows);
         let rule: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
-        let rule: Vec<&str> = rule.iter().map(String::as_str).collect();
-        let mut text = line(self.columns) + &line(&rule);
+        let mut text = aligned_line(self.columns, self.figures, &widths, self.columns);
+        text.push_str(&aligned_line(self.columns, self.figures, &widths, &rule));
         for row in &self.rows {
-            text.push_str(&line(&row.iter().map(String::as_str).collect::<Vec<_>>()));
+            text.push_str(&aligned_line(self.columns, self.figures, &widths, row));
         }
         text
     }
@@ -97,6 +89,21 @@ impl Table {
     fn json_line(&self, row: &[String]) -> String {
         object(self.columns.iter().copied().zip(row.iter().map(String::as_str)))
     }
+}
+
+/// How wide columns are that hold these rows.
+pub(crate) fn widths(columns: &[&str], rows: &[Vec<String>]) -> Vec<usize> {
+    let cells = |at: usize| rows.iter().map(move |row| row[at].chars().count());
+    (0..columns.len()).map(|at| cells(at).chain([columns[at].len()]).max().unwrap_or(0)).collect()
+}
+
+/// A line of a table, its columns two blanks apart.
+pub(crate) fn aligned_line<C: AsRef<str>>(columns: &[&str], figures: &[&str], widths: &[usize], cells: &[C]) -> String {
+    let padded = cells.iter().zip(widths).zip(columns).map(|((cell, width), column)| {
+        let cell = cell.as_ref();
+        if figures.contains(column) { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
+    });
+    format!("{}\n", padded.collect::<Vec<_>>().join("  ").trim_end())
 }
 
 /// Facts about one thing: a line each on a terminal, one row of CSV, one JSON object.
@@ -142,13 +149,21 @@ pub(crate) fn print_json<'a>(message: MessageId, records: impl Iterator<Item = &
 fn print_csv<'a>(rows: impl Iterator<Item = Vec<&'a str>>) -> std::io::Result<()> {
     let mut writer = csv::Writer::from_writer(std::io::stdout().lock());
     for row in rows {
-        writer.write_record(row)?;
+        writer.write_record(row).map_err(of_csv)?;
     }
     writer.flush()
 }
 
+/// Why rows could not be written, with the kind that says whether anybody reads them.
+pub(crate) fn of_csv(error: csv::Error) -> std::io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => std::io::Error::other(format!("{other:?}")),
+    }
+}
+
 /// A JSON line whose members are texts: figures keep their digits, whoever reads them.
-fn object<'a>(members: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+pub(crate) fn object<'a>(members: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let members: Vec<String> = members.map(|(name, value)| format!("{}:{}", quoted(name), quoted(value))).collect();
     format!("{{{}}}\n", members.join(","))
 }

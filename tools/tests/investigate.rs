@@ -175,6 +175,15 @@ fn a_wrong_bust_is_found_explained_and_measured() {
     assert_eq!(figure(cash, "Change"), value.negated());
     assert!(changes(&diffed).iter().any(|change| change.starts_with("holding Quantity ")), "{diffed:?}");
 
+    // Asked for the other way round, the reverse is told.
+    let back = lines(&["replay", data, "--diff", &at_bust, &before_bust, "--json"]);
+    let reversed =
+        |row: &Value| [text(row, "Record"), text(row, "Field"), text(row, "After"), text(row, "Before")].join(" ");
+    let forth =
+        |row: &Value| [text(row, "Record"), text(row, "Field"), text(row, "Before"), text(row, "After")].join(" ");
+    assert_eq!(back.iter().map(reversed).collect::<Vec<_>>(), diffed.iter().map(forth).collect::<Vec<_>>());
+    assert!(lines(&["replay", data, "--diff", &at_bust, &at_bust, "--json"]).is_empty());
+
     // The state right before it.
     let state = ["replay", data, "--until", &before_bust, "--state", "balances", "--csv"];
     let balances = out(&ordo(&state));
@@ -208,6 +217,11 @@ fn a_place_that_the_record_does_not_have_is_said() {
     let output = ordo(&["replay", data, "--what-if", file.to_str().expect("UTF-8")]);
     assert_eq!(output.status.code(), Some(1));
     assert!(err(&output).contains("bitstamp:99999999: the record has no such update"), "{}", err(&output));
+    let twice = "[[change]]\nleave_out = \"bitstamp:7\"\n[[change]]\nleave_out = \"bitstamp:7\"\n";
+    std::fs::write(&file, twice).expect("it is written");
+    let output = ordo(&["replay", data, "--what-if", file.to_str().expect("UTF-8")]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err(&output).contains("bitstamp:7 is left out or replaced more than once"), "{}", err(&output));
     let output = ordo(&["explain", "balance", flow::OWNER, &incident.account, "XXX", "--data", data]);
     assert_eq!(output.status.code(), Some(1));
     assert!(err(&output).contains("no update ever moved balance"), "{}", err(&output));

@@ -4,14 +4,16 @@ mod support;
 
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ordo_core::dec::Dec;
 use ordo_core::proto::{
     Account, CashTransfer, ExternalAction, ExternalActionType, OrderState, Side, TransactionDetails,
 };
+use ordo_gateway::client::Adapter;
 use ordo_gateway::hub::Hub;
 use serde_json::Value;
-use support::{small, stderr, submit};
+use support::{PATIENCE, small, stderr, submit};
 
 fn account(id: &str) -> Option<Account> {
     Some(Account { owner_id: "OWN".into(), account_id: id.into() })
@@ -82,13 +84,18 @@ fn a_dump_is_what_was_recorded_and_filters_choose_from_it() {
     assert_eq!(all[2]["Kind"], "Update");
     assert_eq!(all[4]["Errors"], serde_json::json!(["Account"]), "a refused update is in the record too");
     let number = all[3]["Number"].to_string();
-    let cases: [(&[&str], &[&str]); 9] = [
+    let cases: [(&[&str], &[&str]); 13] = [
         (&["--feed", "F"], &["F:1", "F:2", "F:5", "F:7"]),
         (&["--account", "OWN/A"], &["F:1", "F:2"]),
         (&["--order", "o2"], &["F:5"]),
         (&["--kind", "cashtransfer"], &["F:1"]),
         (&["--kind", "Status"], &["oms:1", "oms:2"]),
-        (&["--from", "F:5"], &["F:5", "F:7"]),
+        // A place bounds all feeds, and need not be one that was taken.
+        (&["--from", "F:5"], &["F:5", "F:7", "oms:2"]),
+        (&["--from", "F:3"], &["F:5", "F:7", "oms:2"]),
+        (&["--from", "oms:2"], &["oms:2"]),
+        (&["--from", "oms:1", "--to", "F:2"], &["oms:1", "F:1", "F:2"]),
+        (&["--to", "F:4"], &["oms:1", "F:1", "F:2"]),
         (&["--from", "F:2", "--to", "F:5"], &["F:2", "F:5"]),
         (&["--from", &number], &["F:5", "F:7", "oms:2"]),
         (&["--to", all[1]["Time"].as_str().unwrap()], &["oms:1", "F:1"]),
@@ -97,6 +104,60 @@ fn a_dump_is_what_was_recorded_and_filters_choose_from_it() {
         let found = lines(&ordo(&[&["dump", "--json"], filters].concat(), folder.path()));
         assert_eq!(places(&found), expected, "{filters:?}");
     }
+}
+
+#[test]
+fn a_dump_for_a_spreadsheet_has_the_same_updates() {
+    let folder = tempfile::tempdir().unwrap();
+    recorded(folder.path());
+    let dumped = ordo(&["dump", "--feed", "F"], folder.path());
+    assert!(dumped.status.success());
+    let mut rows = csv::Reader::from_reader(&*dumped.stdout);
+    assert_eq!(rows.headers().unwrap().iter().take(3).collect::<Vec<_>>(), ["Number", "Sequence", "Position"]);
+    let rows: Vec<csv::StringRecord> = rows.records().collect::<Result<_, _>>().unwrap();
+    assert_eq!(rows.iter().map(|row| &row[2]).collect::<Vec<_>>(), ["1", "2", "5", "7"]);
+    let update: Value = serde_json::from_str(&rows[1][8]).expect("the update is JSON");
+    assert_eq!(update["Action"]["Order"]["OrderID"], "o1");
+    let none = ordo(&["dump", "--feed", "nobody"], folder.path());
+    assert_eq!(String::from_utf8_lossy(&none.stdout).lines().count(), 1, "the header alone");
+}
+
+#[test]
+fn info_is_told_beside_a_hub_that_makes_snapshots_and_takes_them_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = small(folder.path(), folder.path());
+    (config.snapshot_every_updates, config.snapshots_max) = (20, 2);
+    let hub = Hub::start(config).expect("a hub");
+    let mut adapter = Adapter::open(hub.addr(), "F").expect("a feed");
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for position in 1.. {
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+                adapter.submit(position, deposit("A")).expect("it is taken");
+                adapter.wait_bookmark(position, PATIENCE).expect("it is durable");
+            }
+        });
+        // What a hub does now and then, all the time: drafts that get their names, and snapshots that go.
+        scope.spawn(|| {
+            let (draft, named) =
+                (folder.path().join("snap-1.ordo.tmp"), folder.path().join(format!("snap-{:020}.ordo", 1)));
+            while !stop.load(Ordering::Relaxed) {
+                std::fs::write(&draft, "").expect("it is written");
+                std::fs::rename(&draft, &named).expect("it is renamed");
+                // The hub may have taken it away.
+                let _ = std::fs::remove_file(&named);
+            }
+        });
+        let told: Vec<Output> = (0..30).map(|_| ordo(&["info", "--json"], folder.path())).collect();
+        stop.store(true, Ordering::Relaxed);
+        for output in told {
+            assert!(lines(&output)[0]["sequence"]["F"].is_string());
+        }
+    });
+    hub.stop().expect("it stops well");
 }
 
 #[test]

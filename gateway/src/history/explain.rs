@@ -1,49 +1,40 @@
 //! Why a record is what it is: the whole record folded once, for one who asks.
 
-use std::sync::Arc;
+use std::ops::ControlFlow;
 
-use tokio::sync::oneshot;
+use ordo_core::json::Style;
 
 use super::walk::UPDATES_PER_LOOK;
 use super::{History, HistoryError};
-use crate::investigation::{Explanation, Subject, explain};
+use crate::investigation::{Fields, Step, Subject, explain};
 
 impl History {
-    /// Every update that moved a record, up to an instant.
+    /// Every update that moved a record, up to an instant, and what it came to. Blocks: for workers.
     ///
     /// # Errors
     /// [`HistoryError`].
-    pub(crate) async fn explain(self: &Arc<Self>, subject: Subject, at_ns: u64) -> Result<Explanation, HistoryError> {
-        let permit = self.admit().await?;
-        let told = self.told().await?;
-        let (answer, answered) = oneshot::channel();
-        let history = self.clone();
-        self.on_worker(move || {
-            let found = history.explained(&subject, (at_ns, told), || !answer.is_closed() && history.is_running());
-            drop(permit);
-            let _ = answer.send(found);
-        })?;
-        answered.await.unwrap_or(Err(HistoryError::Stopping))
-    }
-
-    fn explained(
+    pub(crate) fn explain(
         &self,
         subject: &Subject,
+        style: Style,
         (at_ns, told): (u64, u64),
         is_asked: impl Fn() -> bool,
-    ) -> Result<Explanation, HistoryError> {
+        tell: impl FnMut(Step) -> ControlFlow<()>,
+    ) -> Result<Fields, HistoryError> {
         // What moved it first may lie before any snapshot.
         let mut replay = self.replay_from(None, told)?;
-        let mut unwanted = false;
-        let explanation = explain(
+        let (mut unwanted, mut updates) = (false, 0u64);
+        let fields = explain(
             &mut replay,
             subject,
-            |engine, next| {
-                unwanted = engine.sequence().is_multiple_of(UPDATES_PER_LOOK) && !is_asked();
+            style,
+            |_, next| {
+                unwanted = updates.is_multiple_of(UPDATES_PER_LOOK) && !is_asked();
+                updates += 1;
                 next.time_ns <= at_ns && !unwanted
             },
-            |_| {},
+            tell,
         )?;
-        if unwanted { Err(HistoryError::Unwanted) } else { Ok(explanation) }
+        if unwanted { Err(HistoryError::Unwanted) } else { Ok(fields) }
     }
 }

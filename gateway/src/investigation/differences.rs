@@ -1,14 +1,21 @@
 //! `differences`: what is another in one state than in another, record by record, field by field.
+//!
+//! Told as they are found and not kept: every balance may differ. One account's records are held at a time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 
 use ordo_core::dec::Dec;
+use ordo_core::json::{MessageId, Style, message};
+use ordo_core::names::AccountNo;
+use ordo_core::outcome::MetadataKind;
 use ordo_core::proto::{CashPosition, OrderState};
-use ordo_core::views::{Record, Table, Views};
+use ordo_core::views::{Record, Views};
 use prost::Message;
 
-use super::explain::{Moved, moves};
-use super::fields::{self, Fields};
+use super::fields::{Fields, fields_of};
+use super::moved::{Moved, moves};
+use super::value::Value;
 
 /// What kind of record differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,6 +23,7 @@ pub enum RecordKind {
     Balance,
     Holding,
     Order,
+    Definition(MetadataKind),
 }
 
 impl RecordKind {
@@ -24,6 +32,31 @@ impl RecordKind {
             RecordKind::Balance => "balance",
             RecordKind::Holding => "holding",
             RecordKind::Order => "order",
+            RecordKind::Definition(MetadataKind::Owner) => "owner",
+            RecordKind::Definition(MetadataKind::Account) => "account",
+            RecordKind::Definition(MetadataKind::Exchange) => "exchange",
+            RecordKind::Definition(MetadataKind::RequestStatus) => "status",
+            RecordKind::Definition(MetadataKind::Identity) => "identity",
+            RecordKind::Definition(MetadataKind::IdentitySource) => "identitysource",
+        }
+    }
+
+    /// Identities and their sources are for administrators.
+    pub const fn is_public(self) -> bool {
+        !matches!(self, RecordKind::Definition(kind) if !kind.is_in_view())
+    }
+
+    pub(super) const fn message(self) -> MessageId {
+        match self {
+            RecordKind::Balance => message::CASH_POSITION,
+            RecordKind::Holding => message::ASSET_POSITION,
+            RecordKind::Order => message::ORDER_STATE,
+            RecordKind::Definition(MetadataKind::Owner) => message::OWNER_DETAILS,
+            RecordKind::Definition(MetadataKind::Account) => message::ACCOUNT_DETAILS,
+            RecordKind::Definition(MetadataKind::Exchange) => message::EXCHANGE_DETAILS,
+            RecordKind::Definition(MetadataKind::RequestStatus) => message::REQUEST_STATUS_DETAILS,
+            RecordKind::Definition(MetadataKind::Identity) => message::PERMISSIONS,
+            RecordKind::Definition(MetadataKind::IdentitySource) => message::IDENTITY_SOURCE,
         }
     }
 }
@@ -32,78 +65,121 @@ impl RecordKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     pub kind: RecordKind,
+    /// Empty where the record has none; so is the account.
     pub owner: String,
     pub account: String,
-    /// Currency, `EXCHANGE/CODE`, or OrderID.
+    /// Currency, `EXCHANGE/CODE`, OrderID, or a definition's own code; empty where owner and account are all of it.
     pub key: String,
     pub field: String,
-    /// Empty: not there.
-    pub before: String,
-    pub after: String,
+    pub before: Value,
+    pub after: Value,
     pub change: Option<Dec>,
 }
 
-/// Everything that differs, sorted by record.
-pub fn differences(before: &Views, after: &Views) -> Vec<Difference> {
-    let mut all = Vec::new();
-    compare(RecordKind::Balance, (before, before.balances()), (after, after.balances()), &mut all);
-    compare(RecordKind::Holding, (before, before.holdings()), (after, after.holdings()), &mut all);
-    compare(RecordKind::Order, (before, before.orders()), (after, after.orders()), &mut all);
-    all
+/// Every field of a balance, a holding, an order or a definition that differs, sorted by record; as long as `tell`
+/// goes on. Feeds and their statuses are not compared.
+pub fn differences(
+    before: &Views,
+    after: &Views,
+    style: Style,
+    mut tell: impl FnMut(Difference) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    let states = [before, after];
+    let accounts = accounts_of(states);
+    for kind in [RecordKind::Balance, RecordKind::Holding, RecordKind::Order] {
+        for (owner, account) in &accounts {
+            let records = states.map(|views| records_of(kind, views, (owner, account)));
+            compare(records, |id, before, after| {
+                tell_record(kind, style, [owner, account, id], (before, after), &mut tell)
+            })?;
+        }
+    }
+    for kind in MetadataKind::ALL {
+        let records = states.map(|views| definitions_of(kind, views));
+        compare(records, |(first, second), before, after| {
+            let kind = RecordKind::Definition(kind);
+            let key = definition_key(kind, first, second);
+            let names = [key.0, key.1, &*key.2];
+            tell_record(kind, style, names, (before, after), &mut tell)
+        })?;
+    }
+    ControlFlow::Continue(())
 }
 
-/// Owner, account, and what names the record under it.
-type Key = (Box<str>, Box<str>, String);
+/// Owner and account of every account that either state ever named.
+fn accounts_of(states: [&Views; 2]) -> BTreeSet<(&str, &str)> {
+    let names = states.into_iter().flat_map(|views| &views.names().accounts);
+    names.map(|name| (&*name.owner, &*name.account)).collect()
+}
 
-fn compare(
+/// An account's records of a kind, by what names them.
+pub(super) fn records_of<'v>(
     kind: RecordKind,
-    (before, old): (&Views, &Table<Record>),
-    (after, new): (&Views, &Table<Record>),
-    all: &mut Vec<Difference>,
-) {
-    let old = by_key(kind, before, old);
-    let new = by_key(kind, after, new);
-    let none = Fields::new();
-    let gone = old.keys().filter(|key| !new.contains_key(*key));
-    let mut keys: Vec<&Key> = new.keys().chain(gone).collect();
-    keys.sort();
-    for key in keys {
-        let fields = |records: &BTreeMap<Key, &[u8]>| {
-            records.get(key).map_or_else(|| none.clone(), |bytes| fields_of(kind, bytes))
-        };
-        if old.get(key) == new.get(key) {
-            continue;
-        }
-        for Moved { name, before, after, change } in moves(&fields(&old), &fields(&new)) {
-            let (owner, account, id) = (key.0.to_string(), key.1.to_string(), key.2.clone());
-            all.push(Difference { kind, owner, account, key: id, field: name, before, after, change });
-        }
-    }
-}
-
-fn by_key<'v>(kind: RecordKind, views: &'v Views, records: &'v Table<Record>) -> BTreeMap<Key, &'v [u8]> {
-    let names = views.names();
-    let keyed = records.iter().map(|record| {
-        let account = names.account(record.account);
-        let id = match (kind, record.instrument) {
-            (RecordKind::Holding, Some(no)) => {
-                let instrument = names.instrument(no);
-                format!("{}/{}", instrument.exchange, instrument.code)
-            }
-            (RecordKind::Balance, _) => CashPosition::decode(&*record.bytes).unwrap_or_default().currency,
-            (RecordKind::Holding | RecordKind::Order, _) => {
-                OrderState::decode(&*record.bytes).unwrap_or_default().order_id
-            }
-        };
-        ((account.owner.clone(), account.account.clone(), id), &*record.bytes)
-    });
-    keyed.collect()
-}
-
-fn fields_of(kind: RecordKind, bytes: &[u8]) -> Fields {
+    views: &'v Views,
+    (owner, account): (&str, &str),
+) -> BTreeMap<String, &'v [u8]> {
+    let Some(account) = views.account(owner, account) else { return BTreeMap::new() };
     match kind {
-        RecordKind::Balance => fields::balance(bytes),
-        RecordKind::Holding => fields::holding(bytes),
-        RecordKind::Order => fields::order(bytes),
+        RecordKind::Balance => {
+            let currency = |record: &Record| CashPosition::decode(&*record.bytes).unwrap_or_default().currency;
+            views.balances_of(account).map(|record| (currency(record), &*record.bytes)).collect()
+        }
+        RecordKind::Holding => holdings_of(views, account),
+        RecordKind::Definition(_) => BTreeMap::new(),
+        RecordKind::Order => {
+            let id = |record: &Record| OrderState::decode(&*record.bytes).unwrap_or_default().order_id;
+            views.orders_of(account).map(|record| (id(record), &*record.bytes)).collect()
+        }
     }
+}
+
+fn holdings_of(views: &Views, account: AccountNo) -> BTreeMap<String, &[u8]> {
+    let named = views.holdings_of(account).filter_map(|record| {
+        let instrument = views.names().instrument(record.instrument?);
+        Some((format!("{}/{}", instrument.exchange, instrument.code), &*record.bytes))
+    });
+    named.collect()
+}
+
+fn definitions_of(kind: MetadataKind, views: &Views) -> BTreeMap<(&str, &str), &[u8]> {
+    views.metadata().all(kind).map(|record| (record.details.key(), &*record.bytes)).collect()
+}
+
+/// Owner, account and key of a definition.
+fn definition_key<'k>(kind: RecordKind, first: &'k str, second: &'k str) -> (&'k str, &'k str, String) {
+    match kind {
+        RecordKind::Definition(MetadataKind::Owner | MetadataKind::Account) => (first, second, String::new()),
+        _ if second.is_empty() => ("", "", first.to_owned()),
+        _ => ("", "", format!("{first}/{second}")),
+    }
+}
+
+/// Each record that is not in both as it is; none where there is none.
+fn compare<K: Ord>(
+    [old, new]: [BTreeMap<K, &[u8]>; 2],
+    mut differs: impl FnMut(&K, Option<&[u8]>, Option<&[u8]>) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    let keys: BTreeSet<&K> = old.keys().chain(new.keys()).collect();
+    for key in keys {
+        let (before, after) = (old.get(key).copied(), new.get(key).copied());
+        if before != after {
+            differs(key, before, after)?;
+        }
+    }
+    ControlFlow::Continue(())
+}
+
+fn tell_record(
+    kind: RecordKind,
+    style: Style,
+    [owner, account, key]: [&str; 3],
+    (before, after): (Option<&[u8]>, Option<&[u8]>),
+    tell: &mut impl FnMut(Difference) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    let fields = |bytes: Option<&[u8]>| bytes.map_or_else(Fields::new, |bytes| fields_of(kind.message(), bytes, style));
+    for Moved { name, before, after, change } in moves(&fields(before), &fields(after)) {
+        let [owner, account, key] = [owner, account, key].map(str::to_owned);
+        tell(Difference { kind, owner, account, key, field: name, before, after, change })?;
+    }
+    ControlFlow::Continue(())
 }

@@ -1,15 +1,20 @@
 //! `explain`: each update that moved a record, in order, what it was before and after, up to what it is.
+//!
+//! Steps are told as they are found and not kept: a balance may have been moved by millions of trades.
 
 use std::fmt;
+use std::ops::ControlFlow;
 
-use ordo_core::dec::Dec;
 use ordo_core::encode;
 use ordo_core::engine::Engine;
+use ordo_core::json::Style;
 use ordo_core::names::{AccountNo, order_key};
 use ordo_core::outcome::Stamp;
 use ordo_core::wire::ReverseWriter;
 
-use super::fields::{self, Fields};
+use super::differences::{RecordKind, records_of};
+use super::fields::{Fields, fields_of};
+use super::moved::{Moved, moves};
 use super::words::{Words, words};
 use crate::replay::{Applied, Replay, ReplayError};
 
@@ -19,16 +24,6 @@ pub enum Subject {
     Balance { owner: String, account: String, currency: String },
     Holding { owner: String, account: String, exchange: String, code: String },
     Order { owner: String, account: String, order: String },
-}
-
-/// A field that an update moved. Empty: the record had no such field.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Moved {
-    pub name: String,
-    pub before: String,
-    pub after: String,
-    /// What was added, where the field is a figure; a figure that is not there is zero.
-    pub change: Option<Dec>,
 }
 
 /// An update that moved the record.
@@ -43,41 +38,50 @@ pub struct Step {
     pub moved: Vec<Moved>,
 }
 
-/// See the module. The changes of a figure sum to what it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Explanation {
-    pub steps: Vec<Step>,
-    /// What the record is at the end; empty if it is not there.
-    pub fields: Vec<(String, String)>,
-}
-
-/// Goes through a replay that has applied nothing yet, as long as `is_wanted`; `each` sees every update go by.
+/// Goes through a replay that has applied nothing yet, as long as `is_wanted`, which sees every update before it is
+/// applied; `tell` gets each step. What the record is at the end; no fields if it is not there.
+///
+/// The changes of a figure sum to what it is: a replay that goes on from a snapshot gives what was there as a step.
 ///
 /// # Errors
 /// As the replay's.
 pub fn explain(
     replay: &mut Replay,
     subject: &Subject,
+    style: Style,
     mut is_wanted: impl FnMut(&Engine, &Stamp) -> bool,
-    mut each: impl FnMut(u64),
-) -> Result<Explanation, ReplayError> {
-    let mut explanation = Explanation { steps: Vec::new(), fields: Vec::new() };
+    mut tell: impl FnMut(Step) -> ControlFlow<()>,
+) -> Result<Fields, ReplayError> {
+    let mut fields = subject.now(replay, style);
+    if !fields.is_empty() && tell(opening(replay.engine(), &fields)).is_break() {
+        return Ok(fields);
+    }
     let mut scratch = ReverseWriter::default();
     while let Some(stamp) = replay.peek()? {
         if !is_wanted(replay.engine(), &stamp) {
             break;
         }
         let Some(applied) = replay.next()? else { break };
-        if let Some(after) = subject.after(&applied, &mut scratch) {
-            let moved = moves(&explanation.fields, &after);
-            explanation.fields = after;
-            if !moved.is_empty() {
-                explanation.steps.push(step(&applied, moved));
-            }
+        let Some(after) = subject.after(&applied, style, &mut scratch) else { continue };
+        let moved = moves(&fields, &after);
+        fields = after;
+        if !moved.is_empty() && tell(step(&applied, moved)).is_break() {
+            break;
         }
-        each(stamp.sequence);
     }
-    Ok(explanation)
+    Ok(fields)
+}
+
+/// What a snapshot holds of a record.
+fn opening(engine: &Engine, fields: &Fields) -> Step {
+    Step {
+        number: engine.sequence(),
+        sequence: String::new(),
+        position: 0,
+        time_ns: engine.time_ns(),
+        what: Words { kind: "Snapshot".into(), ..Words::default() },
+        moved: moves(&Fields::new(), fields),
+    }
 }
 
 fn step(applied: &Applied<'_>, moved: Vec<Moved>) -> Step {
@@ -93,21 +97,44 @@ fn step(applied: &Applied<'_>, moved: Vec<Moved>) -> Step {
 }
 
 impl Subject {
+    fn kind(&self) -> RecordKind {
+        match self {
+            Subject::Balance { .. } => RecordKind::Balance,
+            Subject::Holding { .. } => RecordKind::Holding,
+            Subject::Order { .. } => RecordKind::Order,
+        }
+    }
+
+    /// The record as a replay has it; without fields if it has none.
+    fn now(&self, replay: &Replay, style: Style) -> Fields {
+        if replay.engine().sequence() == 0 {
+            return Fields::new();
+        }
+        let (owner, account, key) = match self {
+            Subject::Balance { owner, account, currency } => (owner, account, currency.clone()),
+            Subject::Holding { owner, account, exchange, code } => (owner, account, format!("{exchange}/{code}")),
+            Subject::Order { owner, account, order } => (owner, account, order.clone()),
+        };
+        let views = replay.views();
+        let records = records_of(self.kind(), &views, (owner, account));
+        records.get(&key).map_or_else(Fields::new, |bytes| fields_of(self.kind().message(), bytes, style))
+    }
+
     /// The record after an update, if that touched it; without fields if it went.
-    fn after(&self, applied: &Applied<'_>, scratch: &mut ReverseWriter) -> Option<Fields> {
+    fn after(&self, applied: &Applied<'_>, style: Style, scratch: &mut ReverseWriter) -> Option<Fields> {
         let (names, outcome) = (applied.names, applied.outcome);
         let is = |no: AccountNo, owner: &str, account: &str| {
             let name = names.account(no);
             *name.owner == *owner && *name.account == *account
         };
         scratch.clear();
-        match self {
+        let (removed, bytes) = match self {
             Subject::Balance { owner, account, currency } => {
                 let mut events = outcome.balances.iter();
                 let event =
                     events.find(|it| names.currency(it.currency) == currency && is(it.account, owner, account))?;
                 encode::cash_position(scratch, names, outcome, event);
-                Some(if event.removed { Fields::new() } else { fields::balance(scratch.bytes()) })
+                (event.removed, scratch.bytes())
             }
             Subject::Holding { owner, account, exchange, code } => {
                 let event = outcome.holdings.iter().find(|it| {
@@ -115,40 +142,18 @@ impl Subject {
                     *instrument.code == **code && *instrument.exchange == **exchange && is(it.account, owner, account)
                 })?;
                 encode::asset_position(scratch, names, event);
-                Some(if event.removed { Fields::new() } else { fields::holding(scratch.bytes()) })
+                (event.removed, scratch.bytes())
             }
             Subject::Order { owner, account, order } => {
                 let event = outcome.orders.iter().rev().find(|it| {
                     is(it.account, owner, account)
                         && it.key == order_key(names.account(it.account).hash, order.as_bytes())
                 })?;
-                Some(if event.removed { Fields::new() } else { fields::order(outcome.bytes_of(event.state)) })
+                (event.removed, outcome.bytes_of(event.state))
             }
-        }
-    }
-}
-
-/// What is another after than before, by name.
-pub(super) fn moves(before: &[(String, String)], after: &[(String, String)]) -> Vec<Moved> {
-    let value = |fields: &[(String, String)], name: &str| {
-        fields.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone()).unwrap_or_default()
-    };
-    let gone = before.iter().filter(|(name, _)| !after.iter().any(|(other, _)| other == name));
-    let names = after.iter().chain(gone).map(|(name, _)| name);
-    let moved = names.filter_map(|name| {
-        let (before, after) = (value(before, name), value(after, name));
-        let change = match (figure(&before), figure(&after)) {
-            (Some(before), Some(after)) => after.minus(before).ok(),
-            _ => None,
         };
-        let same = before == after || change.is_some_and(Dec::is_zero);
-        (!same).then(|| Moved { name: name.clone(), before, after, change })
-    });
-    moved.collect()
-}
-
-fn figure(text: &str) -> Option<Dec> {
-    if text.is_empty() { Some(Dec::ZERO) } else { text.parse().ok() }
+        Some(if removed { Fields::new() } else { fields_of(self.kind().message(), bytes, style) })
+    }
 }
 
 impl fmt::Display for Subject {

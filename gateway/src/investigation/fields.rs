@@ -1,57 +1,113 @@
-//! Records as named fields, all digits kept: what explanations and differences are told in.
+//! Records as named fields: what explanations and differences are told in.
+//!
+//! Whatever field the schema gives a message is one here, but for those that name the record. Maps are a field for
+//! each of their keys, lists one field. By way of the JSON form, which knows every message and every kind of value.
 
-use std::collections::BTreeMap;
+use std::fmt;
 
-use ordo_core::proto::{AssetPosition, BigNumber, CashPosition, OrderState};
-use prost::Message;
+use ordo_core::json::{self, MessageId, Style, message};
+use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde_json::value::RawValue;
 
-/// Name and value; a record that is not there has none.
-pub(super) type Fields = Vec<(String, String)>;
+use super::value::Value;
 
-pub(super) fn balance(bytes: &[u8]) -> Fields {
-    let position = CashPosition::decode(bytes).unwrap_or_default();
-    let figures = [
-        ("Balance", position.balance),
-        ("UnbookedTransactions", position.unbooked_transactions),
-        ("UnfilledBuys", position.unfilled_buys),
-        ("Margin", position.margin),
-    ];
-    figures
-        .map(|(name, figure)| (name.to_owned(), digits(figure)))
-        .into_iter()
-        .chain(values(&position.values))
-        .collect()
-}
+/// Name and value, in the schema's order; a record that is not there has none.
+pub type Fields = Vec<(String, Value)>;
 
-pub(super) fn holding(bytes: &[u8]) -> Fields {
-    let position = AssetPosition::decode(bytes).unwrap_or_default();
-    let figures = [("Quantity", position.quantity), ("UnfilledSells", position.unfilled_sells)];
-    let mut fields: Fields = figures.map(|(name, figure)| (name.to_owned(), digits(figure))).into();
-    fields.extend(position.average_price.map(|price| ("AveragePrice".to_owned(), digits(Some(price)))));
-    fields.extend((!position.currency.is_empty()).then(|| ("Currency".to_owned(), position.currency)));
+/// The fields of a record that is there.
+pub(super) fn fields_of(message: MessageId, bytes: &[u8], style: Style) -> Fields {
+    let mut text = Vec::new();
+    let unreadable = || vec![("unreadable".to_owned(), Value::Flag(true))];
+    if json::from_binary(message, bytes, style, &mut text).is_err() {
+        return unreadable();
+    }
+    let Ok(Members(members)) = serde_json::from_slice(&text) else { return unreadable() };
+    let keys = keys_of(message);
+    let mut fields = Fields::with_capacity(members.len());
+    for (name, value) in members.into_iter().filter(|(name, _)| !keys.contains(&&**name)) {
+        match serde_json::from_str(value.get()) {
+            Ok(Members(entries)) => {
+                let entries = entries.into_iter();
+                fields.extend(entries.map(|(key, value)| (format!("{name}[{key}]"), Value::of_json(value))));
+            }
+            Err(_) => fields.push((name, Value::of_json(value))),
+        }
+    }
     fields
 }
 
-pub(super) fn order(bytes: &[u8]) -> Fields {
-    let order = OrderState::decode(bytes).unwrap_or_default();
-    let figures = [
-        ("Quantity", order.quantity),
-        ("Price", order.price),
-        ("ExecutedQuantity", order.executed_quantity),
-        ("ExecutedValue", order.executed_value),
-    ];
-    let given = figures.into_iter().filter(|(_, figure)| figure.is_some());
-    let mut fields: Fields = given.map(|(name, figure)| (name.to_owned(), digits(figure))).collect();
-    let texts = [("Status", order.status), ("Code", order.code), ("Currency", order.currency)];
-    fields.extend(texts.into_iter().filter(|(_, text)| !text.is_empty()).map(|(name, text)| (name.to_owned(), text)));
-    fields.push(("IsCompleted".to_owned(), order.is_completed.to_string()));
-    fields
+/// The fields that name a record, and stand beside its others. A definition may have no others.
+fn keys_of(id: MessageId) -> &'static [&'static str] {
+    match id {
+        message::CASH_POSITION => &["Account", "Currency"],
+        message::ASSET_POSITION => &["Account", "Exchange", "Code"],
+        message::ORDER_STATE => &["Account", "OrderID"],
+        _ => &[],
+    }
 }
 
-fn values(values: &BTreeMap<String, BigNumber>) -> impl Iterator<Item = (String, String)> {
-    values.iter().map(|(name, value)| (format!("Values[{name}]"), digits(Some(*value))))
+/// An object's members, in its order and undecoded: figures must not go through a double.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Members<'a>, D::Error> {
+        struct Reading;
+        impl<'de> Visitor<'de> for Reading {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Reading)
+    }
 }
 
-fn digits(figure: Option<BigNumber>) -> String {
-    figure.map_or_else(|| "0".to_owned(), |figure| figure.dec().to_string())
+#[cfg(test)]
+mod tests {
+    use ordo_core::dec::Dec;
+    use ordo_core::proto::{Account, Id, OrderState, Side, TimestampWithTimeZone};
+    use prost::Message;
+
+    use super::*;
+
+    #[test]
+    fn every_field_of_an_order_is_one_but_those_that_name_it() {
+        let funds = |units: i64| [("AUD".to_owned(), Dec::whole(units).into())].into();
+        let order = OrderState {
+            account: Some(Account { owner_id: "O".into(), account_id: "A".into() }),
+            order_id: "o1".into(),
+            code: "0005".into(),
+            side: Side::Sell as i32,
+            quantity: Some(Dec::whole(5).into()),
+            additional_funds: funds(3),
+            executed_additional_funds: funds(2),
+            properties: [("k".to_owned(), "+5".to_owned())].into(),
+            i_ds: vec![Id { name: "x".into(), ..Id::default() }],
+            remove_after: Some(TimestampWithTimeZone::default()),
+            ..OrderState::default()
+        };
+        let fields = fields_of(message::ORDER_STATE, &order.encode_to_vec(), Style::default());
+        let found: Vec<String> = fields.iter().map(|(name, value)| format!("{name} {}", value.json())).collect();
+        let expected = [
+            "Code \"0005\"",
+            "Side \"SIDE_SELL\"",
+            "Quantity 5",
+            "AdditionalFunds[AUD] 3",
+            "Properties[k] \"+5\"",
+            "IDs [{\"Name\":\"x\"}]",
+            "ExecutedAdditionalFunds[AUD] 2",
+            "RemoveAfter \"1970-01-01T00:00:00Z\"",
+        ];
+        assert_eq!(found, expected);
+    }
 }

@@ -105,8 +105,12 @@ impl Wanted {
 
     /// The same for what has no other form.
     pub(super) fn json_array(&self, message: MessageId) -> Array {
-        let style = if let Form::Json(style) = self.form { style } else { Style::default() };
-        Array::new(Form::Json(style), message)
+        Array::new(Form::Json(self.style()), message)
+    }
+
+    /// The style of JSON, for what has no other form.
+    pub(super) fn style(&self) -> Style {
+        if let Form::Json(style) = self.form { style } else { Style::default() }
     }
 
     pub(super) fn content_type(&self) -> HeaderValue {

@@ -1,23 +1,26 @@
 //! `/explain/*` and `/diff`: for those who must find out what happened, and have no disk to look at.
+//!
+//! Figures are JSON numbers with all their digits, texts are texts whatever they look like. Answers are written while
+//! they are found.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::ops::ControlFlow;
 
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
-use hyper::header::CONTENT_TYPE;
+use ordo_core::dec::Dec;
 use ordo_core::proto::TimestampWithTimeZone;
-use serde_json::Value;
 
 use super::Shared;
-use super::answer::{JSON, Wanted};
+use super::answer::Wanted;
 use super::error::Refusal;
 use super::parameters::Parameters;
 use super::path::segment;
+use super::pieces::written;
 use super::query;
-use crate::investigation::{Difference, Explanation, Moved, Step, Subject, differences};
+use crate::investigation::{Difference, Moved, Step, Subject, Value, differences};
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
@@ -55,48 +58,58 @@ async fn order(
 }
 
 async fn explained(shared: &Shared, subject: Subject, wanted: &Wanted) -> Result<Response, Refusal> {
-    let at_ns = wanted.as_at.unwrap_or(u64::MAX);
-    let explanation = shared.history.explain(subject, at_ns).await?;
-    if explanation.steps.is_empty() {
-        return Err(Refusal::NotFound);
-    }
-    Ok(json(explanation_json(&explanation)))
+    let (at_ns, style) = (wanted.as_at.unwrap_or(u64::MAX), wanted.style());
+    written(shared, move |history, told, text| {
+        let is_asked = text.watch(history);
+        let mut before = "{\"Steps\":[";
+        let record = history.explain(&subject, style, (at_ns, told), is_asked, |step| {
+            text.put(std::mem::replace(&mut before, ","))?;
+            text.put(&step_json(&step))
+        })?;
+        if before != "," {
+            return Err(Refusal::NotFound);
+        }
+        // What it comes to is known at the end only.
+        let record: Vec<String> =
+            record.iter().map(|(name, value)| format!("{}:{}", quoted(name), value.json())).collect();
+        let _ = text.put(&format!("],\"Record\":{{{}}}}}", record.join(",")));
+        Ok(())
+    })
+    .await
 }
 
-/// What differs between the states at two instants, `from` and `to` (default: now).
-async fn diff(State(shared): State<Shared>, parameters: Parameters) -> Result<Response, Refusal> {
+/// What differs between the states at two instants, `from` and `to` (default: now); the later may come first.
+async fn diff(State(shared): State<Shared>, parameters: Parameters, wanted: Wanted) -> Result<Response, Refusal> {
     let from_ns = query::instant("from", parameters.required("from")?)?;
     let to_ns = parameters.get("to").map(|to| query::instant("to", to)).transpose()?.unwrap_or(u64::MAX);
+    let style = wanted.style();
     let before = shared.history.state_at(from_ns).await?;
     let after = shared.history.state_at(to_ns).await?;
-    let found = tokio::task::spawn_blocking(move || {
-        let found = differences(&before, &Arc::clone(&after));
-        let rows: Vec<String> = found.iter().map(difference_json).collect();
-        format!("[{}]", rows.join(","))
-    });
-    Ok(json(found.await.map_err(|_| Refusal::Unavailable)?))
-}
-
-fn json(body: String) -> Response {
-    ([(CONTENT_TYPE, JSON)], body).into_response()
-}
-
-/// Figures as JSON numbers with all their digits, everything else as texts.
-fn explanation_json(explanation: &Explanation) -> String {
-    let fields: Vec<String> =
-        explanation.fields.iter().map(|(name, value)| format!("{}:{}", text(name), figure(value))).collect();
-    let steps: Vec<String> = explanation.steps.iter().map(step_json).collect();
-    format!("{{\"Record\":{{{}}},\"Steps\":[{}]}}", fields.join(","), steps.join(","))
+    written(&shared, move |_, _, text| {
+        let mut separator = "[";
+        let told = differences(&before, &after, style, |it| {
+            if it.kind.is_public() {
+                text.put(std::mem::replace(&mut separator, ","))?;
+                text.put(&difference_json(&it))?;
+            }
+            ControlFlow::Continue(())
+        });
+        if told.is_continue() {
+            let _ = text.put(if separator == "," { "]" } else { "[]" });
+        }
+        Ok(())
+    })
+    .await
 }
 
 fn step_json(step: &Step) -> String {
     let time = TimestampWithTimeZone::from_unix_nanos(step.time_ns).to_iso().unwrap_or_default();
     let what = &step.what;
-    let mut object = format!("{{\"Sequence\":{},\"Position\":\"{}\"", text(&step.sequence), step.position);
+    let mut object = format!("{{\"Sequence\":{},\"Position\":\"{}\"", quoted(&step.sequence), step.position);
     let texts =
         [("Timestamp", &time), ("Kind", &what.kind), ("OrderID", &what.order_id), ("Reference", &what.reference)];
     for (name, value) in texts.into_iter().filter(|(_, value)| !value.is_empty()) {
-        let _ = write!(object, ",\"{name}\":{}", text(value));
+        let _ = write!(object, ",\"{name}\":{}", quoted(value));
     }
     let moved: Vec<String> = step.moved.iter().map(moved_json).collect();
     let _ = write!(object, ",\"Changes\":[{}]}}", moved.join(","));
@@ -104,29 +117,21 @@ fn step_json(step: &Step) -> String {
 }
 
 fn moved_json(moved: &Moved) -> String {
-    let Moved { name, before, after, change } = moved;
-    let change = change.map_or_else(String::new, |change| format!(",\"Change\":{change}"));
-    format!("{{\"Field\":{},\"Before\":{},\"After\":{}{change}}}", text(name), figure(before), figure(after))
+    format!("{{{}}}", change_json(&moved.name, [&moved.before, &moved.after], moved.change))
 }
 
 fn difference_json(it: &Difference) -> String {
     let names = [("Record", it.kind.name()), ("OwnerID", &it.owner), ("AccountID", &it.account), ("Key", &it.key)];
-    let names: Vec<String> = names.map(|(name, value)| format!("\"{name}\":{}", text(value))).into();
-    let change = it.change.map_or_else(String::new, |change| format!(",\"Change\":{change}"));
-    let (field, before, after) = (text(&it.field), figure(&it.before), figure(&it.after));
-    format!("{{{},\"Field\":{field},\"Before\":{before},\"After\":{after}{change}}}", names.join(","))
+    let names: Vec<String> = names.map(|(name, value)| format!("\"{name}\":{}", quoted(value))).into();
+    format!("{{{},{}}}", names.join(","), change_json(&it.field, [&it.before, &it.after], it.change))
 }
 
-fn text(value: &str) -> String {
-    Value::from(value).to_string()
+/// Members that say how a field was moved.
+fn change_json(field: &str, [before, after]: [&Value; 2], change: Option<Dec>) -> String {
+    let change = change.map_or_else(String::new, |change| format!(",\"Change\":{change}"));
+    format!("\"Field\":{},\"Before\":{},\"After\":{}{change}", quoted(field), before.json(), after.json())
 }
 
-/// A number where it is one, null where the record has no such field.
-fn figure(value: &str) -> String {
-    match value {
-        "" => "null".to_owned(),
-        "true" | "false" => value.to_owned(),
-        value if value.parse::<ordo_core::dec::Dec>().is_ok() => value.to_owned(),
-        value => text(value),
-    }
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }

@@ -9,16 +9,18 @@ mod parquet_file;
 mod trades;
 mod updates;
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use ordo_gateway::replay::{Applied, Options, Replay};
+use ordo_gateway::replay::Applied;
 use tempfile::NamedTempFile;
 
 use crate::place::Place;
-use crate::replay::{Progress, of_replay};
+use crate::replay::{Progress, open_beginning};
 use crate::table::Facts;
 use crate::table::Output;
+use crate::window::Window;
 use crate::{Failure, check_folder};
 
 /// Writes updates, events or trades to a file, for analysis
@@ -30,8 +32,8 @@ The file's name says its form: .csv, or .parquet where this program was built wi
   updates  a row for each update as received, refused ones too, the update as JSON
   events   a row for each event that it caused, in each view, the record as JSON
   trades   a row for each trade, correction and cancel that was applied
-A place is a number of the journal (123), a position (oms:123) or a time. --from and --until are inclusive. Figures are
-texts with all their digits, times are UTC; Position is empty where an update took none. Reads only: safe on the folder
+A place is a number of the journal (123), a position (oms:123) or a time: a point of the one order in which the updates
+of all feeds were applied. --from and --until are inclusive, and bound all feeds alike. Figures are texts with all their digits, times are UTC; Position is empty where an update took none. Reads only: safe on the folder
 of a running hub.")]
 pub(super) struct Export {
     /// Folder of the journal
@@ -114,24 +116,21 @@ impl Export {
         check_folder(&self.dir)?;
         let draft = draft_beside(&self.to)?;
         let mut sink = sink(&self.to, &draft, self.what.columns())?;
-        let options = Options { snapshots: false, ..Options::default() };
-        let mut replay = Replay::open(&self.dir, options).map_err(of_replay)?;
+        let mut replay = open_beginning(&self.dir, self.until.as_slice())?;
         let bar = Progress::new();
         let mut rows = 0u64;
-        while let Some(next) = replay.peek().map_err(of_replay)? {
-            if self.until.as_ref().is_some_and(|until| until.is_behind(replay.engine(), &next)) {
-                break;
-            }
-            let Some(applied) = replay.next().map_err(of_replay)? else { break };
-            bar.tick();
-            if self.from.as_ref().is_some_and(|from| !from.is_reached(&applied.outcome.stamp, applied.names)) {
-                continue;
-            }
-            self.what.rows(&applied, &mut |row| {
-                rows += 1;
-                sink.put(&row)
-            })?;
-        }
+        let window = Window { from: self.from.as_ref(), to: self.until.as_ref() };
+        window.go_through(
+            &mut replay,
+            || bar.tick(),
+            |applied| {
+                self.what.rows(applied, &mut |row| {
+                    rows += 1;
+                    sink.put(&row)
+                })?;
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
         drop(bar);
         sink.finish()?;
         let failed = |error: &dyn std::fmt::Display| Failure::new(format!("{}: {error}", self.to.display()));

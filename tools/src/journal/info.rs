@@ -1,5 +1,6 @@
 //! `ordo journal info`: what a folder holds, in short.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -46,7 +47,11 @@ impl Info {
 fn journal(report: &Report, dir: &Path) -> std::io::Result<Vec<Fact>> {
     let mut bytes = 0;
     for entry in std::fs::read_dir(dir)? {
-        bytes += entry?.metadata()?.len();
+        // On a live folder one may go, or get another name, while we look.
+        bytes += match entry?.metadata() {
+            Err(error) if error.kind() == ErrorKind::NotFound => 0,
+            metadata => metadata?.len(),
+        };
     }
     let fact = |name: &str, value: String| ("journal", name.to_owned(), value);
     let end =
@@ -84,6 +89,8 @@ fn snapshots(dir: &Path) -> std::io::Result<Vec<Fact>> {
         let (found, skipped) = snapshots.newest_good_until(sequence)?;
         let value = match found.filter(|snapshot| snapshot.info.sequence == sequence) {
             Some(snapshot) => format!("at {}, {} bytes", time(snapshot.info.time_ns), snapshot.info.body_bytes),
+            // A hub takes one away when there are others enough.
+            None if !snapshots.sequences()?.contains(&sequence) => continue,
             None => skipped
                 .into_iter()
                 .next()

@@ -10,7 +10,7 @@ use prost::Message;
 use super::{Kind, Records};
 use crate::listed::Listed;
 use crate::place::{self, Place};
-use crate::replay::{Progress, of_replay, open};
+use crate::replay::{Progress, of_replay, open_beginning, open_newest};
 use crate::{Failure, check_folder};
 
 /// Where to look.
@@ -44,7 +44,10 @@ impl Source {
         match self {
             Source::Folder { data, as_at } => {
                 // A snapshot may be later than what is asked for.
-                let mut replay = open(data, as_at.is_none())?;
+                let mut replay = match as_at {
+                    Some(place) => open_beginning(data, std::slice::from_ref(place))?,
+                    None => open_newest(data)?,
+                };
                 let bar = Progress::new();
                 place::fold(&mut replay, as_at.as_ref(), |_| bar.tick()).map_err(of_replay)?;
                 let views = replay.views();

@@ -1,36 +1,64 @@
 //! `ordo replay --diff`: what differs between two places.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
+use ordo_core::json::Style;
+use ordo_core::views::Views;
 use ordo_gateway::investigation::{Difference, differences};
+use ordo_gateway::replay::Replay;
 
-use super::{Progress, of_replay, open};
+use super::{Progress, of_replay, open_beginning};
 use crate::Failure;
-use crate::place::{self, Place};
-use crate::table::{Output, Table};
+use crate::place::Place;
+use crate::rows::Rows;
+use crate::table::Output;
 
-pub(super) fn run(dir: &Path, a: &Place, b: &Place, output: Output) -> Result<(), Failure> {
-    let mut replay = open(dir, false)?;
+const COLUMNS: &[&str] = &["Record", "OwnerID", "AccountID", "Key", "Field", "Before", "After", "Change"];
+const FIGURES: &[&str] = &["Before", "After", "Change"];
+
+/// From A to B, also where B comes first.
+pub(super) fn run(dir: &Path, places: &[Place; 2], output: Output) -> Result<(), Failure> {
+    let mut replay = open_beginning(dir, places)?;
     let bar = Progress::new();
-    place::fold(&mut replay, Some(a), |_| bar.tick()).map_err(of_replay)?;
-    let (before, at_a) = (replay.views(), replay.engine().sequence());
-    place::fold(&mut replay, Some(b), |_| bar.tick()).map_err(of_replay)?;
+    let mut states = [None, None];
+    while let Some(next) = replay.peek().map_err(of_replay)? {
+        let is_reached = places.each_ref().map(|place| place.is_behind(replay.engine(), &next));
+        keep(&mut states, is_reached, &replay);
+        if is_reached == [true; 2] {
+            break;
+        }
+        replay.next().map_err(of_replay)?;
+        bar.tick();
+    }
+    keep(&mut states, [true; 2], &replay);
     drop(bar);
-    let found = differences(&before, &replay.views());
-    eprintln!("{} fields differ, {} updates between", found.len(), replay.engine().sequence() - at_a);
-    table(&found).print(output.format())
+    let [(before, a), (after, b)] = states.map(|state| state.expect("invariant: kept at the latest at the end"));
+    let found = print(output, |tell| differences(&before, &after, Style::default(), tell))?;
+    eprintln!("{found} fields differ, {} updates between", a.abs_diff(b));
+    Ok(())
 }
 
-/// A row for each field.
-pub(super) fn table(differences: &[Difference]) -> Table {
-    let mut table = Table::new(
-        &["Record", "OwnerID", "AccountID", "Key", "Field", "Before", "After", "Change"],
-        &["Before", "After", "Change"],
-    );
-    for it in differences {
-        let change = it.change.map_or_else(String::new, |change| change.to_string());
-        let names = [it.kind.name().to_owned(), it.owner.clone(), it.account.clone(), it.key.clone()];
-        table.push(names.into_iter().chain([it.field.clone(), it.before.clone(), it.after.clone(), change]).collect());
+/// The states at places that are reached for the first time, and their numbers in the journal.
+fn keep(states: &mut [Option<(Views, u64)>; 2], is_reached: [bool; 2], replay: &Replay) {
+    for (state, is_reached) in states.iter_mut().zip(is_reached) {
+        if is_reached && state.is_none() {
+            *state = Some((replay.views(), replay.engine().sequence()));
+        }
     }
-    table
+}
+
+/// Prints a row for each field that `find` tells of; how many.
+pub(super) fn print(
+    output: Output,
+    find: impl FnOnce(&mut dyn FnMut(Difference) -> ControlFlow<()>) -> ControlFlow<()>,
+) -> Result<u64, Failure> {
+    let mut rows = Rows::new(COLUMNS, FIGURES, output.format());
+    // Where it breaks off, `finish` says why.
+    let _ = find(&mut |it| {
+        let change = it.change.map_or_else(String::new, |change| change.to_string());
+        let names = [it.kind.name().to_owned(), it.owner, it.account, it.key, it.field];
+        rows.put(names.into_iter().chain([it.before.to_string(), it.after.to_string(), change]).collect())
+    });
+    rows.finish()
 }

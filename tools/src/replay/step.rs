@@ -9,14 +9,14 @@ use ordo_core::wire::ReverseWriter;
 use ordo_gateway::investigation::words;
 use ordo_gateway::replay::Applied;
 
-use super::{of_replay, open};
+use super::{of_replay, open_beginning};
 use crate::Failure;
 use crate::journal::time;
 use crate::place::Place;
 use crate::table::is_pipe_broken;
 
 pub(super) fn run(dir: &Path, until: Option<&Place>) -> Result<(), Failure> {
-    let mut replay = open(dir, false)?;
+    let mut replay = open_beginning(dir, until.map_or(&[], std::slice::from_ref))?;
     let waits = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let mut out = std::io::stdout().lock();
     while let Some(next) = replay.peek().map_err(of_replay)? {

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use ordo_core::json::Style;
 use ordo_gateway::investigation::{Parted, WhatIf, changes_from_json_lines, changes_from_toml, what_if};
 
-use super::{Progress, diff, of_replay, open};
+use super::{Progress, diff, of_replay, open_beginning};
 use crate::Failure;
 use crate::journal::time;
 use crate::table::Output;
@@ -18,9 +19,9 @@ pub(super) fn run(dir: &Path, file: &Path, output: Output) -> Result<(), Failure
     };
     let changes = changes.map_err(|error| failed(&error))?;
     let bar = Progress::new();
-    let outlook = what_if(open(dir, false)?, &changes, |_| bar.tick()).map_err(|error| match error {
+    let outlook = what_if(open_beginning(dir, &[])?, &changes, |_| bar.tick()).map_err(|error| match error {
         WhatIf::Replay(error) => of_replay(error),
-        WhatIf::Update(_) => failed(&error),
+        WhatIf::Update(_) | WhatIf::Contradiction(_) => failed(&error),
     })?;
     drop(bar);
     if let Some(place) = outlook.unmatched.first() {
@@ -28,8 +29,9 @@ pub(super) fn run(dir: &Path, file: &Path, output: Output) -> Result<(), Failure
     }
     say("the runs part at", outlook.parted.as_ref());
     say("the first other update that came out differently is", outlook.consequence.as_ref());
-    eprintln!("{} fields differ at the end", outlook.differences.len());
-    diff::table(&outlook.differences).print(output.format())
+    let found = diff::print(output, |tell| outlook.differences(Style::default(), tell))?;
+    eprintln!("{found} fields differ at the end");
+    Ok(())
 }
 
 fn say(what: &str, point: Option<&Parted>) {
