@@ -10,6 +10,7 @@ mod cache;
 mod explain;
 pub(crate) mod feed_updates;
 mod keeper;
+mod places;
 pub(crate) mod resume;
 mod saved;
 mod span;
@@ -33,6 +34,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use self::cache::Cache;
 pub(crate) use self::keeper::Keeper;
+use self::places::Places;
 pub(crate) use self::saved::{Retention, SavedStates};
 pub(crate) use self::span::{Begin, End, Positions, Span};
 pub(crate) use self::subset::Subset;
@@ -72,6 +74,7 @@ pub(crate) enum HistoryError {
 pub(crate) struct Limits {
     pub(crate) requests: usize,
     pub(crate) states: usize,
+    pub(crate) reader_patience: Duration,
     pub(crate) orders_expected: usize,
 }
 
@@ -80,6 +83,7 @@ impl Limits {
         Limits {
             requests: config.history_requests_max,
             states: config.history_states_max,
+            reader_patience: config.reader_patience,
             orders_expected: config.orders_expected,
         }
     }
@@ -94,7 +98,9 @@ pub(crate) struct History {
     /// Places to wait at for one of those.
     waiting: Semaphore,
     /// Subscriptions that resume have places of their own.
-    resuming: Arc<Semaphore>,
+    resuming: Arc<Places>,
+    /// How long one may take nothing.
+    reader_patience: Duration,
     cache: Mutex<Cache>,
     turns: Turns,
     orders_expected: usize,
@@ -109,7 +115,8 @@ impl History {
             progress,
             permits: Arc::new(Semaphore::new(limits.requests)),
             waiting: Semaphore::new(limits.requests * WAITING_FOR_EACH),
-            resuming: Arc::new(Semaphore::new(limits.requests)),
+            resuming: Places::new(limits.requests),
+            reader_patience: limits.reader_patience,
             cache: Mutex::new(Cache::new(limits.states)),
             turns: Turns::default(),
             orders_expected: limits.orders_expected,

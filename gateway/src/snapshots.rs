@@ -3,10 +3,13 @@
 //! A job is a view's chunks at one position (cheap to take, see `Table`). The thread goes round its jobs, each time one
 //! chunk further where the subscriber has room: one that does not read holds up nobody.
 
+mod chunks;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+pub(crate) use chunks::{Broken, Chunk, ChunkReceiver, ChunkSender, chunks};
+use crossbeam_channel::{Receiver, TrySendError};
 use ordo_core::encode;
 use ordo_core::metadata::{Metadata, MetadataRecord};
 use ordo_core::names::Names;
@@ -33,17 +36,8 @@ pub(crate) const MESSAGE_BYTES: usize = 64 * 1024;
 const TEXT_TO_BINARY: usize = 4;
 /// Records looked at before the next job's turn, and before the views' lock is let go of.
 const RECORDS_PER_TURN: usize = 8 * 1024;
-/// Chunks ready for a subscriber before its job waits.
-const CHUNKS_AHEAD: usize = 4;
 /// Between rounds in which no subscriber had room.
 const PAUSE: Duration = Duration::from_millis(1);
-
-/// Frames of a snapshot, ready to be written.
-#[derive(Debug)]
-pub(crate) struct Chunk {
-    pub(crate) frames: Vec<u8>,
-    pub(crate) is_last: bool,
-}
 
 /// What a view held at one task.
 #[derive(Debug)]
@@ -176,12 +170,7 @@ pub(crate) struct Job {
     pub(crate) details: SubscriptionDetails,
     pub(crate) filter: Filter,
     pub(crate) form: Form,
-    pub(crate) to: Sender<Chunk>,
-}
-
-/// Both ends of a subscription's chunks.
-pub(crate) fn chunks() -> (Sender<Chunk>, Receiver<Chunk>) {
-    bounded(CHUNKS_AHEAD)
+    pub(crate) to: ChunkSender,
 }
 
 /// Runs until the publisher lets go of its end. Who resumes gets what it missed, from history.
@@ -223,7 +212,7 @@ struct Encoding {
     details: SubscriptionDetails,
     filter: Filter,
     form: Form,
-    to: Sender<Chunk>,
+    to: ChunkSender,
     records: RecordsAtRest,
     ready: Option<Chunk>,
     writer: ReverseWriter,

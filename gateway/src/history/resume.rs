@@ -1,11 +1,12 @@
 //! Resuming a subscription: instead of a snapshot, all events after a position that the subscriber knows, up to the task
 //! with which it was accepted. Live events follow behind, as behind any snapshot.
 //!
-//! Each on a thread of its own that waits for its subscriber alone. Where that cannot be (the history is gone, too many
-//! resume at once) a full snapshot is sent, which is as good to who folds.
+//! Each on a thread of its own that waits for its turn, so many resume at once, and for its subscriber: one that takes
+//! nothing for too long is closed as slow. Where the history is gone a full snapshot is sent, which is as good to who
+//! folds.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::SendTimeoutError;
 use ordo_core::proto::{EventMessage, EventMessageType, SubscriptionDetails, SubscriptionType};
@@ -15,10 +16,11 @@ use super::span::Unreached;
 use super::tell::{EventTeller, Teller};
 use super::walk::UPDATES_PER_LOOK;
 use super::{History, HistoryError, Positions};
+use crate::investigation::Place;
 use crate::publisher::frames::put_message;
 use crate::publisher::subscription::message_head;
 use crate::replay::{Applied, Replay};
-use crate::snapshots::{Chunk, Job};
+use crate::snapshots::{Broken, Chunk, Job};
 
 const CHUNK_BYTES: usize = 64 * 1024;
 /// Between looks at whether the hub still runs, while the subscriber has no room.
@@ -33,8 +35,7 @@ pub(crate) fn resume_after(details: &SubscriptionDetails) -> Result<Option<Posit
     let targets = details.targets.iter().filter(|target| target.name == "Position");
     let mut positions = Positions::new();
     for value in targets.flat_map(|target| &target.values) {
-        let (sequence, position) = value.rsplit_once('=').ok_or(())?;
-        let position = position.parse::<i64>().ok().filter(|position| *position >= 0).ok_or(())?;
+        let (sequence, position) = Place::separated(value, '=').filter(|(_, position)| *position >= 0).ok_or(())?;
         positions.insert(sequence.into(), position);
     }
     Ok((!positions.is_empty()).then_some(positions))
@@ -52,24 +53,24 @@ impl History {
             Ok(Some(after)) if known(&after) && job.details.r#type() != SubscriptionType::Feed => after,
             _ => return Some(job),
         };
-        let Ok(permit) = self.resuming.clone().try_acquire_owned() else { return Some(job) };
         let history = self.clone();
         // The thread is the job's owner: one that cannot be started is one subscriber without an answer.
         let started = self.on_worker(move || {
+            let place = history.resuming.take(|| job.to.is_wanted() && history.is_running());
+            let Some(_place) = place else { return };
             match history.missed(after, job.taken.sequence) {
-                Ok(missed) => {
-                    if let Err(error) = send_missed(&history, missed, &job)
-                        && !matches!(error, HistoryError::Unwanted | HistoryError::Stopping)
-                    {
+                Ok(missed) => match send_missed(&history, missed, &job) {
+                    Ok(()) | Err(HistoryError::Unwanted | HistoryError::Stopping) => {}
+                    Err(error) => {
                         tracing::error!(%error, "a subscription cannot be resumed");
+                        job.to.break_off(Broken::Untold);
                     }
-                }
+                },
                 Err(error) => {
                     tracing::warn!(%error, "the history is gone: a subscriber that resumes gets a snapshot");
                     fall_back(job);
                 }
             }
-            drop(permit);
         });
         if let Err(error) = started {
             tracing::error!(%error, "a subscription cannot be resumed");
@@ -137,7 +138,7 @@ fn send_missed(history: &History, mut missed: Missed, job: &Job) -> Result<(), H
     let mut frames = Vec::new();
     put_message(&mut frames, job.form, &[&start.encode_to_vec()]);
     put_message(&mut frames, job.form, &[&message_head(EventMessageType::SnapshotFinish, &job.details)]);
-    while let Some(applied) = missed.next(|| history.is_running())? {
+    while let Some(applied) = missed.next(|| job.to.is_wanted() && history.is_running())? {
         let Some(message) = teller.tell(&applied) else { continue };
         put_message(&mut frames, job.form, &[message]);
         if frames.len() >= CHUNK_BYTES {
@@ -147,13 +148,18 @@ fn send_missed(history: &History, mut missed: Missed, job: &Job) -> Result<(), H
     send(history, job, Chunk { frames, is_last: true })
 }
 
-/// Waits for the subscriber to have room.
+/// Waits for the subscriber to have room, for a while.
 fn send(history: &History, job: &Job, mut chunk: Chunk) -> Result<(), HistoryError> {
+    let begun = Instant::now();
     loop {
         match job.to.send_timeout(chunk, SEND_PATIENCE) {
             Ok(()) => return Ok(()),
             Err(SendTimeoutError::Timeout(unsent)) => {
                 history.check_running()?;
+                if begun.elapsed() >= history.reader_patience {
+                    job.to.break_off(Broken::Unread);
+                    return Err(HistoryError::Unwanted);
+                }
                 chunk = unsent;
             }
             Err(SendTimeoutError::Disconnected(_)) => return Err(HistoryError::Unwanted),

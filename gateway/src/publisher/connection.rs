@@ -10,6 +10,7 @@ use socket2::SockRef;
 
 use super::frames::{self, Form};
 use super::subscription::Subscription;
+use crate::snapshots::Broken;
 
 /// Room at the start; grows with what a subscriber lets wait, up to the configured bound.
 const QUEUE_BYTES: usize = 64 * 1024;
@@ -19,6 +20,8 @@ const SNAPSHOT_LOW_WATER: usize = 256 * 1024;
 const END_WITHIN: Duration = Duration::from_secs(10);
 /// Closed because it fell too far behind.
 const CLOSE_SLOW: u16 = 4408;
+/// Closed because the hub cannot go on with it.
+pub(super) const CLOSE_INTERNAL: u16 = 1011;
 
 /// See the module. Full queue: the connection is closed with 4408; a subscriber comes back and starts anew.
 #[derive(Debug)]
@@ -110,6 +113,17 @@ impl Connection {
         self.subscriptions.iter().any(Subscription::is_held)
     }
 
+    /// Why it is to be given up though its socket may take more: live events wait behind a snapshot, too many of them or
+    /// for nothing.
+    pub(super) fn broken(&self) -> Option<Broken> {
+        let of_one = self.subscriptions.iter().find_map(Subscription::broken);
+        of_one.or_else(|| (self.held_bytes() > self.queue_bytes_max).then_some(Broken::Unread))
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.subscriptions.iter().map(Subscription::held_bytes).sum()
+    }
+
     /// A frame made with a task. `waits`: it comes after all that the snapshots in progress bring.
     pub(super) fn put_in_order(&mut self, task: u64, waits: bool, parts: &[&[u8]]) {
         if self.deferred.is_empty() && !(waits && self.is_held_before(task)) {
@@ -167,9 +181,8 @@ impl Connection {
             self.queue.drain(..self.written);
             self.written = 0;
         }
-        let held: usize = self.subscriptions.iter().map(Subscription::held_bytes).sum();
         let deferred: usize = self.deferred.iter().map(|deferred| deferred.frame.len()).sum();
-        let waiting = self.queue.len() - self.written + held + deferred;
+        let waiting = self.queue.len() - self.written + self.held_bytes() + deferred;
         if !self.is_ending() && waiting > self.queue_bytes_max { Flushed::Behind } else { Flushed::Blocked }
     }
 

@@ -1,6 +1,5 @@
 //! A subscription: what it gets, what stands at the head of each of its messages, and its snapshot in progress.
 
-use crossbeam_channel::{Receiver, TryRecvError};
 use ordo_core::names::FeedNo;
 use ordo_core::proto::{EventMessageType, SubscriptionDetails, SubscriptionType};
 use ordo_core::wire::{ReverseWriter, field};
@@ -9,7 +8,7 @@ use prost::Message;
 use super::frames::{self, Form};
 use crate::filter::Filter;
 use crate::routing::Watch;
-use crate::snapshots::Chunk;
+use crate::snapshots::{Broken, ChunkReceiver};
 
 /// See the module.
 #[derive(Debug)]
@@ -36,7 +35,7 @@ pub(super) struct Subscription {
 struct Hold {
     /// The task it was accepted with: its snapshot is of exactly that point.
     task: u64,
-    snapshot: Option<Receiver<Chunk>>,
+    snapshot: Option<ChunkReceiver>,
     events: Vec<u8>,
 }
 
@@ -97,7 +96,7 @@ impl Subscription {
         self.hold.as_ref().is_some_and(|hold| hold.task == task && hold.snapshot.is_none())
     }
 
-    pub(super) fn snapshot_comes(&mut self, chunks: Receiver<Chunk>) {
+    pub(super) fn snapshot_comes(&mut self, chunks: ChunkReceiver) {
         if let Some(hold) = &mut self.hold {
             hold.snapshot = Some(chunks);
         }
@@ -131,10 +130,14 @@ impl Subscription {
                 }
                 true
             }
-            Err(TryRecvError::Empty) => false,
-            // The encoder has ended without its last chunk: only when the hub stops.
-            Err(TryRecvError::Disconnected) => false,
+            // One that has ended without its last chunk has said why, or the hub stops.
+            Err(_) => false,
         }
+    }
+
+    /// Why its snapshot will never be whole.
+    pub(super) fn broken(&self) -> Option<Broken> {
+        self.hold.as_ref()?.snapshot.as_ref()?.broken()
     }
 }
 

@@ -175,3 +175,50 @@ fn a_position_that_the_hub_does_not_have_brings_a_snapshot_and_one_that_is_none_
         told.iter().flat_map(|told| &told.message.updates).filter_map(|e| e.transaction.clone()).collect();
     assert!(!heard.is_empty() && heard == recorded);
 }
+
+/// Everything that the view Transactions ever told, by resuming after nothing.
+fn all_transactions(rig: &Rig) -> Vec<ordo_core::proto::ClientTransaction> {
+    let told = resumed(rig, SubscriptionType::Transactions, messages::target("Position", &["f=0"]));
+    let start = told.iter().find(|told| told.message.r#type() == EventMessageType::SnapshotStart);
+    assert!(start.expect("it begins").message.snapshot.is_none(), "no snapshot, but what was missed");
+    told.iter().flat_map(|told| &told.message.updates).filter_map(|event| event.transaction.clone()).collect()
+}
+
+#[test]
+fn more_than_may_resume_at_once_wait_for_their_turn() {
+    let rig = Rig::start_with(|config| config.history_requests_max = 1);
+    let mut adapter = Adapter::open(rig.addr(), "f").expect("the feed is open");
+    play(&mut adapter, &mut Random::of(66), 3000);
+    let told: Vec<_> = std::thread::scope(|scope| {
+        let resuming: Vec<_> = (0..12).map(|_| scope.spawn(|| all_transactions(&rig))).collect();
+        resuming.into_iter().map(|one| one.join().expect("it has all")).collect()
+    });
+    assert!(!told[0].is_empty() && told.iter().all(|one| *one == told[0]));
+}
+
+#[test]
+fn one_that_resumes_and_does_not_read_is_closed_and_lets_the_next_have_its_turn() {
+    let rig = Rig::start_with(|config| {
+        config.history_requests_max = 1;
+        config.reader_patience = std::time::Duration::from_millis(300);
+    });
+    let mut adapter = Adapter::open(rig.addr(), "f").expect("the feed is open");
+    for _ in 0..10 {
+        play(&mut adapter, &mut Random::of(67), 2000);
+    }
+    let mut unread = rig.subscriber(Form::Json);
+    for n in 0..40 {
+        // As many as it takes to fill what lies between.
+        let after = messages::target("Position", &["f=0", &format!("f{n}=0")]);
+        let subscribe = messages::subscribe(SubscriptionType::Updates, vec![after], "r");
+        unread.connection().send(&subscribe).expect("it is sent");
+    }
+    assert!(!all_transactions(&rig).is_empty(), "the one that reads has its turn");
+    let closed = loop {
+        match unread.connection().receive(PATIENCE) {
+            Ok(Some(_)) => {}
+            ended => break ended,
+        }
+    };
+    assert!(format!("{closed:?}").contains("4408"), "{closed:?}");
+}

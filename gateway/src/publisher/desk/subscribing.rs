@@ -7,10 +7,11 @@ use prost::Message;
 
 use super::Desk;
 use crate::filter::{Filter, is_same};
+use crate::publisher::connection::{CLOSE_INTERNAL, Connection};
 use crate::publisher::frames;
 use crate::publisher::subscription::{Subscription, message_head};
 use crate::slot::{ConnNo, Slot};
-use crate::snapshots::{Job, chunks};
+use crate::snapshots::{Broken, Job, chunks};
 
 /// Subscriptions of one connection.
 const SUBSCRIPTIONS_MAX: usize = 256;
@@ -83,6 +84,7 @@ impl Desk {
             return 0;
         }
         let mut moved = self.start_encoding(told);
+        self.end_broken();
         for at in 0..self.connections.len() {
             let Some(connection) = self.connections[at].as_mut() else { continue };
             if !connection.is_holding() || !connection.wants_snapshot() {
@@ -104,6 +106,19 @@ impl Desk {
             }
         }
         moved
+    }
+
+    /// Ends connections of which a snapshot will never be whole, or behind which more waits than may.
+    fn end_broken(&mut self) {
+        for at in 0..self.connections.len() {
+            let conn = ConnNo(self.first + at as u32);
+            let Some(broken) = self.connections[at].as_ref().and_then(Connection::broken) else { continue };
+            self.forget(conn);
+            self.with(conn, |connection| match broken {
+                Broken::Unread => connection.fall_behind(),
+                Broken::Untold => connection.end(CLOSE_INTERNAL, "what was missed cannot be told"),
+            });
+        }
     }
 
     fn start_encoding(&mut self, told: u64) -> usize {

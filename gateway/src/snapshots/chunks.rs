@@ -1,0 +1,88 @@
+//! What goes from one who encodes for a subscription to its connection: chunks, a few ahead, and word of either's end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, SendTimeoutError, Sender, TryRecvError, TrySendError, bounded};
+
+/// Chunks ready for a subscriber before its job waits.
+const CHUNKS_AHEAD: usize = 4;
+
+/// Frames of a snapshot, ready to be written.
+#[derive(Debug)]
+pub(crate) struct Chunk {
+    pub(crate) frames: Vec<u8>,
+    pub(crate) is_last: bool,
+}
+
+/// Why no more chunks come though the last has not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Broken {
+    /// The subscriber took none for too long.
+    Unread = 1,
+    /// What it has missed cannot be told.
+    Untold = 2,
+}
+
+/// Set once, by whoever ends first.
+const GONE: u8 = 3;
+
+#[derive(Debug)]
+pub(crate) struct ChunkSender {
+    to: Sender<Chunk>,
+    ended: Arc<AtomicU8>,
+}
+
+#[derive(Debug)]
+pub(crate) struct ChunkReceiver {
+    from: Receiver<Chunk>,
+    ended: Arc<AtomicU8>,
+}
+
+/// Both ends of a subscription's chunks.
+pub(crate) fn chunks() -> (ChunkSender, ChunkReceiver) {
+    let (to, from) = bounded(CHUNKS_AHEAD);
+    let ended = Arc::new(AtomicU8::new(0));
+    (ChunkSender { to, ended: ended.clone() }, ChunkReceiver { from, ended })
+}
+
+impl ChunkSender {
+    pub(super) fn try_send(&self, chunk: Chunk) -> Result<(), TrySendError<Chunk>> {
+        self.to.try_send(chunk)
+    }
+
+    pub(crate) fn send_timeout(&self, chunk: Chunk, timeout: Duration) -> Result<(), SendTimeoutError<Chunk>> {
+        self.to.send_timeout(chunk, timeout)
+    }
+
+    /// Whether the subscription is still there.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.ended.load(Ordering::Acquire) == 0
+    }
+
+    /// No more comes: the connection is to be ended, and says why.
+    pub(crate) fn break_off(&self, why: Broken) {
+        self.ended.store(why as u8, Ordering::Release);
+    }
+}
+
+impl ChunkReceiver {
+    pub(crate) fn try_recv(&self) -> Result<Chunk, TryRecvError> {
+        self.from.try_recv()
+    }
+
+    pub(crate) fn broken(&self) -> Option<Broken> {
+        match self.ended.load(Ordering::Acquire) {
+            at if at == Broken::Unread as u8 => Some(Broken::Unread),
+            at if at == Broken::Untold as u8 => Some(Broken::Untold),
+            _ => None,
+        }
+    }
+}
+
+impl Drop for ChunkReceiver {
+    fn drop(&mut self) {
+        self.ended.store(GONE, Ordering::Release);
+    }
+}
