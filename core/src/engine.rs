@@ -73,8 +73,8 @@ pub struct Oddities {
     pub reconcile_mismatches: u64,
 }
 
-/// See the module.
-#[derive(Debug)]
+/// See the module. A clone goes on by itself from the same state.
+#[derive(Debug, Clone)]
 pub struct Engine {
     state: State,
     /// The sequence and time of the last update applied.

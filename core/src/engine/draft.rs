@@ -28,7 +28,7 @@ pub(super) struct PoolDraft {
 }
 
 /// An update touches a handful of rows: they are found by looking through them.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Draft {
     pub(super) cash: Vec<CashDraft>,
     pub(super) holdings: Vec<HoldingDraft>,

@@ -5,7 +5,7 @@
 use crate::dec::{Dec, OutOfRange};
 use crate::wire::{Figures, ReverseWriter};
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct FundSums {
     names: Vec<u8>,
     sums: Vec<(usize, usize, Dec)>,

@@ -9,7 +9,7 @@ use crate::dec::Dec;
 use crate::proto::TimestampWithTimeZone;
 
 /// A buffer filled from its end. Fields are written last to first; [`ReverseWriter::bytes`] reads them in order.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct ReverseWriter {
     buffer: Vec<u8>,
     /// The first byte written; all before it is free.

@@ -36,7 +36,7 @@ struct Apart {
 impl Apart {
     /// From the state that a replay stands at, before an update.
     fn from(replay: &Replay, mut record: Reader) -> Result<Apart, HistoryError> {
-        let engine = Engine::from_image(&replay.engine().image()).expect("invariant: an image just made is good");
+        let engine = replay.engine().clone();
         let read_to = engine.sequence();
         record.seek(read_to + 1).map_err(ReplayError::from)?;
         Ok(Apart { engine, outcome: Outcome::with_room(), record, read_to })

@@ -10,9 +10,9 @@ use ordo_core::json::message::FEED_REQUEST;
 use ordo_core::names::FeedNo;
 
 use super::error::Refusal;
-use super::past::Asker;
 use super::path::segment;
-use super::{Shared, past, query};
+use super::pieces::{self, Asker};
+use super::{Shared, query};
 use crate::history::feed_updates::FeedSpan;
 use crate::history::{Begin, Positions};
 
@@ -64,14 +64,14 @@ async fn answer(
     let (feed, last) = last_position(shared, name).await.ok_or(Refusal::NotFound)?;
     let from = from.ok_or_else(|| Refusal::bad("from is missing"))?;
     let span = FeedSpan { feed, name: name.into(), from, to: to.min(last) };
-    past::answered(shared, asker, FEED_REQUEST, move |history, told, answers| {
+    pieces::records(shared, asker, FEED_REQUEST, move |history, told, records| {
         let mut left = count;
         if left == 0 {
             return Ok(());
         }
-        history.feed_updates(&span, told, answers.watch(history), |request| {
+        history.feed_updates(&span, told, records.pieces.watch(history), |request| {
             left -= 1;
-            if answers.put(request) && left > 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            if records.put(request) && left > 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })
     })
     .await

@@ -14,11 +14,10 @@ use ordo_core::dec::Dec;
 use ordo_core::proto::TimestampWithTimeZone;
 
 use super::Shared;
-use super::answer::Wanted;
 use super::error::Refusal;
 use super::parameters::Parameters;
 use super::path::segment;
-use super::pieces::written;
+use super::pieces::{self, Asker, Pieces};
 use super::query;
 use crate::investigation::{Difference, Moved, Step, Subject, Value, differences};
 
@@ -33,38 +32,38 @@ pub(super) fn routes() -> Router<Shared> {
 async fn balance(
     State(shared): State<Shared>,
     Path((owner, account, currency)): Path<(String, String, String)>,
-    wanted: Wanted,
+    asker: Asker,
 ) -> Result<Response, Refusal> {
     let [owner, account, currency] = [owner, account, currency].map(|it| segment(&it).to_owned());
-    explained(&shared, Subject::Balance { owner, account, currency }, &wanted).await
+    explained(&shared, Subject::Balance { owner, account, currency }, asker).await
 }
 
 async fn holding(
     State(shared): State<Shared>,
     Path((owner, account, exchange, code)): Path<(String, String, String, String)>,
-    wanted: Wanted,
+    asker: Asker,
 ) -> Result<Response, Refusal> {
     let [owner, account, exchange, code] = [owner, account, exchange, code].map(|it| segment(&it).to_owned());
-    explained(&shared, Subject::Holding { owner, account, exchange, code }, &wanted).await
+    explained(&shared, Subject::Holding { owner, account, exchange, code }, asker).await
 }
 
 async fn order(
     State(shared): State<Shared>,
     Path((owner, account, order)): Path<(String, String, String)>,
-    wanted: Wanted,
+    asker: Asker,
 ) -> Result<Response, Refusal> {
     let [owner, account, order] = [owner, account, order].map(|it| segment(&it).to_owned());
-    explained(&shared, Subject::Order { owner, account, order }, &wanted).await
+    explained(&shared, Subject::Order { owner, account, order }, asker).await
 }
 
-async fn explained(shared: &Shared, subject: Subject, wanted: &Wanted) -> Result<Response, Refusal> {
+async fn explained(shared: &Shared, subject: Subject, Asker { wanted, cutter }: Asker) -> Result<Response, Refusal> {
     let (at_ns, style) = (wanted.as_at.unwrap_or(u64::MAX), wanted.style());
-    written(shared, move |history, told, text| {
+    pieces::text(shared, cutter, move |history, told, text| {
         let is_asked = text.watch(history);
         let mut before = "{\"Steps\":[";
         let record = history.explain(&subject, style, (at_ns, told), is_asked, |step| {
-            text.put(std::mem::replace(&mut before, ","))?;
-            text.put(&step_json(&step))
+            put(text, std::mem::replace(&mut before, ","))?;
+            put(text, &step_json(&step))
         })?;
         if before != "," {
             return Err(Refusal::NotFound);
@@ -72,34 +71,44 @@ async fn explained(shared: &Shared, subject: Subject, wanted: &Wanted) -> Result
         // What it comes to is known at the end only.
         let record: Vec<String> =
             record.iter().map(|(name, value)| format!("{}:{}", quoted(name), value.json())).collect();
-        let _ = text.put(&format!("],\"Record\":{{{}}}}}", record.join(",")));
+        let _ = put(text, &format!("],\"Record\":{{{}}}}}", record.join(",")));
         Ok(())
     })
     .await
 }
 
 /// What differs between the states at two instants, `from` and `to` (default: now); the later may come first.
-async fn diff(State(shared): State<Shared>, parameters: Parameters, wanted: Wanted) -> Result<Response, Refusal> {
+async fn diff(
+    State(shared): State<Shared>,
+    parameters: Parameters,
+    Asker { wanted, cutter }: Asker,
+) -> Result<Response, Refusal> {
     let from_ns = query::instant("from", parameters.required("from")?)?;
     let to_ns = parameters.get("to").map(|to| query::instant("to", to)).transpose()?.unwrap_or(u64::MAX);
     let style = wanted.style();
     let before = shared.history.state_at(from_ns).await?;
     let after = shared.history.state_at(to_ns).await?;
-    written(&shared, move |_, _, text| {
+    pieces::text(&shared, cutter, move |_, _, text| {
         let mut separator = "[";
         let told = differences(&before, &after, style, |it| {
             if it.kind.is_public() {
-                text.put(std::mem::replace(&mut separator, ","))?;
-                text.put(&difference_json(&it))?;
+                put(text, std::mem::replace(&mut separator, ","))?;
+                put(text, &difference_json(&it))?;
             }
             ControlFlow::Continue(())
         });
         if told.is_continue() {
-            let _ = text.put(if separator == "," { "]" } else { "[]" });
+            let _ = put(text, if separator == "," { "]" } else { "[]" });
         }
         Ok(())
     })
     .await
+}
+
+/// Some more; goes on while the client listens.
+fn put(text: &mut Pieces, more: &str) -> ControlFlow<()> {
+    let is_listened_to = text.put(|piece| piece.extend_from_slice(more.as_bytes()));
+    if is_listened_to { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
 }
 
 fn step_json(step: &Step) -> String {

@@ -3,7 +3,6 @@
 //! Answers stream: a worker walks the record and hands over pieces, no faster than the client takes them.
 
 mod range;
-mod stream;
 
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
@@ -16,10 +15,9 @@ use ordo_core::json::message::{AUDIT_RECORD, CLIENT_TRANSACTION, EVENT_MESSAGE, 
 use ordo_core::proto::TimestampWithTimeZone;
 
 use self::range::{Asked, Bounds};
-use self::stream::Answers;
-pub(super) use self::stream::{Asker, answered};
 use super::Shared;
 use super::error::Refusal;
+use super::pieces::{self, Asker, Records};
 use crate::history::tell::{AuditTeller, EventTeller, Teller, TradeTeller, TransactionTeller};
 use crate::history::{Begin, HistoryError, Positions, Span, Subset};
 
@@ -115,9 +113,9 @@ async fn told(
     span: Span,
     mut teller: impl Teller,
 ) -> Result<Response, Refusal> {
-    answered(shared, asker, subject.message(), move |history, told, answers| {
-        let mut walk = history.walk(span.clone(), told, answers.watch(history))?;
-        tell_all(&mut walk, span.count, &mut teller, answers)
+    pieces::records(shared, asker, subject.message(), move |history, told, records| {
+        let mut walk = history.walk(span.clone(), told, records.pieces.watch(history))?;
+        tell_all(&mut walk, span.count, &mut teller, records)
     })
     .await
 }
@@ -129,24 +127,24 @@ async fn told_with_snapshot(
     span: Span,
     mut teller: EventTeller,
 ) -> Result<Response, Refusal> {
-    answered(shared, asker, EVENT_MESSAGE, move |history, told, answers| {
+    pieces::records(shared, asker, EVENT_MESSAGE, move |history, told, records| {
         let (held, mut walk) = match &span.from {
             Begin::Positions(from) => {
-                let held = history.subset(from, told, answers.watch(history))?;
-                (held, history.walk(span.clone(), told, answers.watch(history))?)
+                let held = history.subset(from, told, records.pieces.watch(history))?;
+                (held, history.walk(span.clone(), told, records.pieces.watch(history))?)
             }
             Begin::Time(from) => {
-                let mut walk = history.walk(span.clone(), told, answers.watch(history))?;
+                let mut walk = history.walk(span.clone(), told, records.pieces.watch(history))?;
                 let views = walk.state_at(*from)?;
                 (Subset { positions: views.positions().into_iter().collect(), views }, walk)
             }
         };
-        teller.snapshot(&held, |message| answers.put(message));
+        teller.snapshot(&held, |message| records.put(message));
         drop(held);
-        if !answers.is_listened_to() {
+        if !records.pieces.is_listened_to() {
             return Err(HistoryError::Unwanted);
         }
-        tell_all(&mut walk, span.count, &mut teller, answers)
+        tell_all(&mut walk, span.count, &mut teller, records)
     })
     .await
 }
@@ -155,13 +153,13 @@ fn tell_all(
     walk: &mut crate::history::Walk,
     count: u64,
     teller: &mut impl Teller,
-    answers: &mut Answers,
+    records: &mut Records<'_>,
 ) -> Result<(), HistoryError> {
     let mut told = 0;
     while told < count {
         let Some(applied) = walk.next()? else { break };
         let Some(message) = teller.tell(&applied) else { continue };
-        if !answers.put(message) {
+        if !records.put(message) {
             return Err(HistoryError::Unwanted);
         }
         told += 1;
