@@ -145,8 +145,9 @@ impl Folder {
     fn scan(&self, identity: Identity) -> Result<End, OpenError> {
         let (mut index, mut chain) = self.scan_start()?;
         let mut last_kind = LastKind::NONE;
+        let mut memory = Vec::new();
         loop {
-            let image = self.image(index, identity)?;
+            let image = self.image(index, identity, memory)?;
             let key = self.key(index);
             let (offset, why) = image.walk(DATA_START, &mut chain, key, &mut |_, frame| last_kind.see(frame.kind));
             let next = index + 1;
@@ -155,16 +156,16 @@ impl Folder {
                 let file = self.disk.open(&path, Access::Read).map_err(OpenError::io("open", &path))?;
                 let is_linked = continues(&*file, self.key(next), &chain).map_err(OpenError::io("read", &path))?;
                 // Where this segment simply ends, what is wrong is wrong in the next one.
-                let is_next_dirty = || Ok::<_, OpenError>(self.image(next, identity)?.is_dirty_from(DATA_START));
+                let is_next_dirty = || Ok::<_, OpenError>(self.image(next, identity, Vec::new())?.is_dirty_from(DATA_START));
                 if is_linked || (!image.is_dirty_from(offset) && is_next_dirty()?) {
-                    index = next;
+                    (index, memory) = (next, image.bytes);
                     continue;
                 }
             }
             let mut was_durable = image.has_mark_from(offset, key);
             let mut dirty_later = Vec::new();
             for later in next..self.end() {
-                let image = self.image(later, identity)?;
+                let image = self.image(later, identity, Vec::new())?;
                 was_durable |= image.has_mark_from(DATA_START, self.key(later));
                 if image.is_dirty_from(DATA_START) {
                     dirty_later.push(later);

@@ -16,11 +16,13 @@ pub(crate) struct Image {
 }
 
 impl Image {
-    pub(crate) fn read(file: &dyn DiskFile, segment_bytes: u64) -> io::Result<Self> {
-        let mut bytes = vec![0; segment_bytes as usize];
+    /// Into memory that an image before it has done with, or none: fresh memory takes as long as reading.
+    pub(crate) fn read(file: &dyn DiskFile, segment_bytes: u64, mut bytes: Vec<u8>) -> io::Result<Self> {
+        bytes.resize(segment_bytes as usize, 0);
         let read = read_full(file, &mut bytes, 0);
-        let file_bytes = read.map_err(|error| name_the_range(file, segment_bytes, error))? as u64;
-        Ok(Self { bytes, file_bytes })
+        let file_bytes = read.map_err(|error| name_the_range(file, segment_bytes, error))?;
+        bytes[file_bytes..].fill(0);
+        Ok(Self { bytes, file_bytes: file_bytes as u64 })
     }
 
     /// Walks good frames from `offset` on; says where and why it ended. The chain moves along.

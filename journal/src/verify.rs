@@ -85,9 +85,9 @@ pub fn verify_on(
     let Extent { indices, before, identity } = Extent::of(&*disk, dir)?.ok_or_else(missing)?;
     (report.journal, report.segment_bytes) = (identity.journal, identity.segment_bytes);
     report.begins_after = before.sequence;
-    let mut chain = before;
+    let (mut chain, mut memory) = (before, Vec::new());
     for index in indices.clone() {
-        let (mut image, key) = load(&*disk, dir, index, identity, &mut report)?;
+        let (mut image, key) = load(&*disk, dir, index, identity, std::mem::take(&mut memory), &mut report)?;
         let mut part = SegmentReport {
             name: segment_name(index),
             frames: 0,
@@ -114,11 +114,12 @@ pub fn verify_on(
             if goes_on || is_same {
                 break (why, goes_on);
             }
-            image = load(&*disk, dir, index, identity, &mut Report::default())?.0;
+            image = load(&*disk, dir, index, identity, image.bytes, &mut Report::default())?.0;
         };
         part.used_bytes = offset;
         report.segments.push(part);
         report.end_of_segment(index, &image, &key, offset, why, goes_on, &chain);
+        memory = image.bytes;
     }
     report.epoch = chain.epoch;
     report.check = chain.check;
@@ -230,6 +231,7 @@ fn load(
     dir: &Path,
     index: u64,
     of: Identity,
+    memory: Vec<u8>,
     report: &mut Report,
 ) -> Result<(Image, Check), ReadError> {
     let segment = open(disk, dir, index, of)?;
@@ -240,7 +242,7 @@ fn load(
             report.remarks.push(format!("{name}: copy {} of its header, at byte {offset}, is damaged", copy + 1));
         }
     }
-    let image = Image::read(&*segment.file, of.segment_bytes).map_err(io_error(index))?;
+    let image = Image::read(&*segment.file, of.segment_bytes, memory).map_err(io_error(index))?;
     Ok((image, segment.key))
 }
 

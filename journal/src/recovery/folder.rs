@@ -155,12 +155,12 @@ impl Folder {
     }
 
     /// Reads a segment, after any write of a process before has come down, and from storage that has it for good.
-    pub(super) fn image(&self, index: u64, identity: Identity) -> Result<Image, OpenError> {
+    pub(super) fn image(&self, index: u64, identity: Identity, memory: Vec<u8>) -> Result<Image, OpenError> {
         let path = self.path(index);
         let held = self.disk.open(&path, Access::Durable).map_err(OpenError::io("open", &path))?;
         held.sync().map_err(OpenError::io("sync", &path))?;
         let file = self.disk.open(&path, Access::Read).map_err(OpenError::io("open", &path))?;
-        Image::read(&*file, identity.segment_bytes).map_err(OpenError::io("read", &path))
+        Image::read(&*file, identity.segment_bytes, memory).map_err(OpenError::io("read", &path))
     }
 
     pub(super) fn clear(&self, index: u64, from: u64, identity: Identity) -> Result<(), OpenError> {
