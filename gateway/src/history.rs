@@ -10,6 +10,7 @@ mod cache;
 mod explain;
 pub(crate) mod feed_updates;
 mod keeper;
+mod kept;
 mod places;
 pub(crate) mod resume;
 mod saved;
@@ -34,6 +35,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use self::cache::Cache;
 pub(crate) use self::keeper::Keeper;
+pub(crate) use self::kept::Held;
+use self::kept::Kept;
 use self::places::Places;
 pub(crate) use self::saved::{Retention, SavedStates};
 pub(crate) use self::span::{Begin, End, Positions, Span};
@@ -63,6 +66,8 @@ pub(crate) enum HistoryError {
     Stopping,
     #[error("nobody waits for it any more")]
     Unwanted,
+    #[error("the record up to number {0} is archived, and what is asked for begins before that")]
+    Archived(u64),
     #[error(transparent)]
     Replay(#[from] ReplayError),
     #[error("{0}")]
@@ -93,6 +98,7 @@ impl Limits {
 pub(crate) struct History {
     dir: PathBuf,
     saved: SavedStates,
+    kept: Arc<Kept>,
     progress: Arc<Progress>,
     permits: Arc<Semaphore>,
     /// Places to wait at for one of those.
@@ -108,10 +114,17 @@ pub(crate) struct History {
 }
 
 impl History {
-    pub(crate) fn new(dir: PathBuf, saved: SavedStates, progress: Arc<Progress>, limits: Limits) -> History {
+    /// Of a folder in which frames up to a sequence are archived.
+    pub(crate) fn new(
+        (dir, archived): (PathBuf, u64),
+        saved: SavedStates,
+        progress: Arc<Progress>,
+        limits: Limits,
+    ) -> History {
         History {
             dir,
             saved,
+            kept: Kept::new(archived),
             progress,
             permits: Arc::new(Semaphore::new(limits.requests)),
             waiting: Semaphore::new(limits.requests * WAITING_FOR_EACH),
@@ -249,7 +262,13 @@ impl History {
 
     fn replay_from(&self, engine: Option<Engine>, told: u64) -> Result<Replay, HistoryError> {
         let engine = engine.unwrap_or_else(|| Engine::new(self.orders_expected));
-        Ok(Replay::from(&self.dir, engine, told)?)
+        let held = self.hold(engine.sequence())?;
+        Ok(Replay::from(&self.dir, engine, told)?.holding(held))
+    }
+
+    /// What comes after a sequence stays in the folder as long as this is there.
+    fn hold(&self, after: u64) -> Result<Held, HistoryError> {
+        self.kept.hold(after).map_err(HistoryError::Archived)
     }
 
     /// The updates of a span, as far as anybody had been told. Blocks: for workers.

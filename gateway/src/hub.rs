@@ -116,10 +116,12 @@ impl Hub {
         let addr = listener.local_addr().map_err(HubError::io("listener"))?;
         let progress = Arc::new(Progress::default());
         let views = Arc::new(RwLock::new(Views::default()));
-        let history = Arc::new(History::new(config.data.clone(), saved, progress.clone(), Limits::of(&config)));
+        let (archiver, archived) = (recovered.journal.archiver(), recovered.archived);
+        let record = (config.data.clone(), archived);
+        let history = Arc::new(History::new(record, saved, progress.clone(), Limits::of(&config)));
         let (doors, pipeline) = Pipeline::start(&config, recovered, &progress, &views, history.clone())
             .map_err(HubError::io("pipeline"))?;
-        let keeper = Keeper::start(&config, history.clone()).map_err(HubError::io("keeper"))?;
+        let keeper = Keeper::start(&config, archiver, history.clone()).map_err(HubError::io("keeper"))?;
         let shared = Shared {
             doors,
             progress: progress.clone(),
@@ -228,6 +230,7 @@ fn recover(config: &Config, saved: &SavedStates) -> Result<Recovered, HubError> 
             Durability::Async => SyncMode::Async,
         },
         known_durable: newest.as_ref().map_or(0, Engine::sequence),
+        start_from: newest.as_ref().map_or(0, Engine::sequence),
         ..ordo_journal::Options::new(&config.data)
     };
     let Opened { journal, recovered } = match &config.disk {
@@ -244,7 +247,7 @@ fn recover(config: &Config, saved: &SavedStates) -> Result<Recovered, HubError> 
     let engine = replay.into_engine();
     // The last frame may be a batch, whose members have times of their own.
     let last_time_ns = recovered.last_time_ns.max(engine.time_ns());
-    Ok(Recovered { journal, last_time_ns, engine })
+    Ok(Recovered { journal, last_time_ns, engine, archived: recovered.begins_after })
 }
 
 fn write_path(configured: WritePath) -> WritePathKind {

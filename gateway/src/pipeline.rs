@@ -31,6 +31,8 @@ const CHECKPOINTS_WAITING_MAX: usize = 4;
 /// What was found in the folder.
 pub(crate) struct Recovered {
     pub(crate) journal: Journal,
+    /// Frames up to this sequence are archived; 0 if none are.
+    pub(crate) archived: u64,
     pub(crate) last_time_ns: u64,
     pub(crate) engine: Engine,
 }
@@ -146,7 +148,7 @@ fn stages(
     jobs: Sender<snapshots::Job>,
 ) -> std::io::Result<(Doors, Stages)> {
     let slots = config.ring_slots;
-    let Recovered { journal, last_time_ns, engine } = recovered;
+    let Recovered { journal, last_time_ns, engine, .. } = recovered;
     *views.write() = Views::of(&engine);
     progress.told_sequence.store_release(engine.sequence());
     progress.durable_sequence.store_release(journal.durable());

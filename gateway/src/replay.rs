@@ -25,7 +25,7 @@ use thiserror::Error;
 
 use self::frames::{Frames, ReadFrame};
 use crate::checkpoint::{Checkpoint, Divergence};
-use crate::history::SavedStates;
+use crate::history::{Held, SavedStates};
 
 /// How to replay.
 #[derive(Debug, Clone, Copy)]
@@ -99,6 +99,8 @@ pub struct Replay {
     expected: Vec<Checkpoint>,
     updates: u64,
     last_sequence: u64,
+    /// Keeps what is read in the folder of a running hub.
+    _held: Option<Held>,
 }
 
 /// Recorded input that is no update.
@@ -145,7 +147,12 @@ impl Replay {
             until,
             expected: Vec::new(),
             updates: 0,
+            _held: None,
         })
+    }
+
+    pub(crate) fn holding(self, held: Held) -> Replay {
+        Replay { _held: Some(held), ..self }
     }
 
     /// The update that was applied last.

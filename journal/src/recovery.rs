@@ -156,7 +156,8 @@ impl Folder {
                 let file = self.disk.open(&path, Access::Read).map_err(OpenError::io("open", &path))?;
                 let is_linked = continues(&*file, self.key(next), &chain).map_err(OpenError::io("read", &path))?;
                 // Where this segment simply ends, what is wrong is wrong in the next one.
-                let is_next_dirty = || Ok::<_, OpenError>(self.image(next, identity, Vec::new())?.is_dirty_from(DATA_START));
+                let is_next_dirty =
+                    || Ok::<_, OpenError>(self.image(next, identity, Vec::new())?.is_dirty_from(DATA_START));
                 if is_linked || (!image.is_dirty_from(offset) && is_next_dirty()?) {
                     (index, memory) = (next, image.bytes);
                     continue;

@@ -66,7 +66,7 @@ macro_rules! word {
 }
 
 /// All settings, in the order of [`Config`]'s fields.
-pub static SETTINGS: [Setting; 26] = [
+pub static SETTINGS: [Setting; 28] = [
     Setting {
         key: "data",
         meaning: "folder of the journal and the snapshots; made if it is not there",
@@ -254,6 +254,32 @@ pub static SETTINGS: [Setting; 26] = [
         up: "disk",
         down: "as snapshots_max",
         takes: number!(snapshots_bytes_max, Any, 0, 1_000_000_000_000_000),
+    },
+    Setting {
+        key: "archive_dir",
+        meaning: "folder that the oldest segments are moved to once the data folder has more than journal_bytes_max of \
+                  them, none that a start or a reader needs; none: all stay",
+        unit: "path",
+        up: "what is archived is not answered any more (410): tools read it there",
+        down: "a fuller disk, and more to check at a start",
+        takes: Takes::Text {
+            range: "a folder, or none",
+            get: |config| {
+                config.archive_dir.as_ref().map_or_else(|| "none".to_owned(), |dir| dir.display().to_string())
+            },
+            set: |config, value| {
+                config.archive_dir = (value != "none").then(|| value.into());
+                Ok(())
+            },
+        },
+    },
+    Setting {
+        key: "journal_bytes_max",
+        meaning: "bytes of segments that stay in the data folder where there is an archive_dir",
+        unit: "bytes",
+        up: "more of the past can be asked for",
+        down: "less disk, and less to check at a start",
+        takes: number!(journal_bytes_max, Any, 0, 1_000_000_000_000_000),
     },
     Setting {
         key: "history_requests_max",

@@ -21,8 +21,12 @@ impl History {
         is_asked: impl Fn() -> bool,
         tell: impl FnMut(Step) -> ControlFlow<()>,
     ) -> Result<Fields, HistoryError> {
-        // What moved it first may lie before any snapshot.
-        let mut replay = self.replay_from(None, told)?;
+        // What moved it first may lie before any snapshot that there is, or where it is archived, was in the oldest.
+        let engine = match self.kept.archived() {
+            0 => None,
+            archived => self.saved.oldest_from(archived)?,
+        };
+        let mut replay = self.replay_from(engine, told)?;
         let (mut unwanted, mut updates) = (false, 0u64);
         let fields = explain(
             &mut replay,

@@ -4,10 +4,10 @@ use std::ops::ControlFlow;
 
 use ordo_core::names::FeedNo;
 use ordo_core::proto::{FeedPosition, FeedRequest};
-use ordo_journal::{Kind, Reader};
+use ordo_journal::{Kind, ReadError, Reader};
 use prost::Message;
 
-use super::{Begin, History, HistoryError};
+use super::{Begin, Held, History, HistoryError};
 use crate::replay::ReplayError;
 
 /// Frames between two looks at whether anybody still waits for the answer.
@@ -47,7 +47,7 @@ impl History {
         mut put: impl FnMut(&[u8]) -> ControlFlow<()>,
     ) -> Result<(), HistoryError> {
         let mut reader = Reader::open(&self.dir).map_err(ReplayError::from)?;
-        self.seek_start(&mut reader, span)?;
+        let _held = self.seek_start(&mut reader, span)?;
         let (mut frames, mut last) = (0u64, 0);
         while last < span.to && reader.sequence() < told {
             let Some(frame) = reader.next().map_err(ReplayError::from)? else { break };
@@ -75,18 +75,26 @@ impl History {
     }
 
     /// Goes to where nothing that is asked for comes before: times are found in the record, positions by the snapshots.
-    fn seek_start(&self, reader: &mut Reader, span: &FeedSpan) -> Result<(), HistoryError> {
-        let sought = match &span.from {
-            Begin::Time(from) => reader.seek_time(from.saturating_add(1)),
+    fn seek_start(&self, reader: &mut Reader, span: &FeedSpan) -> Result<Held, HistoryError> {
+        match &span.from {
+            Begin::Time(from) => {
+                // Nothing goes while it is looked for.
+                let held = self.hold(self.kept.archived())?;
+                match reader.seek_time(from.saturating_add(1)) {
+                    Err(ReadError::Archived { archived }) => Err(HistoryError::Archived(archived)),
+                    sought => Ok(sought.map(|()| held).map_err(ReplayError::from)?),
+                }
+            }
             Begin::Positions(_) => {
                 let is_before = |info: &&ordo_journal::SnapshotInfo| {
                     self.saved.positions(info.sequence).is_some_and(|positions| {
                         positions.get(&span.name).is_none_or(|position| !span.has_begun_at(*position, info.time_ns))
                     })
                 };
-                reader.seek(self.saved.infos()?.iter().find(is_before).map_or(0, |info| info.sequence) + 1)
+                let after = self.saved.infos()?.iter().find(is_before).map_or(0, |info| info.sequence);
+                let held = self.hold(after)?;
+                Ok(reader.seek(after + 1).map(|()| held).map_err(ReplayError::from)?)
             }
-        };
-        Ok(sought.map_err(ReplayError::from)?)
+        }
     }
 }

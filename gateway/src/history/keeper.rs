@@ -3,7 +3,8 @@
 //! It folds the record from the newest snapshot on, as far as it is durable and told, and leaves a snapshot every so
 //! many updates; then it lets go of the state. Nothing waits for it, and no state is held twice for long. Gaps that it
 //! finds between snapshots, because it was slow or one turned out to be of no use, are filled when there is nothing else
-//! to do. What is of no use makes way: one for each that is made, and the rest once no gap is left.
+//! to do. What is of no use makes way: one for each that is made, and the rest once no gap is left. Where there is a
+//! folder for it, it archives the oldest segments too, once nobody needs them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,18 +12,34 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use ordo_core::engine::Engine;
-use ordo_journal::Reader;
+use ordo_journal::{Archiver, Fate, SegmentInfo};
 
 use super::walk::UPDATES_PER_LOOK;
 use super::{History, HistoryError, Retention, give_way};
 use crate::config::Config;
-use crate::replay::{Replay, ReplayError};
+use crate::replay::ReplayError;
 
 const NICE: i32 = 10;
 /// Between looks at how far the record is.
 const PAUSE: Duration = Duration::from_millis(100);
+/// Between looks at how much of the record the folder holds.
+const ARCHIVE_EVERY: Duration = Duration::from_secs(1);
 /// After a snapshot could not be made: a full disk is not asked again at once.
 const PAUSE_FAILED: Duration = Duration::from_secs(60);
+
+/// The last sequence of the oldest segments without which the others take no more than so many bytes; 0 if all may stay.
+fn surplus(segments: &[SegmentInfo], bytes_max: u64) -> u64 {
+    let mut bytes: u64 = segments.iter().map(|segment| segment.bytes).sum();
+    let mut last = 0;
+    for segment in segments.iter().filter(|segment| segment.is_sealed) {
+        if bytes <= bytes_max {
+            break;
+        }
+        bytes -= segment.bytes;
+        last = segment.last.map_or(last, |(sequence, _)| sequence);
+    }
+    last
+}
 
 /// See the module.
 pub(crate) struct Keeper {
@@ -33,17 +50,29 @@ pub(crate) struct Keeper {
     /// A hub that records less gets one after this time, if it recorded anything; zero: not for that reason.
     every: Duration,
     keep: Retention,
+    archiving: Option<Archiving>,
     orders_expected: usize,
 }
 
+/// Where old segments go.
+struct Archiving {
+    archiver: Archiver,
+    to: PathBuf,
+    /// So much of the record stays.
+    journal_bytes_max: u64,
+}
+
 impl Keeper {
-    pub(crate) fn start(config: &Config, history: Arc<History>) -> std::io::Result<JoinHandle<()>> {
+    pub(crate) fn start(config: &Config, archiver: Archiver, history: Arc<History>) -> std::io::Result<JoinHandle<()>> {
+        let journal_bytes_max = config.journal_bytes_max;
+        let archiving = config.archive_dir.clone().map(|to| Archiving { archiver, to, journal_bytes_max });
         let keeper = Keeper {
             dir: config.data.clone(),
             history,
             every_updates: config.snapshot_every_updates,
             every: Duration::from_secs(config.snapshot_every_s),
             keep: Retention::of(config),
+            archiving,
             orders_expected: config.orders_expected,
         };
         thread::Builder::new().name("keeper".into()).spawn(move || keeper.run())
@@ -53,7 +82,7 @@ impl Keeper {
     fn run(self) {
         give_way(NICE);
         let mut begun = Instant::now();
-        let mut not_before = begun;
+        let (mut not_before, mut archived_at) = (begun, begun);
         while self.history.is_running() {
             thread::sleep(PAUSE);
             self.history.tidy();
@@ -61,10 +90,15 @@ impl Keeper {
                 continue;
             }
             let is_time = !self.every.is_zero() && begun.elapsed() >= self.every;
-            match self.keep_up(is_time) {
+            let is_time_to_archive = archived_at.elapsed() >= ARCHIVE_EVERY;
+            if is_time_to_archive {
+                archived_at = Instant::now();
+            }
+            let archive = |()| if is_time_to_archive { self.archive() } else { Ok(()) };
+            match self.keep_up(is_time).and_then(archive) {
                 Ok(()) | Err(HistoryError::Stopping) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "no snapshot could be made");
+                    tracing::warn!(%error, "no snapshot could be made, or nothing archived");
                     not_before = Instant::now() + PAUSE_FAILED;
                 }
             }
@@ -91,18 +125,11 @@ impl Keeper {
         }
         let befores = sequences.iter().skip(1).copied().chain([0]);
         match sequences.iter().zip(befores).find(|(after, before)| **after - before > spacing * 2) {
-            Some((after, before)) if before > 0 || self.is_record_whole()? => {
+            Some((after, before)) if before > 0 || self.history.kept.archived() == 0 => {
                 self.fold(before, after - spacing, spacing)
             }
             _ => Ok(self.history.saved().discard(usize::MAX)?),
         }
-    }
-
-    /// Whether it can be folded from its beginning.
-    fn is_record_whole(&self) -> Result<bool, HistoryError> {
-        let begins_after =
-            Reader::open(&self.dir).and_then(|reader| reader.begins_after()).map_err(ReplayError::from)?;
-        Ok(begins_after == 0)
     }
 
     /// Folds from the snapshot at a sequence up to another, leaving one every `spacing` and one at the end.
@@ -110,7 +137,7 @@ impl Keeper {
         let begun = Instant::now();
         let engine = self.history.saved().newest(from)?.unwrap_or_else(|| Engine::new(self.orders_expected));
         let mut due = engine.sequence() + spacing;
-        let mut replay = Replay::from(&self.dir, engine, until)?;
+        let mut replay = self.history.replay_from(Some(engine), until)?;
         while let Some(applied) = replay.next()? {
             let sequence = applied.input.stamp.sequence;
             if replay.updates().is_multiple_of(UPDATES_PER_LOOK) && !self.history.is_running() {
@@ -124,6 +151,28 @@ impl Keeper {
         self.save(replay.engine())?;
         tracing::debug!(from, until, updates = replay.updates(), took = ?begun.elapsed(), "snapshots made");
         Ok(())
+    }
+
+    /// Moves the oldest segments away where they are more than may be, but none that is needed: to start from one of the
+    /// two newest snapshots, the newest of which is found good, or by who is reading.
+    fn archive(&self) -> Result<(), HistoryError> {
+        let Some(Archiving { archiver, to, journal_bytes_max }) = &self.archiving else { return Ok(()) };
+        let (kept, saved) = (&self.history.kept, self.history.saved());
+        let segments = ordo_journal::segments(&self.dir).map_err(ReplayError::from)?;
+        let wanted = surplus(&segments, *journal_bytes_max);
+        let second = saved.infos()?.get(1).map_or(0, |info| info.sequence);
+        // Whole segments go, or nothing.
+        let up_to = |read_after: u64| {
+            let ends = segments.iter().filter_map(|segment| segment.last.map(|(sequence, _)| sequence));
+            ends.take_while(|end| *end <= wanted.min(second).min(read_after)).last().unwrap_or(0)
+        };
+        // What stayed when it should have gone is looked at again.
+        if up_to(kept.read_after()) == 0 || saved.newest(u64::MAX)?.is_none_or(|newest| newest.sequence() < second) {
+            return Ok(());
+        }
+        let archived =
+            archiver.archive(kept.give_up(up_to) + 1, &Fate::MoveTo(to.clone())).map_err(ReplayError::from)?;
+        Ok(saved.drop_before(archived.begins_after)?)
     }
 
     /// One more; one that was of no use makes way, so that both together take no more room than may be.

@@ -136,6 +136,24 @@ impl SavedStates {
         Ok(None)
     }
 
+    /// The oldest state at or after a sequence: from there on the record can be gone through where what was before is
+    /// archived.
+    pub(crate) fn oldest_from(&self, sequence: u64) -> io::Result<Option<Engine>> {
+        for info in self.infos()?.iter().rev().filter(|info| info.sequence >= sequence) {
+            let engine = self.newest_where(|_, other| other.sequence == info.sequence)?;
+            if engine.is_some() {
+                return Ok(engine);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes away what is of a time before the record begins: nothing can be told from there.
+    pub(crate) fn drop_before(&self, sequence: u64) -> io::Result<()> {
+        let infos = self.infos()?;
+        infos.iter().filter(|info| info.sequence < sequence).try_for_each(|info| self.remove(info.sequence))
+    }
+
     #[cold]
     fn pass_over(&self, sequence: u64, unfit: Unfit) {
         let mut known = self.known.lock();

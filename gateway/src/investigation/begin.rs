@@ -4,7 +4,6 @@
 
 use std::path::Path;
 
-use ordo_core::engine::Engine;
 use ordo_journal::ReadError;
 use thiserror::Error;
 
@@ -36,22 +35,10 @@ pub fn begin(dir: &Path) -> Result<Begun, BeginError> {
     match Replay::open(dir, Options { snapshots: false, ..Options::default() }) {
         Ok(replay) => Ok(Begun { replay, archived: 0 }),
         Err(ReplayError::Read(ReadError::Archived { archived })) => {
-            let oldest = oldest_behind(&SavedStates::of(dir), archived).map_err(ReplayError::from)?;
+            let oldest = SavedStates::of(dir).oldest_from(archived).map_err(ReplayError::from)?;
             let engine = oldest.ok_or(BeginError::NoState { archived })?;
             Ok(Begun { replay: Replay::from(dir, engine, u64::MAX)?, archived })
         }
         Err(error) => Err(error.into()),
     }
-}
-
-/// The oldest state from which what is left of the record can be gone through.
-fn oldest_behind(saved: &SavedStates, archived: u64) -> std::io::Result<Option<Engine>> {
-    let newest_first = saved.infos()?;
-    for info in newest_first.iter().rev().filter(|info| info.sequence >= archived) {
-        let engine = saved.newest_where(|_, other| other.sequence == info.sequence)?;
-        if engine.is_some() {
-            return Ok(engine);
-        }
-    }
-    Ok(None)
 }

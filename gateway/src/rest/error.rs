@@ -25,6 +25,8 @@ pub(super) enum Refusal {
     UnsupportedMediaType,
     /// More than is read, or more than one frame of the journal takes.
     TooLarge,
+    /// It was there, and is archived now.
+    Gone(String),
     /// As many look at the past as may at once.
     Busy,
     /// The hub is stopping, or takes no more for now.
@@ -35,6 +37,7 @@ impl From<HistoryError> for Refusal {
     fn from(error: HistoryError) -> Refusal {
         match error {
             HistoryError::Busy => Refusal::Busy,
+            HistoryError::Archived(_) => Refusal::Gone(error.to_string()),
             HistoryError::Stopping | HistoryError::Unwanted => Refusal::Unavailable,
             HistoryError::Replay(_) | HistoryError::Io(_) => {
                 tracing::error!(%error, "the past cannot be told");
@@ -65,6 +68,7 @@ impl IntoResponse for Refusal {
             Refusal::NotAcceptable => StatusCode::NOT_ACCEPTABLE.into_response(),
             Refusal::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response(),
             Refusal::TooLarge => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+            Refusal::Gone(why) => codes(StatusCode::GONE, vec!["Archived".into(), why]),
             Refusal::Busy => (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, "1")]).into_response(),
             Refusal::Unavailable => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         }

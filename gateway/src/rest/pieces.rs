@@ -18,7 +18,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use hyper::Version;
 use hyper::body::Frame;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::http::request::Parts;
 use ordo_core::json::MessageId;
 use tokio::sync::mpsc::error::TrySendError;
@@ -191,27 +191,33 @@ impl Drop for Taken {
     }
 }
 
-/// An answer that `work` makes on a worker, from what has been told up to a sequence; `fail` hears why it is not whole.
-async fn piped<E>(
+/// An answer that `work` makes on a worker, from what has been told up to a sequence. It begins with its first piece: what
+/// is refused before that is refused with a status.
+async fn piped(
     shared: &Shared,
     cutter: Option<Cutter>,
-    work: impl FnOnce(&Arc<History>, u64, &mut Pieces) -> Result<(), E> + Send + 'static,
-    fail: impl FnOnce(E) + Send + 'static,
-) -> Result<Taken, Refusal> {
+    content_type: HeaderValue,
+    work: impl FnOnce(&Arc<History>, u64, &mut Pieces) -> Result<(), Refusal> + Send + 'static,
+) -> Result<Response, Refusal> {
     let history = shared.history.clone();
     let permit = history.admit().await?;
     let told = history.told().await?;
-    let (mut pieces, taken) = pipe(shared.reader_patience, cutter);
+    let (mut pieces, mut taken) = pipe(shared.reader_patience, cutter);
+    let (refuse, refused) = oneshot::channel();
     shared.history.on_worker(move || {
         let ended = work(&history, told, &mut pieces);
         // Who has the end of the answer may ask again at once.
         drop(permit);
         match ended {
             Ok(()) => pieces.finish(),
-            Err(error) => fail(error),
+            Err(refusal) => drop(refuse.send(refusal)),
         }
     })?;
-    Ok(taken)
+    taken.first = taken.pieces.recv().await;
+    if taken.first.is_none() {
+        return Err(refused.await.unwrap_or(Refusal::Unavailable));
+    }
+    Ok(([(CONTENT_TYPE, content_type)], Body::new(taken)).into_response())
 }
 
 /// Records, as an array.
@@ -242,27 +248,16 @@ pub(super) async fn records(
         pieces.put(|piece| array.finish(piece));
         Ok(())
     };
-    let fail = |error| match error {
-        HistoryError::Unwanted | HistoryError::Stopping | HistoryError::Busy => {}
-        error => tracing::error!(%error, "the past cannot be told"),
-    };
-    let taken = piped(shared, cutter, work, fail).await?;
-    Ok(([(CONTENT_TYPE, wanted.content_type())], Body::new(taken)).into_response())
+    piped(shared, cutter, wanted.content_type(), work).await
 }
 
-/// A JSON answer. It begins with its first piece: what is refused before that is refused with a status.
+/// A JSON answer.
 pub(super) async fn text(
     shared: &Shared,
     cutter: Option<Cutter>,
     work: impl FnOnce(&Arc<History>, u64, &mut Pieces) -> Result<(), Refusal> + Send + 'static,
 ) -> Result<Response, Refusal> {
-    let (refuse, refused) = oneshot::channel();
-    let mut taken = piped(shared, cutter, work, |refusal| drop(refuse.send(refusal))).await?;
-    taken.first = taken.pieces.recv().await;
-    if taken.first.is_none() {
-        return Err(refused.await.unwrap_or(Refusal::Unavailable));
-    }
-    Ok(([(CONTENT_TYPE, JSON)], Body::new(taken)).into_response())
+    piped(shared, cutter, HeaderValue::from_static(JSON), work).await
 }
 
 #[cfg(test)]

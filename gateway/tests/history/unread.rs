@@ -21,7 +21,7 @@ const LARGE_BYTES: usize = 60_000;
 const ALL: &str = "/audit/fromdate";
 
 /// A request is sent; nothing is read.
-fn ask(addr: SocketAddr, target: &str) -> TcpStream {
+pub(crate) fn ask(addr: SocketAddr, target: &str) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     socket.set_recv_buffer_size(RECEIVE_BYTES).expect("it is bounded");
     socket.connect(&addr.into()).expect("it connects");
@@ -49,6 +49,21 @@ fn wait_for_status(rig: &Rig, status: u16) {
     while rig.get("/audit/fromdate?count=1").status != status {
         assert!(Instant::now() < deadline, "never {status}");
     }
+}
+
+/// The whole answer, little of it for so long.
+pub(crate) fn drain_slowly(stream: &mut TcpStream, slow: Duration) -> Vec<u8> {
+    let begun = Instant::now();
+    let (mut answer, mut piece) = (Vec::new(), [0; 4096]);
+    while begun.elapsed() < slow {
+        let read = stream.read(&mut piece).expect("it comes");
+        answer.extend_from_slice(&piece[..read]);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let (rest, was_reset) = drain(stream);
+    assert!(!was_reset);
+    answer.extend(rest);
+    answer
 }
 
 /// All that still comes; whether the connection was reset.
