@@ -24,4 +24,4 @@ pub use moved::Moved;
 pub use place::Place;
 pub use value::Value;
 pub use what_if::{Outlook, Parted, WhatIf, what_if};
-pub use words::{Words, words};
+pub use words::{Words, kinds, words};

@@ -7,7 +7,7 @@ use ordo_core::json::Style;
 use ordo_gateway::investigation::{Moved, Step, Subject, explain};
 
 use crate::journal::time;
-use crate::place::Place;
+use crate::place::{self, Place};
 use crate::replay::{Progress, of_replay, open_beginning};
 use crate::rows::Rows;
 use crate::table::Output;
@@ -68,6 +68,7 @@ impl Explain {
         });
         drop(bar);
         let fields = fields.map_err(of_replay)?;
+        place::check_are_named(&mut replay, &self.as_at)?;
         if steps == 0 {
             return Err(Failure::new(format!("no update ever moved {subject}; check the codes")));
         }

@@ -100,6 +100,7 @@ impl Replay {
         let bar = Progress::new();
         place::fold(&mut replay, self.until.as_ref(), |_| bar.tick()).map_err(of_replay)?;
         drop(bar);
+        place::check_are_named(&mut replay, &self.until)?;
         let summary = summary(&replay, from_sequence, begun.elapsed());
         let format = self.output.format();
         let Some(state) = self.state else { return summary.print(format) };

@@ -173,6 +173,74 @@ fn info_says_what_a_folder_holds() {
 }
 
 #[test]
+fn an_account_that_an_order_moves_away_from_is_found_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let hub = Hub::start(small(folder.path(), folder.path())).expect("a hub");
+    let mut moved = order("B", "o1");
+    moved.update =
+        Some(Box::new(ordo_core::proto::OrderUpdate { previous_account: account("A"), ..Default::default() }));
+    submit(&hub, [(1, order("A", "o1")), (2, moved), (3, order("C", "o2"))]);
+    hub.stop().expect("it stops well");
+    let found = |account: &str| places(&lines(&ordo(&["dump", "--json", "--account", account], folder.path())));
+    assert_eq!(found("OWN/A"), ["F:1", "F:2"]);
+    assert_eq!(found("OWN/B"), ["F:2"]);
+    assert_eq!(found("/A"), [""; 0], "an account without an owner is another");
+}
+
+#[test]
+fn what_can_be_no_kind_or_account_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    recorded(folder.path());
+    for (option, wrong, said) in [
+        ("--kind", "xyz", "one of Update, Replace, Trade, CashTransfer, AssetTransfer, Status, Configure, Operation"),
+        ("--kind", "", "one of Update"),
+        ("--account", "3", "OWNER/ACCOUNT"),
+        ("--account", "OWN/", "OWNER/ACCOUNT"),
+    ] {
+        let refused = ordo(&["dump", option, wrong], folder.path());
+        assert_eq!(refused.status.code(), Some(2), "{option} {wrong}");
+        assert!(stderr(&refused).contains(said), "{}", stderr(&refused));
+    }
+    for kind in ["operation", "DefineOwner", "Operation DefineOwner", "STATUS"] {
+        assert!(ordo(&["dump", "--kind", kind], folder.path()).status.success(), "{kind}");
+    }
+}
+
+#[test]
+fn a_sequence_that_the_record_never_names_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    recorded(folder.path());
+    let dir = folder.path().to_str().expect("UTF-8");
+    let cash = folder.path().join("cash.csv");
+    std::fs::write(&cash, "OwnerID,AccountID,Currency,Balance\nOWN,A,AUD,100\n").unwrap();
+    let cash = cash.to_str().expect("UTF-8");
+    let commands: [&[&str]; 10] = [
+        &["journal", "dump", dir, "--from", "nope:7"],
+        &["journal", "dump", dir, "--to", "nope:7"],
+        &["journal", "dump", dir, "--from", "nope:7", "--to", "F:2"],
+        &["journal", "export", dir, "--to", "out.csv", "--until", "nope:7"],
+        &["replay", dir, "--until", "nope:7"],
+        &["replay", dir, "--step", "--until", "nope:7"],
+        &["replay", dir, "--diff", "nope:7", "F:2"],
+        &["replay", dir, "--diff", "F:2", "nope:7"],
+        &["explain", "balance", "OWN", "A", "AUD", "--data", dir, "--as-at", "nope:7"],
+        &["reconcile", "--balances", cash, "--data", dir, "--as-at", "nope:7"],
+    ];
+    for args in commands {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ordo"));
+        let refused = command.args(args).current_dir(folder.path()).output().expect("the program runs");
+        assert_eq!(refused.status.code(), Some(1), "{args:?}");
+        let said = stderr(&refused);
+        assert!(said.contains("nope:7: the record never names the sequence 'nope'"), "{args:?}: {said}");
+    }
+    assert!(!folder.path().join("out.csv").exists());
+    // One that it names later is early, and a position that has not come is the end.
+    let early = lines(&ordo(&["dump", "--json", "--from", "F:1", "--to", "1"], folder.path()));
+    assert!(early.is_empty(), "{early:?}");
+    assert_eq!(lines(&ordo(&["dump", "--json", "--to", "F:99"], folder.path())).len(), 6);
+}
+
+#[test]
 fn a_wrong_place_or_folder_is_said() {
     let folder = tempfile::tempdir().unwrap();
     recorded(folder.path());

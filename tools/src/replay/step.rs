@@ -12,7 +12,7 @@ use ordo_gateway::replay::Applied;
 use super::{of_replay, open_beginning};
 use crate::Failure;
 use crate::journal::time;
-use crate::place::Place;
+use crate::place::{self, Place};
 use crate::table::is_pipe_broken;
 
 pub(super) fn run(dir: &Path, until: Option<&Place>) -> Result<(), Failure> {
@@ -25,14 +25,14 @@ pub(super) fn run(dir: &Path, until: Option<&Place>) -> Result<(), Failure> {
         }
         let Some(applied) = replay.next().map_err(of_replay)? else { break };
         if is_pipe_broken(out.write_all(told(&applied).as_bytes()))? {
-            break;
+            return Ok(());
         }
         let mut line = String::new();
         if waits && std::io::stdin().lock().read_line(&mut line).is_ok_and(|bytes| bytes == 0 || line.trim() == "q") {
-            break;
+            return Ok(());
         }
     }
-    Ok(())
+    place::check_are_named(&mut replay, until)
 }
 
 /// The update on a line, and under it a line for each record it left behind.
