@@ -117,8 +117,9 @@ fn a_segment_that_was_not_archived_may_not_be_missing() {
     rig.disk.set(&rig.segment(first), None);
     let refused = rig.open().err().unwrap();
     assert!(matches!(&refused, OpenError::Segment { name, .. } if *name == segment_name(first)), "{refused}");
-    let refused = verify_on(Arc::new(rig.disk.clone()), Path::new(DIR), &mut |_| {}).unwrap_err();
-    assert!(matches!(&refused, ReadError::Segment { name, .. } if *name == segment_name(first)), "{refused}");
+    let report = verify_on(Arc::new(rig.disk.clone()), Path::new(DIR), &mut |_| {}).unwrap();
+    let bad = report.bad.unwrap();
+    assert_eq!((bad.file, bad.place.sequence), (segment_name(first), report.begins_after + 1));
 }
 
 #[test]

@@ -72,6 +72,12 @@ fn verdict(dir: &Path, bad: &Bad, snapshot: u64) -> String {
         None => bad.place.to_string(),
     };
     let advice = match (bad.unknown, bad.was_durable) {
+        _ if bad.segment.as_ref().is_some_and(|why| why.starts_with("format version")) => {
+            "use the build that wrote it, or a newer one".into()
+        }
+        (None, _) if bad.segment.is_some() => {
+            "a hub does not start without it: restore it, or the whole folder, from a copy".into()
+        }
         (Some(_), _) => "use the build that wrote it, or a newer one".into(),
         (None, true) if bad.place.field == Field::Missing => {
             format!("it was durable up to {snapshot}, as a snapshot knows: restore what is missing from a copy")
@@ -80,5 +86,6 @@ fn verdict(dir: &Path, bad: &Bad, snapshot: u64) -> String {
         (None, false) => "it was never acknowledged: a torn end, which the next start cuts off".to_string(),
     };
     let file = dir.join(&bad.file);
-    format!("{what}, in {} at byte {}; {advice}", file.display(), bad.place.offset)
+    let why = bad.segment.as_ref().map_or_else(String::new, |why| format!(", {why}"));
+    format!("{what}, in {} at byte {}{why}; {advice}", file.display(), bad.place.offset)
 }
