@@ -7,6 +7,7 @@ use ordo_core::json::Style;
 use ordo_gateway::investigation::{Moved, Step, Subject, explain};
 
 use crate::journal::time;
+use crate::logging::note;
 use crate::place::{self, Place};
 use crate::replay::{Progress, of_replay, open_beginning};
 use crate::rows::Rows;
@@ -74,7 +75,7 @@ impl Explain {
         }
         rows.finish()?;
         for (name, value) in &fields {
-            eprintln!("{name} {value}");
+            note!("{name} {value}");
         }
         Ok(())
     }

@@ -27,6 +27,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::logging::note;
+
 #[derive(Debug, Parser)]
 #[command(name = "ordo", version, about = "Order management hub", max_term_width = 100)]
 struct Cli {
@@ -89,7 +91,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure { code, line }) => {
-            eprintln!("ordo: {}", line.replace('\n', " "));
+            note!("ordo: {}", line.replace('\n', " "));
             ExitCode::from(code)
         }
     }

@@ -16,8 +16,10 @@ use ordo_gateway::replay::{self, ReplayError};
 use ordo_journal::ReadError;
 
 use crate::journal::time;
-use crate::listed::{self, Listed};
+use crate::listed::Listed;
+use crate::logging::note;
 use crate::place::{self, Place};
+use crate::rows::Rows;
 use crate::table::{Facts, Format, Output, print_json};
 use crate::{Failure, check_folder};
 
@@ -104,7 +106,7 @@ impl Replay {
         let summary = summary(&replay, from_sequence, begun.elapsed());
         let format = self.output.format();
         let Some(state) = self.state else { return summary.print(format) };
-        eprint!("{}", summary.aligned());
+        note!("{}", summary.aligned().trim_end());
         let views = replay.views();
         match state {
             State::Balances => print_records::<CashPosition>(views.balances(), format),
@@ -134,7 +136,7 @@ pub(crate) fn open_beginning(dir: &Path, until: &[Place]) -> Result<replay::Repl
                  {archived} were archived: put those segments back, or ask for a later place"
             )));
         }
-        eprintln!("updates up to {archived} were archived: begins with the snapshot at {number} ({at})");
+        note!("updates up to {archived} were archived: begins with the snapshot at {number} ({at})");
     }
     Ok(replay)
 }
@@ -197,10 +199,15 @@ fn print_records<L: Listed>(records: &Records<Record>, format: Format) -> Result
     if format == Format::JsonLines {
         return print_json(L::MESSAGE, records.iter().map(|record| &*record.bytes));
     }
-    let unreadable = |error| Failure::with_code(65, format!("a record cannot be read: {error}"));
-    let records = records.iter().map(|record| L::decode(&*record.bytes).map_err(unreadable));
-    let records = records.collect::<Result<Vec<L>, Failure>>()?;
-    listed::table(&records).print(format)
+    let mut rows = Rows::new(L::COLUMNS, L::FIGURES, format);
+    for record in records.iter() {
+        let record = L::decode(&*record.bytes);
+        let record = record.map_err(|error| Failure::with_code(65, format!("a record cannot be read: {error}")))?;
+        if rows.put(record.row()).is_break() {
+            break;
+        }
+    }
+    rows.finish().map(drop)
 }
 
 /// A failed replay as a command's failure.

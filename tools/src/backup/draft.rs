@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use ordo_journal::Snapshots;
 use tempfile::TempDir;
 
-use crate::Failure;
+use crate::logging::note;
 use crate::signals::StopAsked;
 
 /// See the module. Dropped unfinished, it is removed.
@@ -120,7 +120,7 @@ impl Draft {
                 Ok(_) if number > last_number => "the segments have not come so far".into(),
                 Ok(_) => continue,
             };
-            eprintln!("snapshot {number} is left out: {why}");
+            note!("snapshot {number} is left out: {why}");
             snapshots.remove(number).map_err(failed("remove a snapshot in", self.path()))?;
         }
         Ok(())

@@ -10,6 +10,7 @@ use super::draft::{Contents, Draft, failed};
 use crate::Failure;
 use crate::journal::time;
 use crate::replay::Progress;
+use crate::logging::note;
 use crate::table::Facts;
 
 /// A verified folder.
@@ -73,7 +74,7 @@ impl Held {
     pub(crate) fn check_is(&self, last_number: u64) -> Result<(), Failure> {
         let dir = self.dir.display();
         for remark in &self.report.remarks {
-            eprintln!("{remark}");
+            note!("{remark}");
         }
         if let Some(bad) = &self.report.bad {
             return Err(Failure::with_code(65, format!("{dir}: {}, in {}; take another copy", bad.place, bad.file)));

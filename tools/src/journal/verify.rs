@@ -6,6 +6,7 @@ use clap::Args;
 use ordo_journal::{Bad, Field, Report, verify};
 
 use super::time;
+use crate::logging::note;
 use crate::table::{Output, Table};
 use crate::{Failure, check_folder};
 
@@ -27,9 +28,9 @@ impl Verify {
         let report = verify(&self.dir).map_err(|error| Failure::new(format!("{}: {error}", self.dir.display())))?;
         segments(&report).print(self.output.format())?;
         for remark in &report.remarks {
-            eprintln!("{remark}");
+            note!("{remark}");
         }
-        eprintln!("{}", still_good(&report));
+        note!("{}", still_good(&report));
         match &report.bad {
             Some(bad) => Err(Failure::new(verdict(&self.dir, bad, report.snapshot))),
             None if report.is_good() => Ok(()),

@@ -8,6 +8,7 @@ use ordo_core::dec::Dec;
 
 use super::{Column, Figures, Key, Kind, Records};
 use crate::Failure;
+use crate::logging::note;
 
 /// What a file says, row by row. Rows that cannot be read are named on stderr.
 #[derive(Debug)]
@@ -48,7 +49,7 @@ impl Theirs {
             };
             if let Err(why) = taken {
                 theirs.bad_rows += 1;
-                eprintln!("{} line {line}: {why}", file.display());
+                note!("{} line {line}: {why}", file.display());
             }
         }
         Ok(theirs)
