@@ -42,6 +42,7 @@ enum BenchCommand {
 
 /// Tells two results apart, figure by figure
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  ordo bench compare before.json after.json")]
 struct Compare {
     before: PathBuf,
     after: PathBuf,

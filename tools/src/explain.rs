@@ -40,10 +40,13 @@ pub(crate) struct Explain {
 #[derive(Debug, Subcommand)]
 enum Asked {
     /// A balance's figures
+    #[command(after_help = "Example:\n  ordo explain balance OWN ACC AUD --as-at 2026-11-22T10:15:00Z --data ./data")]
     Balance { owner: String, account: String, currency: String },
     /// A holding's figures
+    #[command(after_help = "Example:\n  ordo explain holding OWN ACC XNAS AAPL --as-at XNAS:120 --data ./data")]
     Holding { owner: String, account: String, exchange: String, code: String },
     /// An order's state
+    #[command(after_help = "Example:\n  ordo explain order OWN ACC 17 --data ./data --json")]
     Order { owner: String, account: String, order: String },
 }
 
