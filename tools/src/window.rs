@@ -15,12 +15,12 @@ pub(crate) struct Window<'p> {
 }
 
 impl Window<'_> {
-    /// Hands out each update that lies in it, as applied; `tick` hears of every one that goes by. At the end it refuses
-    /// places in sequences that are not in the record.
+    /// Hands out each update that lies in it, as applied; `tick` hears of every one that goes by, and may end it. At
+    /// the end places in sequences that are not in the record are refused.
     pub(crate) fn go_through(
         &self,
         replay: &mut Replay,
-        tick: impl Fn(),
+        tick: impl Fn() -> Result<(), Failure>,
         mut each: impl FnMut(&Applied<'_>) -> Result<ControlFlow<()>, Failure>,
     ) -> Result<(), Failure> {
         let mut is_open = self.from.is_none();
@@ -29,7 +29,7 @@ impl Window<'_> {
                 break;
             }
             let Some(applied) = replay.next().map_err(of_replay)? else { break };
-            tick();
+            tick()?;
             is_open = is_open || self.from.is_some_and(|from| from.is_reached(&applied.outcome.stamp, applied.names));
             if is_open && each(&applied)?.is_break() {
                 return Ok(());

@@ -94,7 +94,7 @@ impl Dump {
         let window = Window { from: self.from.as_ref(), to: self.to.as_ref() };
         window.go_through(
             &mut replay,
-            || {},
+            || Ok(()),
             |applied| {
                 let what = words(applied.input.bytes, applied.input.request);
                 if !self.wants(&what, applied.names.feed(applied.outcome.stamp.feed)) {
