@@ -42,8 +42,11 @@ A file of changes, as TOML:
   [[change]]
   replace = \"XNAS:18\"          # or insert_after
   update = '{\"Type\": \"Action\", \"Action\": {...}}'
+  [[change]]
+  settings = { trade_retention_s = 86400 }   # completed_order_retention_s, idempotency_retention_s
 or as JSON lines: {\"leave_out\": \"XNAS:17\"}
-What is inserted at one place is applied in the order of the file.")]
+What is inserted at one place is applied in the order of the file. Settings hold from the beginning on, whatever the
+record says of them; those not named are as recorded.")]
 pub(crate) struct Replay {
     /// Folder of the journal
     dir: PathBuf,
@@ -53,8 +56,9 @@ pub(crate) struct Replay {
     /// Prints these records of the last state
     #[arg(long, value_enum)]
     state: Option<State>,
-    /// Update by update, each with what it changed; waits for Enter on a terminal
-    #[arg(long, conflicts_with_all = ["state", "diff", "what_if"])]
+    /// Update by update, each with what it changed; waits for Enter on a terminal. With --json a line for each, and no
+    /// waiting
+    #[arg(long, conflicts_with_all = ["state", "diff", "what_if", "csv"])]
     step: bool,
     /// What differs between two places
     #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with_all = ["until", "state", "what_if"])]
@@ -90,7 +94,7 @@ impl Replay {
             return what_if::run(&self.dir, file, self.output);
         }
         if self.step {
-            return step::run(&self.dir, self.until.as_ref());
+            return step::run(&self.dir, self.until.as_ref(), self.output);
         }
         let begun = Instant::now();
         let mut replay = if self.no_snapshots || self.until.is_some() {
