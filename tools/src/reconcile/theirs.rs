@@ -33,19 +33,18 @@ struct Layout {
 impl Theirs {
     pub(super) fn read(kind: Kind, file: &Path) -> Result<Theirs, Failure> {
         let failed = |error: &dyn std::fmt::Display| Failure::new(format!("{}: {error}", file.display()));
-        let reader = ReaderBuilder::new().trim(Trim::All).flexible(true).from_path(file);
-        let mut reader = reader.map_err(|error| failed(&error))?;
+        let bytes = std::fs::read(file).map_err(|error| failed(&error))?;
+        let mut reader = ReaderBuilder::new().trim(Trim::All).flexible(true).from_reader(&*bytes);
         let headers = reader.headers().map_err(|error| failed(&error))?;
-        let line = headers.position().map_or(1, csv::Position::line);
+        let line = line_of(headers.position(), &bytes);
         let layout = Layout::of(kind, headers);
         let layout = layout.map_err(|why| Failure::new(format!("{} line {line}: {why}", file.display())))?;
         let columns = layout.figures.iter().map(Option::is_some).collect();
         let mut theirs = Theirs { kind, records: Records::new(), columns, unread: BTreeSet::new(), bad_rows: 0 };
         for row in reader.records() {
             let (line, taken) = match &row {
-                Ok(row) => (row.position().map_or(0, csv::Position::line), theirs.take(&layout, row)),
-                Err(error) if error.is_io_error() => return Err(failed(error)),
-                Err(error) => (error.position().map_or(0, csv::Position::line), Err("it is not UTF-8".into())),
+                Ok(row) => (line_of(row.position(), &bytes), theirs.take(&layout, row)),
+                Err(error) => (line_of(error.position(), &bytes), Err("it is not UTF-8".into())),
             };
             if let Err(why) = taken {
                 theirs.bad_rows += 1;
@@ -74,6 +73,15 @@ impl Theirs {
             }
         }
     }
+}
+
+/// The line that a row begins in. Its position is where the row before it ended: blank lines, and the second half of a
+/// CRLF, lie between.
+fn line_of(position: Option<&csv::Position>, bytes: &[u8]) -> u64 {
+    let Some(position) = position else { return 1 };
+    let from = usize::try_from(position.byte()).unwrap_or(usize::MAX);
+    let between = bytes.iter().skip(from).take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    position.line() + between.filter(|byte| **byte == b'\n').count() as u64
 }
 
 impl Layout {
@@ -159,6 +167,15 @@ mod tests {
         assert_eq!((theirs.records.len(), theirs.bad_rows), (1, 3));
         let unread: Vec<String> = theirs.unread.iter().map(|key| key.join("/")).collect();
         assert_eq!(unread, ["O/A/AUD", "O/C/AUD", "O/D/AUD"]);
+    }
+
+    #[test]
+    fn lines_are_counted_as_an_editor_does() {
+        let text = "\r\nA,B\r\n\r\n1,2\r\n\"x\ny\",2\n\n3,4\r\n";
+        let mut reader = ReaderBuilder::new().from_reader(text.as_bytes());
+        assert_eq!(line_of(reader.headers().unwrap().position(), text.as_bytes()), 2);
+        let lines = reader.records().map(|row| line_of(row.unwrap().position(), text.as_bytes()));
+        assert_eq!(lines.collect::<Vec<_>>(), [4, 5, 8]);
     }
 
     #[test]
