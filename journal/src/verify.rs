@@ -77,6 +77,9 @@ struct Course {
 }
 
 /// Verifies the journal of a folder.
+///
+/// # Errors
+/// If it cannot be read, if there is none, or if segments are archived meanwhile ([`ReadError::Archived`]): once more then.
 pub fn verify(dir: &Path) -> Result<Report, ReadError> {
     verify_on(Arc::new(RealDisk::new()), dir, &mut |_| {})
 }
@@ -100,7 +103,8 @@ pub fn verify_on(
     report.begins_after = before.sequence;
     let mut chain = before;
     for index in indices.clone() {
-        let (mut image, key) = match load(&*disk, dir, index, identity, &mut report) {
+        let loaded = load(&*disk, dir, index, identity, &mut report);
+        let (mut image, key) = match loaded.map_err(|error| unless_archived(&*disk, dir, index, error)) {
             Err(ReadError::Segment { why, .. }) => {
                 report.lacks_segment(&*disk, dir, index, why, &chain)?;
                 continue;
@@ -133,7 +137,8 @@ pub fn verify_on(
             if goes_on || is_same {
                 break (why, goes_on);
             }
-            image = load(&*disk, dir, index, identity, &mut Report::default())?.0;
+            let loaded = load(&*disk, dir, index, identity, &mut Report::default());
+            image = loaded.map_err(|error| unless_archived(&*disk, dir, index, error))?.0;
         };
         part.used_bytes = offset;
         report.segments.push(part);
@@ -332,6 +337,16 @@ fn load(
     }
     let image = Image::read(&*segment.file, of.segment_bytes).map_err(io_error(index))?;
     Ok((image, segment.key))
+}
+
+/// What is to be said of a segment that cannot be loaded: a running hub may have archived it since this began.
+fn unless_archived(disk: &dyn Disk, dir: &Path, index: u64, error: ReadError) -> ReadError {
+    match Begin::read(disk, dir) {
+        Ok(Some(begin)) if begin.index > index && matches!(error, ReadError::Segment { .. }) => {
+            ReadError::Archived { archived: begin.chain.sequence }
+        }
+        _ => error,
+    }
 }
 
 fn io_error(index: u64) -> impl FnOnce(std::io::Error) -> ReadError {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use ordo_journal::{Bad, Field, Report, verify};
+use ordo_journal::{Bad, Field, ReadError, Report, verify};
 
 use super::time;
 use crate::logging::note;
@@ -25,7 +25,12 @@ pub(super) struct Verify {
 impl Verify {
     pub(super) fn run(self) -> Result<(), Failure> {
         check_folder(&self.dir)?;
-        let report = verify(&self.dir).map_err(|error| Failure::new(format!("{}: {error}", self.dir.display())))?;
+        let report = verify(&self.dir).map_err(|error| match error {
+            ReadError::Archived { archived } => {
+                Failure::new(format!("segments were archived meanwhile, up to {archived}: run it once more"))
+            }
+            error => Failure::new(format!("{}: {error}", self.dir.display())),
+        })?;
         segments(&report).print(self.output.format())?;
         for remark in &report.remarks {
             note!("{remark}");
