@@ -16,7 +16,9 @@ mod what_if;
 mod words;
 
 pub use begin::{BeginError, Begun, begin};
-pub use changes::{Change, ChangeError, Contradiction, SettingsChange, changes_from_json_lines, changes_from_toml};
+pub use changes::{
+    Change, ChangeError, Contradiction, SettingsChange, changes_from_json_lines, changes_from_toml, toml_error,
+};
 pub use differences::{Difference, RecordKind, differences};
 pub use explain::{Step, Subject, explain};
 pub use fields::Fields;
@@ -24,4 +26,4 @@ pub use moved::Moved;
 pub use place::Place;
 pub use value::Value;
 pub use what_if::{Outlook, Parted, WhatIf, what_if};
-pub use words::{Words, words};
+pub use words::{Words, kinds, words};

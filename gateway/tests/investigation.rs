@@ -278,6 +278,36 @@ fn with_other_settings_a_late_bust_finds_nothing_to_reverse() {
     assert_eq!(change_of(&outlook, "UnbookedTransactions").as_deref(), Some("-400"));
 }
 
+/// The hub removed an order a little after it was due. Under the settings that were in force the other run did so on the
+/// instant, and then found nothing to do where the record has it: "the runs part", with no difference to show.
+#[test]
+fn settings_that_are_those_in_force_part_nothing() {
+    let of = account("OWN", "A");
+    let mut rig = Rig::start();
+    let mut adapter = Adapter::open(rig.addr(), FEED).expect("a feed");
+    let since_1970 = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("it is later");
+    let due_ns = u64::try_from(since_1970.as_nanos()).expect("it fits") + 50_000_000;
+    let mut order = limit_order(&of, "o1", Side::Buy, "40", "10");
+    order.is_completed = true;
+    order.remove_after = Some(ordo_core::proto::TimestampWithTimeZone::from_unix_nanos(due_ns));
+    adapter.submit(1, update(order, OrderUpdateReason::New)).expect("it is submitted");
+    adapter.wait_bookmark(1, PATIENCE).expect("it is durable");
+    let until = std::time::Instant::now() + PATIENCE;
+    while rig.get("/order/for/OWN/A").text().contains("o1") {
+        assert!(std::time::Instant::now() < until, "it is never removed");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    adapter.submit(2, deposit(&of, "1")).expect("it is submitted");
+    adapter.wait_bookmark(2, PATIENCE).expect("it is durable");
+    adapter.cut();
+    let trade_retention_s = Some(rig.config().trade_retention_s);
+    rig.stop();
+    let same = SettingsChange { trade_retention_s, ..SettingsChange::default() };
+    let outlook = outlook(&rig, &[Change::Settings(same)]);
+    assert!(outlook.parted.is_none(), "{:?}", outlook.parted);
+    assert!(differences_of(&outlook).is_empty());
+}
+
 #[test]
 fn leaving_out_what_opened_the_feed_leaves_its_updates_in() {
     let rig = recorded(wrong_bust());

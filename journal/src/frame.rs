@@ -138,8 +138,10 @@ pub enum Field {
     Unused,
     /// The file ends before the segment does.
     Size,
-    /// Nothing is here, and a snapshot says that something durable was.
+    /// Nothing is here, and a snapshot or what lies behind says that something durable was.
     Missing,
+    /// A segment's header is damaged, or that of another segment.
+    Header,
 }
 
 impl std::fmt::Display for Field {
@@ -154,6 +156,7 @@ impl std::fmt::Display for Field {
             Self::Unused => "unused",
             Self::Size => "size",
             Self::Missing => "missing",
+            Self::Header => "header",
         })
     }
 }

@@ -1,19 +1,20 @@
 //! Reads a whole journal and says what is in it and what is not as it should be. Changes nothing.
 //!
 //! Runs in tools, on a live folder too. Unlike recovery it takes nothing for granted: the zeros behind the last group of
-//! a segment and both copies of every header are looked at as well, and what snapshots know of the journal's end.
+//! a segment and both copies of every header are looked at as well, and what snapshots know of the journal's end. A
+//! segment that is missing, or not what its name says, is a bad place like any other: what lies before it is good.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::begin::Extent;
+use crate::begin::{Begin, Extent};
 use crate::disk::{Disk, RealDisk};
 use crate::error::{BadPlace, ReadError};
 use crate::frame::{BLOCK_BYTES, Chain, Check, Field, Kind, Parsed};
 use crate::scan::{Image, continues};
-use crate::segment::{DATA_START, Identity, Segment, copies_good, open_segment, segment_name};
+use crate::segment::{DATA_START, Identity, Segment, copies_good, open_segment, segment_index, segment_name};
 use crate::snapshot::Snapshots;
 
 /// What a journal holds.
@@ -64,9 +65,21 @@ pub struct Bad {
     pub was_durable: bool,
     /// A type this build does not know, under a good checksum.
     pub unknown: Option<(u8, u8)>,
+    /// What is wrong with the whole segment.
+    pub segment: Option<String>,
+}
+
+/// Where to look: the segments that must be there, and the chain before the first of them.
+struct Course {
+    extent: Extent,
+    /// What a reader would not begin for.
+    refused: Option<ReadError>,
 }
 
 /// Verifies the journal of a folder.
+///
+/// # Errors
+/// If it cannot be read, if there is none, or if segments are archived meanwhile ([`ReadError::Archived`]): once more then.
 pub fn verify(dir: &Path) -> Result<Report, ReadError> {
     verify_on(Arc::new(RealDisk::new()), dir, &mut |_| {})
 }
@@ -81,13 +94,23 @@ pub fn verify_on(
     let snapshot = Snapshots::on(disk.clone(), dir, usize::MAX).known_durable();
     let snapshot = snapshot.map_err(|source| ReadError::Io { what: dir.display().to_string(), source })?;
     let mut report = Report { snapshot, ..Report::default() };
-    let missing = || ReadError::Segment { name: segment_name(0), why: "missing".into() };
-    let Extent { indices, before, identity } = Extent::of(&*disk, dir)?.ok_or_else(missing)?;
+    let course = match Course::of(&*disk, dir) {
+        Err(ReadError::Segment { name, why }) => return report.without_journal(&*disk, dir, name, why),
+        course => course?,
+    };
+    let Course { extent: Extent { indices, before, identity }, refused } = course;
     (report.journal, report.segment_bytes) = (identity.journal, identity.segment_bytes);
     report.begins_after = before.sequence;
     let (mut chain, mut memory) = (before, Vec::new());
     for index in indices.clone() {
-        let (mut image, key) = load(&*disk, dir, index, identity, std::mem::take(&mut memory), &mut report)?;
+        let loaded = load(&*disk, dir, index, identity, std::mem::take(&mut memory), &mut report);
+        let (mut image, key) = match loaded.map_err(|error| unless_archived(&*disk, dir, index, error)) {
+            Err(ReadError::Segment { why, .. }) => {
+                report.lacks_segment(&*disk, dir, index, why, &chain)?;
+                continue;
+            }
+            loaded => loaded?,
+        };
         let mut part = SegmentReport {
             name: segment_name(index),
             frames: 0,
@@ -114,7 +137,8 @@ pub fn verify_on(
             if goes_on || is_same {
                 break (why, goes_on);
             }
-            image = load(&*disk, dir, index, identity, image.bytes, &mut Report::default())?.0;
+            let loaded = load(&*disk, dir, index, identity, image.bytes, &mut Report::default());
+            image = loaded.map_err(|error| unless_archived(&*disk, dir, index, error))?.0;
         };
         part.used_bytes = offset;
         report.segments.push(part);
@@ -124,7 +148,41 @@ pub fn verify_on(
     report.epoch = chain.epoch;
     report.check = chain.check;
     report.end_before_snapshot(indices.end - 1, &chain);
-    Ok(report)
+    match refused {
+        // Somewhere else than on the way.
+        Some(refused) if report.bad.is_none() => Err(refused),
+        _ => Ok(report),
+    }
+}
+
+impl Course {
+    /// As a reader finds it. Where that is refused, all from the segment on that may not be missing, as far as there is
+    /// one that says of which journal they are.
+    fn of(disk: &dyn Disk, dir: &Path) -> Result<Course, ReadError> {
+        let missing = || ReadError::Segment { name: segment_name(0), why: "missing".into() };
+        let refused = match Extent::of(disk, dir) {
+            Ok(extent) => return Ok(Course { extent: extent.ok_or_else(missing)?, refused: None }),
+            Err(refused @ ReadError::Segment { .. }) => refused,
+            Err(error) => return Err(error),
+        };
+        let names = list(disk, dir)?;
+        let begin = Begin::read(disk, dir)?;
+        let (first, before) = begin.map_or((0, Chain::START), |begin| (begin.index, begin.chain));
+        let last = names.iter().filter_map(|name| segment_index(name)).max();
+        let indices = first..last.map_or(first, |last| last + 1).max(first + 1);
+        let is_its = |identity: &Identity| begin.is_none_or(|begin| begin.journal == identity.journal);
+        for index in indices.clone() {
+            match open_segment(disk, dir, index, None) {
+                Ok(Some((_, identity))) if is_its(&identity) => {
+                    let extent = Extent { indices, before, identity };
+                    return Ok(Course { extent, refused: Some(refused) });
+                }
+                Ok(_) | Err(ReadError::Segment { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(refused)
+    }
 }
 
 impl Report {
@@ -157,8 +215,38 @@ impl Report {
         }
         let offset = self.segments.last().map_or(DATA_START, |segment| segment.used_bytes);
         let place = BadPlace { sequence: chain.sequence + 1, segment: last_index, offset, field: Field::Missing };
-        let missing = Bad { file: segment_name(last_index), place, was_durable: true, unknown: None };
+        let missing = Bad { file: segment_name(last_index), place, was_durable: true, unknown: None, segment: None };
         self.bad.get_or_insert(missing).was_durable = true;
+    }
+
+    /// No segment says which journal it is: there was one if any file says so.
+    fn without_journal(mut self, disk: &dyn Disk, dir: &Path, name: String, why: String) -> Result<Report, ReadError> {
+        let is_there = self.snapshot > 0 || list(disk, dir)?.iter().any(|name| segment_index(name).is_some());
+        let Some(index) = segment_index(&name).filter(|_| is_there) else {
+            return Err(ReadError::Segment { name, why });
+        };
+        let chain = Begin::read(disk, dir)?.map_or(Chain::START, |begin| begin.chain);
+        self.lacks_segment(disk, dir, index, why, &chain)?;
+        Ok(self)
+    }
+
+    /// A start refuses a folder with such a segment in it, whatever was durable.
+    fn lacks_segment(
+        &mut self,
+        disk: &dyn Disk,
+        dir: &Path,
+        index: u64,
+        why: String,
+        chain: &Chain,
+    ) -> Result<(), ReadError> {
+        if self.bad.is_some() {
+            return Ok(());
+        }
+        let file = segment_name(index);
+        let field = if list(disk, dir)?.contains(&file) { Field::Header } else { Field::Missing };
+        let place = BadPlace { sequence: chain.sequence + 1, segment: index, offset: 0, field };
+        self.bad = Some(Bad { file, place, was_durable: true, unknown: None, segment: Some(why) });
+        Ok(())
     }
 
     #[expect(clippy::too_many_arguments, reason = "one place, and what was seen there")]
@@ -198,7 +286,7 @@ impl Report {
         let place = BadPlace { sequence: chain.sequence + 1, segment: index, offset: at, field };
         let was_durable = image.has_mark_from(offset, key);
         if is_dirty || unknown.is_some() {
-            self.bad = Some(Bad { file: name, place, was_durable, unknown });
+            self.bad = Some(Bad { file: name, place, was_durable, unknown, segment: None });
         }
     }
 }
@@ -215,8 +303,15 @@ fn continues_in(
     if !all.contains(&next) {
         return Ok(false);
     }
-    let segment = open(disk, dir, next, of)?;
+    let segment = match open(disk, dir, next, of) {
+        Err(ReadError::Segment { .. }) => return Ok(false),
+        opened => opened?,
+    };
     continues(&*segment.file, &segment.key, chain).map_err(io_error(next))
+}
+
+fn list(disk: &dyn Disk, dir: &Path) -> Result<Vec<String>, ReadError> {
+    disk.list(dir).map_err(|source| ReadError::Io { what: dir.display().to_string(), source })
 }
 
 fn open(disk: &dyn Disk, dir: &Path, index: u64, of: Identity) -> Result<Segment, ReadError> {
@@ -244,6 +339,16 @@ fn load(
     }
     let image = Image::read(&*segment.file, of.segment_bytes, memory).map_err(io_error(index))?;
     Ok((image, segment.key))
+}
+
+/// What is to be said of a segment that cannot be loaded: a running hub may have archived it since this began.
+fn unless_archived(disk: &dyn Disk, dir: &Path, index: u64, error: ReadError) -> ReadError {
+    match Begin::read(disk, dir) {
+        Ok(Some(begin)) if begin.index > index && matches!(error, ReadError::Segment { .. }) => {
+            ReadError::Archived { archived: begin.chain.sequence }
+        }
+        _ => error,
+    }
 }
 
 fn io_error(index: u64) -> impl FnOnce(std::io::Error) -> ReadError {

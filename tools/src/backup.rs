@@ -47,7 +47,7 @@ const MARK_PATIENCE: Duration = Duration::from_millis(500);
 impl Backup {
     pub(crate) fn run(self) -> Result<(), Failure> {
         check_folder(&self.dir)?;
-        let mut draft = Draft::of(&self.to, StopAsked::install()?)?;
+        let mut draft = Draft::of(&self.dir, &self.to, StopAsked::install()?)?;
         let begun = Instant::now();
         let known = last_number(&self.segments()?).max(self.newest_snapshot()?);
         for name in begin_and_snapshots(&self.dir)? {
@@ -58,9 +58,12 @@ impl Backup {
         thread::sleep(MARK_PATIENCE.saturating_sub(begun.elapsed()));
         draft.copy(&self.dir, &open)?;
         let found = Held::verify(draft.path())?;
-        let end = found.end(known).map_err(|why| {
-            Failure::with_code(65, format!("{why}; run 'ordo journal verify {}'", self.dir.display()))
-        })?;
+        // What is wrong now was wrong there: the copy has just been made.
+        let of_source = |why| {
+            let dir = self.dir.display();
+            Failure::with_code(65, format!("{dir} is damaged: {why}; run 'ordo journal verify {dir}'"))
+        };
+        let end = found.end(known).map_err(of_source)?;
         draft.zero_from(&open, end.offset)?;
         draft.keep_good_snapshots(end.number)?;
         let held = Held::verify(draft.path())?;

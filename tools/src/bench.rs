@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use ordo_bench::report::{Report, Scale};
 
 use crate::Failure;
+use crate::logging::note;
 use crate::table::{self, Output, Table};
 
 /// Measures latency and throughput
@@ -41,6 +42,7 @@ enum BenchCommand {
 
 /// Tells two results apart, figure by figure
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  ordo bench compare before.json after.json")]
 struct Compare {
     before: PathBuf,
     after: PathBuf,
@@ -94,7 +96,7 @@ impl Compare {
         let missing = before.figures.keys().filter(|name| !after.figures.contains_key(*name)).count();
         let new = after.figures.keys().filter(|name| !before.figures.contains_key(*name)).count();
         if missing + new > 0 && std::io::stderr().is_terminal() {
-            eprintln!("{missing} figures of the first are not in the second, {new} are new in it");
+            note!("{missing} figures of the first are not in the second, {new} are new in it");
         }
         table.print(self.output.format())
     }
@@ -111,6 +113,6 @@ fn read(path: &Path) -> Result<Report, Failure> {
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
     std::fs::write(path, text).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
-    eprintln!("wrote {}", path.display());
+    note!("wrote {}", path.display());
     Ok(())
 }

@@ -7,6 +7,7 @@ use ordo_gateway::config::{SETTINGS, Setting};
 use ordo_gateway::hub;
 
 use crate::Failure;
+use crate::logging::note;
 use crate::settings::{Settings, Sources};
 use crate::table::{Format, Output, Table, print};
 
@@ -17,7 +18,8 @@ use crate::table::{Format, Output, Table, print};
 
 Each setting with its value, unit, default, range, origin (default, file, environment or command line), meaning, and
 what it costs to go up (larger, true, further right in the range) and down. --check exits 0 if a hub would take the
-file, 1 with the reason if not.")]
+file, 1 with the reason if not. Warns of what a hub would warn of: a tail_dir that takes no file, and, without --check,
+ORDO_ variables that are no settings.")]
 pub(crate) struct Config {
     #[command(flatten)]
     sources: Sources,
@@ -37,6 +39,7 @@ impl Config {
         }
         let settings = self.sources.settle()?;
         settings.config.validate().map_err(Failure::new)?;
+        warn(&settings);
         match self.output.format() {
             Format::Table => print(&told(&settings)),
             format => table(&settings).print(format),
@@ -49,7 +52,15 @@ fn check(file: &Path) -> Result<(), Failure> {
     settings.read_file(file)?;
     let refused = |error| Failure::new(format!("{}: {error}", file.display()));
     settings.config.validate().map_err(refused)?;
+    warn(&settings);
     print(&format!("{}: good\n", file.display()))
+}
+
+/// As a hub would when it starts.
+fn warn(settings: &Settings) {
+    for doubt in settings.doubts() {
+        note!("warning: {doubt}");
+    }
 }
 
 fn table(settings: &Settings) -> Table {

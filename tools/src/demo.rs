@@ -22,6 +22,7 @@ use crate::listed::{self, Listed};
 use crate::serve::of_hub;
 use crate::settings::Settings;
 use crate::signals::StopAsked;
+use crate::table::print;
 use crate::{Failure, logging};
 use checks::Checks;
 use feed::Played;
@@ -67,7 +68,7 @@ impl Demo {
         let hub = Hub::start(config.clone()).map_err(of_hub)?;
         hub.define_request_statuses().map_err(of_hub)?;
         let addr = hub.addr();
-        println!("hub on {addr}, data in {}", data.display());
+        print(&format!("hub on {addr}, data in {}\n", data.display()))?;
         let clock = Clock::start();
         let watchers = Watchers::start(addr, &clock)?;
         let played = feed::play(addr, self.flow.as_deref(), &clock, &asked)?;
@@ -79,9 +80,9 @@ impl Demo {
         let hub = checks.restart(hub, Config { listen: addr, ..config }, &watched)?;
         if self.exit {
             checks.stops_as_it_was(hub)?;
-            print!("\n{checks}");
+            print(&format!("\n{checks}"))?;
         } else {
-            print!("\n{checks}");
+            print(&format!("\n{checks}"))?;
             stay(&hub, &asked)?;
             hub.stop().map_err(of_hub)?;
         }
@@ -127,12 +128,11 @@ impl Folder {
 }
 
 fn show(played: &Played, watched: &Watched) -> Result<(), Failure> {
-    println!("\n{}", shown::<CashPosition>(watched, usize::MAX)?);
-    println!("{}", shown::<AssetPosition>(watched, usize::MAX)?);
-    println!("{}", shown::<OrderState>(watched, ORDERS_SHOWN_MAX)?);
-    print!("{played}");
-    print!("{}", watched.latency_text());
-    Ok(())
+    print(&format!("\n{}\n", shown::<CashPosition>(watched, usize::MAX)?))?;
+    print(&format!("{}\n", shown::<AssetPosition>(watched, usize::MAX)?))?;
+    print(&format!("{}\n", shown::<OrderState>(watched, ORDERS_SHOWN_MAX)?))?;
+    print(&played.to_string())?;
+    print(&watched.latency_text())
 }
 
 /// The folded records of the accounts that are shown, the last few of each.
@@ -147,12 +147,11 @@ fn shown<L: Listed>(watched: &Watched, of_each_max: usize) -> Result<String, Fai
 }
 
 fn stay(hub: &Hub, asked: &StopAsked) -> Result<(), Failure> {
-    println!("\nthe hub stays up on http://{0}; Ctrl-C stops it. For a look around:", hub.addr());
-    println!(
-        "  curl http://{0}/balance/for/{1}/00\n  curl http://{0}/order/for/{1}/00",
-        hub.addr(),
-        ordo_bench::flow::OWNER
-    );
+    let (addr, owner) = (hub.addr(), ordo_bench::flow::OWNER);
+    print(&format!(
+        "\nthe hub stays up on http://{addr}; Ctrl-C stops it. For a look around:\n  \
+         curl http://{addr}/balance/for/{owner}/00\n  curl http://{addr}/order/for/{owner}/00\n"
+    ))?;
     while !asked.is_asked() {
         if let Some(fault) = hub.wait_fault(LOOK_EVERY) {
             return Err(Failure::with_code(fault.exit_code(), fault));

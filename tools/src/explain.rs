@@ -7,7 +7,8 @@ use ordo_core::json::Style;
 use ordo_gateway::investigation::{Moved, Step, Subject, explain};
 
 use crate::journal::time;
-use crate::place::Place;
+use crate::logging::note;
+use crate::place::{self, Place};
 use crate::replay::{Progress, of_replay, open_beginning};
 use crate::rows::Rows;
 use crate::table::Output;
@@ -39,10 +40,13 @@ pub(crate) struct Explain {
 #[derive(Debug, Subcommand)]
 enum Asked {
     /// A balance's figures
+    #[command(after_help = "Example:\n  ordo explain balance OWN ACC AUD --as-at 2026-11-22T10:15:00Z --data ./data")]
     Balance { owner: String, account: String, currency: String },
     /// A holding's figures
+    #[command(after_help = "Example:\n  ordo explain holding OWN ACC XNAS AAPL --as-at XNAS:120 --data ./data")]
     Holding { owner: String, account: String, exchange: String, code: String },
     /// An order's state
+    #[command(after_help = "Example:\n  ordo explain order OWN ACC 17 --data ./data --json")]
     Order { owner: String, account: String, order: String },
 }
 
@@ -68,12 +72,13 @@ impl Explain {
         });
         drop(bar);
         let fields = fields.map_err(of_replay)?;
+        place::check_are_named(&mut replay, &self.as_at)?;
         if steps == 0 {
             return Err(Failure::new(format!("no update ever moved {subject}; check the codes")));
         }
         rows.finish()?;
         for (name, value) in &fields {
-            eprintln!("{name} {value}");
+            note!("{name} {value}");
         }
         Ok(())
     }

@@ -12,6 +12,11 @@ use crate::Failure;
 
 /// Looks at a journal, changing nothing
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  ordo journal info ./data
+  ordo journal verify ./data\n  ordo journal dump ./data --feed XNAS --kind trade
+  ordo journal export ./data --to updates.csv
+
+Each has a --help of its own. Reads only: safe on the folder of a running hub.")]
 pub(crate) struct Journal {
     #[command(subcommand)]
     command: JournalCommand,

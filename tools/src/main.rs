@@ -27,6 +27,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::logging::note;
+
 #[derive(Debug, Parser)]
 #[command(name = "ordo", version, about = "Order management hub", max_term_width = 100)]
 struct Cli {
@@ -65,12 +67,40 @@ impl Failure {
     }
 }
 
-/// A folder that is there; most often one that is not was mistyped.
+/// A folder with a journal in it; most often one without was mistyped. What is wrong with a journal that has lost its
+/// segments is for those to say who read it.
 fn check_folder(dir: &Path) -> Result<(), Failure> {
-    if dir.is_dir() {
+    if !dir.is_dir() {
+        return Err(Failure::new(format!("{}: no such folder; name the --data folder of a hub", dir.display())));
+    }
+    let entries = dir.read_dir().map_err(|error| Failure::new(format!("{}: {error}", dir.display())))?;
+    let mut names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let is_journal = |name: String| {
+        let is_part = ["seg-", "snap-", "begin."].iter().any(|kind| name.starts_with(kind));
+        is_part && name.ends_with(".ordo")
+    };
+    if names.any(is_journal) {
         return Ok(());
     }
-    Err(Failure::new(format!("{}: no such folder; name the --data folder of a hub", dir.display())))
+    Err(Failure::new(format!("{}: no journal is in it; name the --data folder of a hub", dir.display())))
+}
+
+/// What is written must not lie in the folder that is read: that is a hub's own, or a backup.
+fn check_is_outside(folder: &Path, to: &Path) -> Result<(), Failure> {
+    let whole =
+        |path: &Path| std::path::absolute(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())));
+    let to_whole = whole(to)?;
+    // The last part of it that is there, wherever links lead.
+    let found = to_whole.ancestors().find_map(|part| part.canonicalize().ok());
+    let folder_found = folder.canonicalize().map_or_else(|_| whole(folder), Ok)?;
+    if found.is_some_and(|found| found.starts_with(&folder_found)) {
+        let (to, folder) = (to.display(), folder.display());
+        return Err(Failure::with_code(
+            2,
+            format!("{to} lies in {folder}, the folder that is read: name a place elsewhere"),
+        ));
+    }
+    Ok(())
 }
 
 fn main() -> ExitCode {
@@ -89,8 +119,46 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure { code, line }) => {
-            eprintln!("ordo: {}", line.replace('\n', " "));
+            note!("ordo: {}", line.replace('\n', " "));
             ExitCode::from(code)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn check_help(command: &clap::Command, path: &str) {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        assert!(help.starts_with("Example") && help.contains(&format!("  {path} ")), "{path}: {help}");
+        command.get_subcommands().for_each(|below| check_help(below, &format!("{path} {}", below.get_name())));
+    }
+
+    #[test]
+    fn every_command_has_an_example_in_its_help() {
+        let program = Cli::command();
+        program.debug_assert();
+        Cli::command()
+            .get_subcommands()
+            .for_each(|command| check_help(command, &format!("ordo {}", command.get_name())));
+    }
+
+    #[test]
+    fn what_is_written_lies_outside_of_what_it_is_made_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, link) = (folder.path().join("data"), folder.path().join("link"));
+        std::fs::create_dir(&data).unwrap();
+        std::os::unix::fs::symlink(&data, &link).unwrap();
+        for inside in [data.clone(), data.join("sub"), data.join("a/b/c.csv"), link.join("sub")] {
+            let refused = check_is_outside(&data, &inside).expect_err("it lies inside");
+            assert_eq!(refused.code, 2, "{}", inside.display());
+        }
+        assert!(check_is_outside(&link, &data.join("sub")).is_err());
+        for outside in [folder.path().join("data2"), folder.path().join("data.csv"), folder.path().into()] {
+            assert!(check_is_outside(&data, &outside).is_ok(), "{}", outside.display());
         }
     }
 }

@@ -12,6 +12,9 @@ use ordo_core::proto::TimestampWithTimeZone;
 use ordo_gateway::investigation;
 use ordo_gateway::replay::{Replay, ReplayError};
 
+use crate::Failure;
+use crate::replay::of_replay;
+
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -73,6 +76,29 @@ impl Place {
             Place::Position(_) => self.is_behind(engine, &Stamp::default()),
         }
     }
+}
+
+/// Refuses places in sequences that the record never names: what is asked for there is neither early nor late. Asked when
+/// a replay has come to its places; it is taken on to the end of the record if that is to show the name.
+pub(crate) fn check_are_named<'p>(
+    replay: &mut Replay,
+    places: impl IntoIterator<Item = &'p Place>,
+) -> Result<(), Failure> {
+    let is_named = |engine: &Engine, name: &str| engine.names().feeds.iter().any(|feed| **feed == *name);
+    for place in places {
+        let Place::Position(at) = place else { continue };
+        if is_named(replay.engine(), &at.sequence) {
+            continue;
+        }
+        replay.run().map_err(of_replay)?;
+        if !is_named(replay.engine(), &at.sequence) {
+            return Err(Failure::new(format!(
+                "{at}: the record never names the sequence '{}'; 'ordo journal info' lists those that it has",
+                at.sequence
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Applies what is left up to a place, or all; `each` sees the number of every update.

@@ -13,6 +13,7 @@ use clap::Args;
 use ordo_core::dec::Dec;
 
 use crate::Failure;
+use crate::logging::note;
 use crate::place::Place;
 use crate::table::{Output, Table};
 use ours::Source;
@@ -122,7 +123,7 @@ impl Reconcile {
         table.print(self.output.format())?;
         match (differing, unread) {
             (0, 0) => {
-                eprintln!("{compared} records are equal");
+                note!("{compared} records are equal");
                 Ok(())
             }
             (differing, 0) => Err(Failure::new(format!("{differing} figures differ, in {compared} records compared"))),

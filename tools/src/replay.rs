@@ -16,8 +16,10 @@ use ordo_gateway::replay::{self, ReplayError};
 use ordo_journal::ReadError;
 
 use crate::journal::time;
-use crate::listed::{self, Listed};
+use crate::listed::Listed;
+use crate::logging::note;
 use crate::place::{self, Place};
+use crate::rows::Rows;
 use crate::table::{Facts, Format, Output, print_json};
 use crate::{Failure, check_folder};
 
@@ -40,8 +42,11 @@ A file of changes, as TOML:
   [[change]]
   replace = \"XNAS:18\"          # or insert_after
   update = '{\"Type\": \"Action\", \"Action\": {...}}'
+  [[change]]
+  settings = { trade_retention_s = 86400 }   # completed_order_retention_s, idempotency_retention_s
 or as JSON lines: {\"leave_out\": \"XNAS:17\"}
-What is inserted at one place is applied in the order of the file.")]
+What is inserted at one place is applied in the order of the file. Settings hold from the beginning on, whatever the
+record says of them; those not named are as recorded.")]
 pub(crate) struct Replay {
     /// Folder of the journal
     dir: PathBuf,
@@ -51,8 +56,9 @@ pub(crate) struct Replay {
     /// Prints these records of the last state
     #[arg(long, value_enum)]
     state: Option<State>,
-    /// Update by update, each with what it changed; waits for Enter on a terminal
-    #[arg(long, conflicts_with_all = ["state", "diff", "what_if"])]
+    /// Update by update, each with what it changed; waits for Enter on a terminal. With --json a line for each, and no
+    /// waiting
+    #[arg(long, conflicts_with_all = ["state", "diff", "what_if", "csv"])]
     step: bool,
     /// What differs between two places
     #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with_all = ["until", "state", "what_if"])]
@@ -88,7 +94,7 @@ impl Replay {
             return what_if::run(&self.dir, file, self.output);
         }
         if self.step {
-            return step::run(&self.dir, self.until.as_ref());
+            return step::run(&self.dir, self.until.as_ref(), self.output);
         }
         let begun = Instant::now();
         let mut replay = if self.no_snapshots || self.until.is_some() {
@@ -100,10 +106,11 @@ impl Replay {
         let bar = Progress::new();
         place::fold(&mut replay, self.until.as_ref(), |_| bar.tick()).map_err(of_replay)?;
         drop(bar);
+        place::check_are_named(&mut replay, &self.until)?;
         let summary = summary(&replay, from_sequence, begun.elapsed());
         let format = self.output.format();
         let Some(state) = self.state else { return summary.print(format) };
-        eprint!("{}", summary.aligned());
+        note!("{}", summary.aligned().trim_end());
         let views = replay.views();
         match state {
             State::Balances => print_records::<CashPosition>(views.balances(), format),
@@ -133,7 +140,7 @@ pub(crate) fn open_beginning(dir: &Path, until: &[Place]) -> Result<replay::Repl
                  {archived} were archived: put those segments back, or ask for a later place"
             )));
         }
-        eprintln!("updates up to {archived} were archived: begins with the snapshot at {number} ({at})");
+        note!("updates up to {archived} were archived: begins with the snapshot at {number} ({at})");
     }
     Ok(replay)
 }
@@ -196,10 +203,15 @@ fn print_records<L: Listed>(records: &Records<Record>, format: Format) -> Result
     if format == Format::JsonLines {
         return print_json(L::MESSAGE, records.iter().map(|record| &*record.bytes));
     }
-    let unreadable = |error| Failure::with_code(65, format!("a record cannot be read: {error}"));
-    let records = records.iter().map(|record| L::decode(&*record.bytes).map_err(unreadable));
-    let records = records.collect::<Result<Vec<L>, Failure>>()?;
-    listed::table(&records).print(format)
+    let mut rows = Rows::new(L::COLUMNS, L::FIGURES, format);
+    for record in records.iter() {
+        let record = L::decode(&*record.bytes);
+        let record = record.map_err(|error| Failure::with_code(65, format!("a record cannot be read: {error}")))?;
+        if rows.put(record.row()).is_break() {
+            break;
+        }
+    }
+    rows.finish().map(drop)
 }
 
 /// A failed replay as a command's failure.

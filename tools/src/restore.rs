@@ -33,7 +33,7 @@ pub(crate) struct Restore {
 impl Restore {
     pub(crate) fn run(self) -> Result<(), Failure> {
         check_folder(&self.backup)?;
-        let mut draft = Draft::of(&self.data, StopAsked::install()?)?;
+        let mut draft = Draft::of(&self.backup, &self.data, StopAsked::install()?)?;
         let begun = Instant::now();
         let backup = Held::verify(&self.backup)?;
         backup.check_is(backup.last_number())?;

@@ -57,7 +57,11 @@ impl Serve {
     }
 
     fn config(self) -> Result<Config, Failure> {
-        let mut config = self.sources.settle()?.config;
+        let settings = self.sources.settle()?;
+        for doubt in settings.doubts() {
+            tracing::warn!("{doubt}");
+        }
+        let mut config = settings.config;
         config.data = self.data.unwrap_or(config.data);
         config.listen = self.listen.unwrap_or(config.listen);
         config.dev |= self.dev;

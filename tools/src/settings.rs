@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use ordo_gateway::config::{SETTINGS, Setting};
 use ordo_gateway::hub::{Config, ConfigError};
+use ordo_gateway::investigation::toml_error;
 use toml::{Table, Value};
 
 use crate::Failure;
@@ -47,6 +48,8 @@ impl Origin {
 pub(crate) struct Settings {
     pub(crate) config: Config,
     origins: BTreeMap<&'static str, Origin>,
+    /// Of the environment.
+    doubts: Vec<String>,
 }
 
 impl Sources {
@@ -57,6 +60,8 @@ impl Sources {
             settings.read_file(file)?;
         }
         settings.read_environment(|name| std::env::var(name).ok())?;
+        let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        settings.doubts.extend(names.filter_map(|name| doubt_of(&name)));
         settings.read_command_line(&self.set)?;
         Ok(settings)
     }
@@ -64,11 +69,20 @@ impl Sources {
 
 impl Settings {
     pub(crate) fn on(config: Config) -> Settings {
-        Settings { config, origins: BTreeMap::new() }
+        Settings { config, origins: BTreeMap::new(), doubts: Vec::new() }
     }
 
     pub(crate) fn origin(&self, key: &str) -> Origin {
         self.origins.get(key).copied().unwrap_or(Origin::Default)
+    }
+
+    /// What a hub takes, and its operator may have meant otherwise; a line each.
+    pub(crate) fn doubts(&self) -> Vec<String> {
+        let tail = self.config.tail_dir.as_ref().and_then(|tail| {
+            let why = tempfile::tempfile_in(tail).err()?;
+            Some(format!("tail_dir = '{}': {why}; the tail will be in the data folder", tail.display()))
+        });
+        self.doubts.iter().cloned().chain(tail).collect()
     }
 
     fn set(&mut self, key: &str, value: &str, origin: Origin) -> Result<(), ConfigError> {
@@ -82,7 +96,7 @@ impl Settings {
     pub(crate) fn read_file(&mut self, file: &Path) -> Result<(), Failure> {
         let fail = |error: &dyn Display| Failure::new(format!("{}: {error}", file.display()));
         let text = std::fs::read_to_string(file).map_err(|error| fail(&error))?;
-        let table: Table = text.parse().map_err(|error| fail(&error))?;
+        let table: Table = text.parse().map_err(|error| fail(&toml_error(&text, &error)))?;
         if table.contains_key("layout") && table.contains_key(THREADS) {
             return Err(fail(&"layout and [[threads]] say the same thing: leave one out"));
         }
@@ -122,6 +136,27 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// Variables that are no settings: of the commands, and of the tests and scripts that start them.
+const OTHERS_KNOWN: [&str; 9] =
+    ["TOKEN", "LOG", "FLOW_DIR", "SEED", "CASES", "KILLS", "INCIDENT", "BLESS", "POWER_LOSS_CYCLES"];
+const TESTS_BEGIN: &str = "TEST_";
+
+/// What is to be said of a variable that looks like a setting and is none.
+fn doubt_of(variable: &str) -> Option<String> {
+    let name = variable.strip_prefix("ORDO_")?;
+    let is_known = |key: &str| SETTINGS.iter().any(|setting| setting.key.to_uppercase() == key);
+    if is_known(name) || OTHERS_KNOWN.contains(&name) || name.starts_with(TESTS_BEGIN) {
+        return None;
+    }
+    let meant = match Setting::find(&name.to_lowercase()) {
+        Ok(setting) => Some(setting.key),
+        Err(ConfigError::Unknown { nearest, .. }) => nearest,
+        Err(_) => None,
+    };
+    let question = meant.map_or_else(String::new, |key| format!("; is it ORDO_{}?", key.to_uppercase()));
+    Some(format!("{variable} in the environment is no setting, and is passed over{question}"))
 }
 
 /// The layout, thread by thread: `[[threads]] core = 1, stages = ["journal", "engine"], wait = "busy"`.
@@ -181,6 +216,24 @@ mod tests {
         assert_eq!(config.tail_bytes, 2 << 20);
         let origins = ["durability", "ring_slots", "tail_bytes", "wait"].map(|key| settings.origin(key));
         assert_eq!(origins, [Origin::File, Origin::CommandLine, Origin::Environment, Origin::Default]);
+    }
+
+    #[test]
+    fn a_variable_that_is_no_setting_is_doubted_and_the_nearest_named() {
+        for setting in &SETTINGS {
+            assert_eq!(doubt_of(&format!("ORDO_{}", setting.key.to_uppercase())), None);
+        }
+        for other in ["ORDO_TOKEN", "ORDO_LOG", "ORDO_TEST_PANIC", "ORDO_SEED", "PATH", "MYORDO_WAIT"] {
+            assert_eq!(doubt_of(other), None, "{other}");
+        }
+        for (variable, meant) in [
+            ("ORDO_DURABILTY", "is it ORDO_DURABILITY?"),
+            ("ORDO_wait", "is it ORDO_WAIT?"),
+            ("ORDO_COLOUR", "is passed over"),
+        ] {
+            let doubt = doubt_of(variable).expect("it is no setting");
+            assert!(doubt.starts_with(variable) && doubt.ends_with(meant), "{doubt}");
+        }
     }
 
     #[test]

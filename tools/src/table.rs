@@ -141,7 +141,9 @@ pub(crate) fn print_json<'a>(message: MessageId, records: impl Iterator<Item = &
         json::from_binary(message, record, Style::default(), &mut line)
             .map_err(|error| Failure::with_code(65, format!("a record cannot be read: {error:?}")))?;
         line.push(b'\n');
-        unless_pipe_broke(out.write_all(&line))?;
+        if is_pipe_broken(out.write_all(&line))? {
+            return Ok(());
+        }
     }
     unless_pipe_broke(out.flush())
 }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use ordo_gateway::replay::{Applied, Replay};
 
 use crate::Failure;
-use crate::place::Place;
+use crate::place::{self, Place};
 use crate::replay::of_replay;
 
 /// See the module. Of every feed: a place is a point of the one order in which all updates were applied.
@@ -15,11 +15,12 @@ pub(crate) struct Window<'p> {
 }
 
 impl Window<'_> {
-    /// Hands out each update that lies in it, as applied; `tick` hears of every one that goes by.
+    /// Hands out each update that lies in it, as applied; `tick` hears of every one that goes by, and may end it. At
+    /// the end places in sequences that are not in the record are refused.
     pub(crate) fn go_through(
         &self,
         replay: &mut Replay,
-        tick: impl Fn(),
+        tick: impl Fn() -> Result<(), Failure>,
         mut each: impl FnMut(&Applied<'_>) -> Result<ControlFlow<()>, Failure>,
     ) -> Result<(), Failure> {
         let mut is_open = self.from.is_none();
@@ -28,12 +29,12 @@ impl Window<'_> {
                 break;
             }
             let Some(applied) = replay.next().map_err(of_replay)? else { break };
-            tick();
+            tick()?;
             is_open = is_open || self.from.is_some_and(|from| from.is_reached(&applied.outcome.stamp, applied.names));
             if is_open && each(&applied)?.is_break() {
-                break;
+                return Ok(());
             }
         }
-        Ok(())
+        place::check_are_named(replay, self.from.into_iter().chain(self.to))
     }
 }

@@ -332,6 +332,51 @@ fn what_is_there_is_not_written_over() {
 }
 
 #[test]
+fn a_copy_is_open_to_nobody_to_whom_the_folder_was_not() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = TempDir::new().expect("a folder");
+    let (data, backup, restored) = (folder.path().join("data"), folder.path().join("b"), folder.path().join("r"));
+    recorded(&data, folder.path(), 10);
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o750)).expect("it is ours");
+    facts(&run(ordo("backup", &data, "--to", &backup)));
+    facts(&run(ordo("restore", &backup, "--data", &restored)));
+    let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+    for copy in [&backup, &restored] {
+        for name in names(copy) {
+            assert_eq!(mode(&copy.join(&name)) & !0o640, 0, "{name}: as a hub's own files at the most");
+        }
+        assert_eq!(mode(copy) & !0o750, 0);
+    }
+}
+
+#[test]
+fn a_copy_lies_outside_of_its_source() {
+    let folder = TempDir::new().expect("a folder");
+    let data = folder.path().join("data");
+    recorded(&data, folder.path(), 10);
+    let before = names(&data);
+    assert_refused(&run(ordo("backup", &data, "--to", &data.join("sub"))), 2, "name a place elsewhere");
+    assert_refused(&run(ordo("restore", &data, "--data", &data.join("a/b"))), 2, "name a place elsewhere");
+    assert_eq!(names(&data), before);
+}
+
+#[test]
+fn a_segment_that_is_too_short_is_the_source_s_fault() {
+    let folder = TempDir::new().expect("a folder");
+    let data = folder.path().join("data");
+    recorded(&data, folder.path(), 300);
+    let (file, used) = end(&data);
+    // Behind all that was written: the chain is whole.
+    fs::OpenOptions::new().write(true).open(&file).expect("a segment").set_len(used + 100).expect("it is cut");
+    let others = segments(&data).expect("a journal").into_iter().map(|it| data.join(it.name));
+    others.filter(|other| *other > file).for_each(|spare| fs::remove_file(spare).expect("it is removed"));
+    let output = run(ordo("backup", &data, "--to", &folder.path().join("b")));
+    assert_refused(&output, 65, &format!("{} is damaged: CORRUPT", data.display()));
+    assert!(stderr(&output).contains("the file is too short; run 'ordo journal verify"), "{}", stderr(&output));
+    assert!(!folder.path().join("b").exists());
+}
+
+#[test]
 fn an_interrupted_backup_has_not_the_name_of_one() {
     let folder = TempDir::new().expect("a folder");
     let (data, backups) = (folder.path().join("data"), folder.path().join("backups"));

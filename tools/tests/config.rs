@@ -58,12 +58,33 @@ fn a_check_says_in_a_line_what_is_wrong() {
         ("ring_slots = 1000\n", "a power of two, 64 to 65536"),
         ("layout = \"receiver\"\n", "the stage journal is on no thread"),
         ("message_bytes_max = 16777216\n", "must fit"),
-        ("ring_slots = \n", "hub.toml"),
+        ("wait = \"park\"\nring_slots = \n", "hub.toml: line 2: "),
     ] {
         let (code, out, err) = check(content);
         assert!(code == Some(1) && out.is_empty(), "{content}: {code:?} {out}");
         assert!(err.contains(why) && err.lines().count() == 1, "{content}: {err}");
     }
+}
+
+#[test]
+fn what_a_hub_would_warn_of_is_said() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let checked = ordo(&["config", "--check", &file(folder.path(), "tail_dir = \"/nonexist\"\n")], &[]);
+    assert!(checked.status.success(), "it starts all the same");
+    let said = text(&checked.stderr);
+    assert!(said.starts_with("warning: tail_dir = '/nonexist': ") && said.lines().count() == 1, "{said}");
+    let variables = [("ORDO_DURABILTY", "async"), ("ORDO_TOKEN", "t"), ("ORDO_TEST_X", "1")];
+    let told = ordo(&["config"], &variables);
+    assert!(told.status.success());
+    let said = text(&told.stderr);
+    assert!(said.starts_with("warning: ORDO_DURABILTY ") && said.contains("is it ORDO_DURABILITY?"), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    // And where it starts: that it cannot listen ends it.
+    let data = folder.path().join("data");
+    let args = ["serve", "--data", data.to_str().expect("UTF-8"), "--listen", "192.0.2.1:1"];
+    let started = ordo(&args, &[("ORDO_DURABILTY", "async"), ("ORDO_SEGMENT_BYTES", "2097152")]);
+    assert!(!started.status.success());
+    assert!(text(&started.stderr).contains("is it ORDO_DURABILITY?"), "{}", text(&started.stderr));
 }
 
 #[test]

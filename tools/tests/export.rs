@@ -3,7 +3,7 @@
 mod support;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use ordo_core::proto::{Account, CashTransfer, ExternalAction, ExternalActionType, OrderState, OrderTrade};
 use ordo_core::proto::{OrderTradeType, Side, TransactionDetails};
@@ -154,6 +154,48 @@ fn a_file_that_cannot_be_written_leaves_nothing_behind() {
     let names = std::fs::read_dir(folder.path()).expect("a folder").map(|entry| entry.expect("an entry").file_name());
     let names: Vec<_> = names.collect();
     assert!(!names.iter().any(|name| name.to_string_lossy().contains("export")), "{names:?}");
+}
+
+#[test]
+fn an_interrupted_export_leaves_nothing_behind() {
+    let folder = TempDir::new().expect("a folder");
+    let hub = Hub::start(small(&folder.path().join("data"), folder.path())).expect("a hub");
+    submit(&hub, (1..=4_000).map(|position| (position, deposit(&position.to_string(), "1"))));
+    hub.stop().expect("it stops well");
+    let out = folder.path().join("out");
+    std::fs::create_dir(&out).expect("a folder");
+    let names = || std::fs::read_dir(&out).expect("it is there").count();
+    // It may be through before it is caught.
+    for _ in 0..30 {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ordo"));
+        command.args(["journal", "export", "--what", "events"]).arg(folder.path().join("data"));
+        command.arg("--to").arg(out.join("out.csv")).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut process = command.spawn().expect("the program starts");
+        while names() == 0 && process.try_wait().expect("it is ours").is_none() {
+            std::thread::yield_now();
+        }
+        let interrupt = Command::new("kill").args(["-INT", &process.id().to_string()]).stderr(Stdio::null()).status();
+        interrupt.expect("kill runs");
+        let output = process.wait_with_output().expect("it ends");
+        if output.status.success() {
+            std::fs::remove_file(out.join("out.csv")).expect("it is whole");
+            continue;
+        }
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        assert!(stderr(&output).contains("interrupted: nothing is written"), "{}", stderr(&output));
+        assert_eq!(names(), 0);
+        return;
+    }
+    panic!("it was never caught");
+}
+
+#[test]
+fn a_file_is_not_written_into_the_folder_of_the_journal() {
+    let folder = TempDir::new().expect("a folder");
+    recorded(folder.path());
+    let (output, file) = export(folder.path(), "data/out.csv", &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("name a place elsewhere") && !file.exists(), "{}", stderr(&output));
 }
 
 #[cfg(not(feature = "parquet"))]

@@ -204,6 +204,15 @@ fn a_wrong_bust_is_found_explained_and_measured() {
     for record in ["    holding ", "    balance "] {
         assert!(told.iter().any(|line| line.starts_with(record)), "no {record} in {told:?}");
     }
+    let stepped = lines(&["replay", data, "--step", "--until", &at_bust, "--json"]);
+    let last = stepped.last().expect("updates");
+    assert_eq!(
+        (text(last, "Position"), text(last, "Order"), text(last, "Reference")),
+        (&*busted.to_string(), &*order_id, &*trade_id)
+    );
+    let records: Vec<&str> = last["Records"].as_array().expect("a list").iter().map(|it| text(it, "Record")).collect();
+    assert_eq!(records, ["holding", "balance"]);
+    assert_eq!(last["Records"][1]["State"]["Account"]["AccountID"], *account);
 }
 
 #[test]

@@ -173,6 +173,75 @@ fn info_says_what_a_folder_holds() {
 }
 
 #[test]
+fn an_account_that_an_order_moves_away_from_is_found_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let hub = Hub::start(small(folder.path(), folder.path())).expect("a hub");
+    let mut moved = order("B", "o1");
+    moved.update =
+        Some(Box::new(ordo_core::proto::OrderUpdate { previous_account: account("A"), ..Default::default() }));
+    submit(&hub, [(1, order("A", "o1")), (2, moved), (3, order("C", "o2"))]);
+    hub.stop().expect("it stops well");
+    let found = |account: &str| places(&lines(&ordo(&["dump", "--json", "--account", account], folder.path())));
+    assert_eq!(found("OWN/A"), ["F:1", "F:2"]);
+    assert_eq!(found("OWN/B"), ["F:2"]);
+    assert_eq!(found("/A"), [""; 0], "an account without an owner is another");
+}
+
+#[test]
+fn what_can_be_no_kind_or_account_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    recorded(folder.path());
+    for (option, wrong, said) in [
+        ("--kind", "xyz", "one of Update, Replace, Trade, CashTransfer, AssetTransfer, Status, Configure, Operation"),
+        ("--kind", "", "one of Update"),
+        ("--account", "3", "OWNER/ACCOUNT"),
+        ("--account", "OWN/", "OWNER/ACCOUNT"),
+    ] {
+        let refused = ordo(&["dump", option, wrong], folder.path());
+        assert_eq!(refused.status.code(), Some(2), "{option} {wrong}");
+        assert!(stderr(&refused).contains(said), "{}", stderr(&refused));
+    }
+    for kind in ["operation", "DefineOwner", "Operation DefineOwner", "STATUS"] {
+        assert!(ordo(&["dump", "--kind", kind], folder.path()).status.success(), "{kind}");
+    }
+}
+
+#[test]
+fn a_sequence_that_the_record_never_names_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    recorded(folder.path());
+    let dir = folder.path().to_str().expect("UTF-8");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let cash = elsewhere.path().join("cash.csv");
+    std::fs::write(&cash, "OwnerID,AccountID,Currency,Balance\nOWN,A,AUD,100\n").unwrap();
+    let cash = cash.to_str().expect("UTF-8");
+    let commands: [&[&str]; 10] = [
+        &["journal", "dump", dir, "--from", "nope:7"],
+        &["journal", "dump", dir, "--to", "nope:7"],
+        &["journal", "dump", dir, "--from", "nope:7", "--to", "F:2"],
+        &["journal", "export", dir, "--to", "out.csv", "--until", "nope:7"],
+        &["replay", dir, "--until", "nope:7"],
+        &["replay", dir, "--step", "--until", "nope:7"],
+        &["replay", dir, "--diff", "nope:7", "F:2"],
+        &["replay", dir, "--diff", "F:2", "nope:7"],
+        &["explain", "balance", "OWN", "A", "AUD", "--data", dir, "--as-at", "nope:7"],
+        &["reconcile", "--balances", cash, "--data", dir, "--as-at", "nope:7"],
+    ];
+    for args in commands {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ordo"));
+        let refused = command.args(args).current_dir(elsewhere.path()).output().expect("the program runs");
+        assert_eq!(refused.status.code(), Some(1), "{args:?}");
+        let said = stderr(&refused);
+        assert!(said.contains("nope:7: the record never names the sequence 'nope'"), "{args:?}: {said}");
+    }
+    assert!(!elsewhere.path().join("out.csv").exists());
+    // One that it names later is early, and a position that has not come is the end.
+    let early = lines(&ordo(&["dump", "--json", "--from", "F:1", "--to", "1"], folder.path()));
+    assert!(early.is_empty(), "{early:?}");
+    assert_eq!(lines(&ordo(&["dump", "--json", "--to", "F:99"], folder.path())).len(), 6);
+}
+
+#[test]
 fn a_wrong_place_or_folder_is_said() {
     let folder = tempfile::tempdir().unwrap();
     recorded(folder.path());
@@ -180,4 +249,99 @@ fn a_wrong_place_or_folder_is_said() {
     let missing = ordo(&["info"], &folder.path().join("missing"));
     assert_eq!(missing.status.code(), Some(1));
     assert!(stderr(&missing).contains("no such folder"));
+}
+
+#[test]
+fn a_folder_without_a_journal_is_said_alike_by_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let (empty, other) = (folder.path().join("empty"), folder.path().join("other"));
+    std::fs::create_dir(&empty).unwrap();
+    std::fs::create_dir(&other).unwrap();
+    std::fs::write(other.join("seg-notes.txt"), "of somebody else").unwrap();
+    let cash = folder.path().join("cash.csv");
+    std::fs::write(&cash, "OwnerID,AccountID,Currency,Balance\nOWN,A,AUD,100\n").unwrap();
+    let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+    let (cash, to) = (text(&cash), text(&folder.path().join("to.csv")));
+    for dir in [text(&empty), text(&other)] {
+        let commands: [&[&str]; 10] = [
+            &["journal", "info", &dir],
+            &["journal", "verify", &dir],
+            &["journal", "dump", &dir],
+            &["journal", "export", &dir, "--to", &to],
+            &["replay", &dir],
+            &["replay", &dir, "--diff", "1", "2"],
+            &["explain", "balance", "OWN", "A", "AUD", "--data", &dir],
+            &["reconcile", "--balances", &cash, "--data", &dir],
+            &["backup", &dir, "--to", &to],
+            &["restore", &dir, "--data", &to],
+        ];
+        for args in commands {
+            let refused = Command::new(env!("CARGO_BIN_EXE_ordo")).args(args).output().expect("the program runs");
+            assert_eq!(refused.status.code(), Some(1), "{args:?}");
+            let said = format!("ordo: {dir}: no journal is in it; name the --data folder of a hub\n");
+            assert_eq!(stderr(&refused), said, "{args:?}");
+        }
+    }
+}
+
+/// `ordo ... 2>&1 | true`: a panic at the first line that could not be printed, on stderr, was the end of it.
+#[test]
+fn a_reader_that_has_gone_ends_every_command_quietly() {
+    let folder = tempfile::tempdir().unwrap();
+    recorded(folder.path());
+    let dir = folder.path().to_str().expect("UTF-8");
+    let commands: [&[&str]; 12] = [
+        &["journal", "info", dir],
+        &["journal", "verify", dir],
+        &["journal", "dump", dir],
+        &["replay", dir],
+        &["replay", dir, "--state", "balances"],
+        &["replay", dir, "--state", "holdings"],
+        &["replay", dir, "--state", "orders"],
+        &["replay", dir, "--step"],
+        &["replay", dir, "--diff", "1", "4"],
+        &["explain", "balance", "OWN", "A", "AUD", "--data", dir],
+        &["config"],
+        &["--help"],
+    ];
+    for args in commands {
+        for format in [&[][..], &["--csv"], &["--json"]] {
+            if (args.contains(&"--step") && format == ["--csv"]) || args.contains(&"--help") && !format.is_empty() {
+                continue;
+            }
+            for is_stderr_gone in [false, true] {
+                let (reader, writer) = std::io::pipe().expect("a pipe");
+                drop(reader);
+                let mut command = Command::new(env!("CARGO_BIN_EXE_ordo"));
+                command.args(args).args(format);
+                if is_stderr_gone {
+                    command.stderr(writer.try_clone().expect("a pipe"));
+                } else {
+                    command.stderr(std::process::Stdio::null());
+                }
+                let status = command.stdout(writer).status().expect("the program runs");
+                assert!(status.success(), "{args:?} {format:?}, stderr gone: {is_stderr_gone}: {status}");
+            }
+        }
+    }
+}
+
+#[test]
+fn verify_says_where_a_segment_is_missing_and_what_is_good_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    recorded(folder.path());
+    let first = folder.path().join("seg-0000000000000000.ordo");
+    let verify = || {
+        let verified = ordo(&["verify"], folder.path());
+        assert_eq!(verified.status.code(), Some(1));
+        stderr(&verified)
+    };
+    std::fs::write(&first, "").unwrap();
+    let said = verify();
+    let place = "CORRUPT seq=1 offset=0 segment=0 field=header";
+    assert!(said.contains(place) && said.contains("the file is empty; a hub does not start without it"), "{said}");
+    std::fs::remove_file(&first).unwrap();
+    let said = verify();
+    assert!(said.starts_with("good: no frames\nordo: CORRUPT seq=1 offset=0 segment=0 field=missing"), "{said}");
+    assert!(said.contains("restore it, or the whole folder, from a copy"), "{said}");
 }

@@ -133,4 +133,11 @@ fn rows_that_cannot_be_read_are_named_with_line_and_reason() {
     let output = reconcile(folder.path(), "Owner,Currency\n", STOCK, &options);
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("column AccountID or Account is missing"), "{}", stderr(&output));
+    let output = reconcile(folder.path(), &CASH.replace("100.1000", "100,100.1000"), STOCK, &options);
+    assert_eq!(output.status.code(), Some(1), "a figure with a comma in it is not its first digits");
+    assert!(stderr(&output).contains("cash.csv line 2: 5 cells under 4 columns"), "{}", stderr(&output));
+    let twice = "Owner,OwnerID,Account,Currency,Balance\nOWN,ZZ,A,AUD,100.10\n";
+    let output = reconcile(folder.path(), twice, STOCK, &options);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("cash.csv line 1: columns Owner and OwnerID"), "{}", stderr(&output));
 }

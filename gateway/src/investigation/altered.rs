@@ -29,6 +29,8 @@ pub(super) struct Altered {
     request: FeedRequest,
     /// Those that have not come yet.
     pub(super) changes: Changes,
+    /// Whether its settings have ever been others than those recorded: its time-outs are its own since.
+    is_set_otherwise: bool,
     last_time_ns: u64,
 }
 
@@ -44,9 +46,13 @@ impl Altered {
             errors: Vec::new(),
             request: FeedRequest::default(),
             changes,
+            is_set_otherwise: false,
             last_time_ns,
         };
+        // What the record says of settings comes with its first update.
+        let is_begun = altered.engine.sequence() > 0;
         altered.follow(&recorded);
+        altered.is_set_otherwise &= is_begun;
         altered
     }
 
@@ -54,6 +60,7 @@ impl Altered {
     pub(super) fn follow(&mut self, recorded: &Settings) {
         let change = self.changes.settings.as_ref();
         let settings = change.map_or_else(|| recorded.clone(), |change| change.of(recorded));
+        self.is_set_otherwise |= settings != *recorded;
         if settings != *self.engine.settings() {
             let stamp = self.stamp(Stamp { time_ns: self.last_time_ns + 1, ..Stamp::default() });
             self.engine.set_settings(stamp, &settings, &mut self.outcome);
@@ -101,7 +108,7 @@ impl Altered {
     /// Does what has become due by an instant, as a hub would have done.
     fn pass_time(&mut self, now_ns: u64) -> Result<(), WhatIf> {
         let passed = Stamp { time_ns: now_ns - 1, ..Stamp::default() };
-        while self.changes.settings.is_some()
+        while self.is_set_otherwise
             && let Some(due_ns) = self.engine.next_removal_ns().filter(|due_ns| *due_ns < now_ns)
         {
             let before = self.engine.counts().orders;

@@ -41,7 +41,7 @@ pub enum ChangeError {
     #[error("change {at}: {why}")]
     Update { at: usize, why: String },
     #[error("{0}")]
-    Toml(#[from] toml::de::Error),
+    Toml(String),
     #[error("line {line}: {error}")]
     Json { line: usize, error: serde_json::Error },
 }
@@ -138,7 +138,7 @@ pub fn changes_from_toml(text: &str) -> Result<Vec<Change>, ChangeError> {
     struct File {
         change: Vec<Said<String>>,
     }
-    let file: File = toml::from_str(text)?;
+    let file: File = toml::from_str(text).map_err(|error| ChangeError::Toml(toml_error(text, &error)))?;
     file.change.into_iter().enumerate().map(|(at, said)| said.change(at + 1, |update| update)).collect()
 }
 
@@ -155,6 +155,16 @@ pub fn changes_from_json_lines(text: &str) -> Result<Vec<Change>, ChangeError> {
             said.change(at + 1, |update| update.get().to_owned())
         })
         .collect()
+}
+
+/// Why a text is no TOML, or not the one that is wanted: in one line, with its number in the text.
+pub fn toml_error(text: &str, error: &toml::de::Error) -> String {
+    let why = error.message().replace('\n', ", ");
+    // What is wrong with the whole has no place.
+    match error.span().filter(|span| *span != (0..0)) {
+        Some(span) => format!("line {}: {why}", text[..span.start].matches('\n').count() + 1),
+        None => why,
+    }
 }
 
 impl<U> Said<U> {
@@ -192,6 +202,19 @@ mod tests {
         let here = &changes.places[&at(1)];
         assert_eq!(here.inserts, [[2], [1]]);
         assert!(matches!(here.instead, Some(Instead::Nothing)));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_file_is_a_line_with_its_place() {
+        for (text, line, why) in [
+            ("[[change]]\nleave_out = \n", "line 2: ", "quote"),
+            ("[[change]]\n\nleave = \"f:1\"\n", "line 3: unknown field `leave`", "insert_after"),
+            ("[[change]]\nleave_out = 7\n", "line 2: invalid type", "string"),
+            ("", "missing field `change`", ""),
+        ] {
+            let said = changes_from_toml(text).err().unwrap().to_string();
+            assert!(said.starts_with(line) && said.contains(why) && said.lines().count() == 1, "{text}: {said}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! An update in a few words: what it is, and what it is about.
 
 use ordo_core::proto::{self, ExternalActionType, FeedRequestType, OperationType};
-use ordo_core::wire::{FeedRequest, Span};
+use ordo_core::wire::{Account, FeedRequest, Span};
 use prost::Message;
 
 /// See the module.
@@ -11,6 +11,8 @@ pub struct Words {
     pub kind: String,
     /// `OWNER/ACCOUNT`; empty where it names none.
     pub account: String,
+    /// The account that the order moves from; empty where it stays.
+    pub previous_account: String,
     pub order_id: String,
     /// The trade's or the transaction's; empty where there is none, or the hub gave it.
     pub reference: String,
@@ -21,14 +23,31 @@ pub fn words(bytes: &[u8], request: &FeedRequest) -> Words {
     let action = &request.action;
     let of_order = action.order.span.is_given();
     let account = if of_order { action.order.account } else { action.transaction.account };
-    let (owner, id) = (account.owner_id.text(bytes), account.account_id.text(bytes));
     let reference = if of_order { action.trade.trade_id } else { action.transaction.transaction_id };
     Words {
         kind: kind(bytes, request),
-        account: if id.is_empty() { String::new() } else { format!("{owner}/{id}") },
+        account: account_text(&account, bytes),
+        previous_account: account_text(&action.update.previous_account, bytes),
         order_id: text(action.order.order_id, bytes),
         reference: text(reference, bytes),
     }
+}
+
+/// All that `Words::kind` may be, but for what a newer schema has.
+pub fn kinds() -> Vec<String> {
+    // The schema's numbers are small.
+    let numbers = 1..1000;
+    let actions = numbers.clone().filter_map(|number| ExternalActionType::try_from(number).ok());
+    let actions = actions.map(|kind| short(kind.as_str_name()));
+    let inputs = [FeedRequestType::Status, FeedRequestType::Configure].map(|kind| short(kind.as_str_name()));
+    let operations = numbers.filter_map(|number| OperationType::try_from(number).ok());
+    let operations = operations.map(|kind| operation(Some(kind)));
+    actions.chain(inputs).chain([operation(None)]).chain(operations).collect()
+}
+
+fn account_text(account: &Account, bytes: &[u8]) -> String {
+    let (owner, id) = (account.owner_id.text(bytes), account.account_id.text(bytes));
+    if id.is_empty() { String::new() } else { format!("{owner}/{id}") }
 }
 
 fn text(span: Span, bytes: &[u8]) -> String {
@@ -36,7 +55,6 @@ fn text(span: Span, bytes: &[u8]) -> String {
 }
 
 fn kind(bytes: &[u8], request: &FeedRequest) -> String {
-    let short = |name: &str| name.split_once('_').map_or(name, |(_, short)| short).to_owned();
     match FeedRequestType::try_from(request.r#type).unwrap_or(FeedRequestType::Unknown) {
         FeedRequestType::Action => match ExternalActionType::try_from(request.action.r#type) {
             Ok(action) => short(action.as_str_name()),
@@ -44,10 +62,18 @@ fn kind(bytes: &[u8], request: &FeedRequest) -> String {
         },
         FeedRequestType::Operation => {
             let decoded = proto::FeedRequest::decode(request.span.of(bytes));
-            let operation = decoded.ok().and_then(|request| request.operation).map(|operation| operation.r#type);
-            let name = operation.and_then(|number| OperationType::try_from(number).ok());
-            name.map_or_else(|| "Operation".into(), |name| format!("Operation {}", short(name.as_str_name())))
+            let number = decoded.ok().and_then(|request| request.operation).map(|operation| operation.r#type);
+            operation(number.and_then(|number| OperationType::try_from(number).ok()))
         }
         other => short(other.as_str_name()),
     }
+}
+
+fn operation(kind: Option<OperationType>) -> String {
+    kind.map_or_else(|| "Operation".into(), |kind| format!("Operation {}", short(kind.as_str_name())))
+}
+
+/// A name of the schema without its type's.
+fn short(name: &str) -> String {
+    name.split_once('_').map_or(name, |(_, short)| short).to_owned()
 }

@@ -117,8 +117,31 @@ fn a_segment_that_was_not_archived_may_not_be_missing() {
     rig.disk.set(&rig.segment(first), None);
     let refused = rig.open().err().unwrap();
     assert!(matches!(&refused, OpenError::Segment { name, .. } if *name == segment_name(first)), "{refused}");
-    let refused = verify_on(Arc::new(rig.disk.clone()), Path::new(DIR), &mut |_| {}).unwrap_err();
-    assert!(matches!(&refused, ReadError::Segment { name, .. } if *name == segment_name(first)), "{refused}");
+    let report = verify_on(Arc::new(rig.disk.clone()), Path::new(DIR), &mut |_| {}).unwrap();
+    let bad = report.bad.unwrap();
+    assert_eq!((bad.file, bad.place.sequence), (segment_name(first), report.begins_after + 1));
+}
+
+#[test]
+fn segments_that_are_archived_while_they_are_verified_are_not_taken_for_lost() {
+    let rig = journal_of(77, 1_000);
+    let mut twin = Rig::on(rig.disk.copy());
+    archived(&mut twin, 800, &Fate::Remove);
+    let gone: Vec<_> =
+        names(&rig.disk, DIR).into_iter().filter(|name| !names(&twin.disk, DIR).contains(name)).collect();
+    assert!(gone.len() > 1, "{gone:?}");
+    let begin = Path::new(DIR).join("begin.ordo");
+    let mut archive = Some(|| {
+        rig.disk.set(&begin, twin.disk.bytes(&begin));
+        gone.iter().for_each(|name| rig.disk.set(&Path::new(DIR).join(name), None));
+    });
+    let verified = verify_on(Arc::new(rig.disk.clone()), Path::new(DIR), &mut |_| {
+        if let Some(archive) = archive.take() {
+            archive();
+        }
+    });
+    assert!(matches!(verified, Err(ReadError::Archived { .. })), "{verified:?}");
+    assert!(rig.verify().is_good(), "once more");
 }
 
 #[test]

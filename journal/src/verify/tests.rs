@@ -100,3 +100,67 @@ fn a_damaged_last_group_is_a_torn_end_and_not_corruption() {
     let bad = rig.verify().bad.unwrap();
     assert!(!bad.was_durable);
 }
+
+#[test]
+fn a_segment_that_is_missing_or_not_what_its_name_says_is_a_bad_place_behind_what_is_good() {
+    let rig = Rig::new(64);
+    let mut journal = rig.journal();
+    append(&mut journal, 1..=900);
+    journal.close().unwrap();
+    let good = rig.verify();
+    assert!(good.segments.len() > 3, "{:?}", good.segments);
+    let whole: Vec<Vec<u8>> = (0..3).map(|index| rig.bytes(index)).collect();
+    let damaged = || {
+        let mut bytes = whole[1].clone();
+        bytes[8] ^= 1;
+        bytes[BLOCK_BYTES as usize + 8] ^= 1;
+        bytes
+    };
+    let cases: [(u64, Option<Vec<u8>>, Field, &str); 6] = [
+        (1, None, Field::Missing, "missing"),
+        (0, None, Field::Missing, "missing"),
+        (1, Some(Vec::new()), Field::Header, "the file is empty"),
+        (0, Some(Vec::new()), Field::Header, "the file is empty"),
+        (1, Some(whole[2].clone()), Field::Header, "its header says it is seg-0000000000000002.ordo"),
+        (1, Some(damaged()), Field::Header, "both copies of the header are damaged"),
+    ];
+    for (index, bytes, field, why) in cases {
+        rig.disk.set(&rig.segment(index), bytes);
+        let report = rig.verify();
+        rig.set_bytes(index, whole[index as usize].clone());
+        let first = good.segments[index as usize].first_sequence.unwrap();
+        let bad = report.bad.unwrap_or_else(|| panic!("{why} is not seen"));
+        assert_eq!((&*bad.file, bad.segment.as_deref()), (&*segment_name(index), Some(why)));
+        assert_eq!((bad.place.sequence, bad.place.offset, bad.place.field), (first, 0, field), "{why}");
+        assert!(bad.was_durable, "a start refuses it");
+        assert_eq!((report.frames, report.last.map_or(0, |(last, _)| last)), (first - 1, first - 1), "{why}");
+    }
+    assert_eq!(rig.verify(), good);
+}
+
+#[test]
+fn swapped_segments_are_named_at_the_first_of_them() {
+    let rig = Rig::new(65);
+    let mut journal = rig.journal();
+    append(&mut journal, 1..=900);
+    journal.close().unwrap();
+    let (one, two) = (rig.bytes(0), rig.bytes(1));
+    rig.set_bytes(0, two);
+    rig.set_bytes(1, one);
+    let bad = rig.verify().bad.unwrap();
+    assert_eq!((&*bad.file, bad.place.sequence, bad.place.field), (&*segment_name(0), 1, Field::Header));
+}
+
+#[test]
+fn where_no_segment_is_readable_the_first_that_must_be_there_is_named() {
+    let rig = Rig::new(66);
+    append(&mut rig.journal(), 1..=3);
+    for bytes in [Some(Vec::new()), Some(vec![1; 64 << 10])] {
+        rig.disk.set(&rig.segment(0), bytes);
+        rig.disk.set(&rig.segment(1), None);
+        let report = rig.verify();
+        let bad = report.bad.unwrap();
+        assert_eq!((&*bad.file, bad.place.sequence, bad.place.field), (&*segment_name(0), 1, Field::Header));
+        assert_eq!((report.frames, report.segments.len()), (0, 0));
+    }
+}

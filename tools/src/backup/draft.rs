@@ -1,16 +1,17 @@
 //! A folder that is being filled under a temporary name, and gets its own when it is whole.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use ordo_journal::Snapshots;
 use tempfile::TempDir;
 
-use crate::Failure;
+use crate::logging::note;
 use crate::signals::StopAsked;
+use crate::{Failure, check_is_outside};
 
 /// See the module. Dropped unfinished, it is removed.
 pub(crate) struct Draft {
@@ -32,15 +33,18 @@ const PIECE_BYTES: usize = 1 << 20;
 const BEGIN_NAME: &str = "begin.ordo";
 
 impl Draft {
-    /// Beside `to`, which is new or empty.
-    pub(crate) fn of(to: &Path, asked: StopAsked) -> Result<Draft, Failure> {
+    /// Beside `to`, which is new or empty, and not in the folder that is copied.
+    pub(crate) fn of(from: &Path, to: &Path, asked: StopAsked) -> Result<Draft, Failure> {
+        check_is_outside(from, to)?;
         let to = std::path::absolute(to).map_err(failed("name", to))?;
         let (Some(parent), Some(name)) = (to.parent(), to.file_name()) else {
             return Err(Failure::with_code(2, format!("{}: name a folder", to.display())));
         };
         fs::create_dir_all(parent).map_err(failed("make", parent))?;
         check_is_free(&to, parent)?;
+        let mode = fs::metadata(from).map_err(failed("look at", from))?.mode();
         let folder = tempfile::Builder::new()
+            .permissions(Permissions::from_mode(mode & 0o777 | 0o700))
             .prefix(&format!(".{}.", name.to_string_lossy()))
             .suffix(".partial")
             .tempdir_in(parent)
@@ -78,7 +82,8 @@ impl Draft {
 
     fn pour(&mut self, mut source: File, from: &Path, name: &str) -> Result<(), Failure> {
         let to = self.path().join(name);
-        let mut copy = File::create(&to).map_err(failed("make", &to))?;
+        let mode = source.metadata().map_err(failed("look at", from))?.mode();
+        let mut copy = create(&to, mode).map_err(failed("make", &to))?;
         let mut piece = vec![0; PIECE_BYTES];
         loop {
             if self.asked.is_asked() {
@@ -120,7 +125,7 @@ impl Draft {
                 Ok(_) if number > last_number => "the segments have not come so far".into(),
                 Ok(_) => continue,
             };
-            eprintln!("snapshot {number} is left out: {why}");
+            note!("snapshot {number} is left out: {why}");
             snapshots.remove(number).map_err(failed("remove a snapshot in", self.path()))?;
         }
         Ok(())
@@ -167,6 +172,11 @@ pub(crate) fn begin_and_snapshots(dir: &Path) -> Result<Vec<String>, Failure> {
     snapshots.sort_unstable_by(|a, b| b.cmp(a));
     snapshots.push(BEGIN_NAME.into());
     Ok(snapshots)
+}
+
+/// A file that is open to nobody to whom its source was not; its owner goes on writing it.
+pub(crate) fn create(path: &Path, source_mode: u32) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(source_mode & 0o666 | 0o600).open(path)
 }
 
 fn check_is_free(to: &Path, parent: &Path) -> Result<(), Failure> {

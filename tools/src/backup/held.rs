@@ -1,14 +1,16 @@
 //! What a copy holds, as verification finds it.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ordo_journal::{HEADER_BYTES, Kind, ReadError, RealDisk, Report, verify_on};
+use ordo_journal::{Field, HEADER_BYTES, Kind, ReadError, RealDisk, Report, verify_on};
 
-use super::draft::{Contents, Draft, failed};
+use super::draft::{Contents, Draft, create, failed};
 use crate::Failure;
 use crate::journal::time;
+use crate::logging::note;
 use crate::replay::Progress;
 use crate::table::Facts;
 
@@ -31,6 +33,8 @@ pub(crate) struct End {
 
 /// Says where a copy ends, so that one that lost its last segments is found out: the chain alone cannot tell.
 const NOTE_NAME: &str = "backup.toml";
+/// As a hub's own files have.
+const NOTE_MODE: u32 = 0o640;
 
 impl Held {
     pub(crate) fn verify(dir: &Path) -> Result<Held, Failure> {
@@ -59,6 +63,10 @@ impl Held {
             Some(bad) if last < known || bad.unknown.is_some() || bad.file != open.name => {
                 return Err(format!("{}, in {} at byte {}", bad.place, bad.file, bad.place.offset));
             }
+            // Segments get their names when they have their size: nobody is still making it.
+            Some(bad) if bad.place.field == Field::Size => {
+                return Err(format!("{}, in {}: the file is too short", bad.place, bad.file));
+            }
             None if last < known => return Err(format!("it ends at {last}, and {known} had been there")),
             _ => {}
         }
@@ -73,7 +81,7 @@ impl Held {
     pub(crate) fn check_is(&self, last_number: u64) -> Result<(), Failure> {
         let dir = self.dir.display();
         for remark in &self.report.remarks {
-            eprintln!("{remark}");
+            note!("{remark}");
         }
         if let Some(bad) = &self.report.bad {
             return Err(Failure::with_code(65, format!("{dir}: {}, in {}; take another copy", bad.place, bad.file)));
@@ -105,8 +113,12 @@ impl Held {
             self.last_number(),
             self.check()
         );
-        let written = std::fs::write(&path, text).and_then(|()| std::fs::File::open(&path)?.sync_all());
-        written.map_err(failed("write", &path))
+        let write = || -> std::io::Result<()> {
+            let mut file = create(&path, NOTE_MODE)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        };
+        write().map_err(failed("write", &path))
     }
 
     /// Whether this is all that the backup's note says it is; a folder without one was copied by other means.

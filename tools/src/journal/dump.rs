@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use ordo_core::json::{self, Style, message};
-use ordo_gateway::investigation::{Words, words};
+use ordo_gateway::investigation::{Words, kinds, words};
 use ordo_gateway::replay::Applied;
 
 use super::time;
@@ -35,18 +35,39 @@ pub(super) struct Dump {
     /// Updates of this sequence only: a feed, or oms
     #[arg(long)]
     feed: Option<String>,
-    /// Updates of this account only, as OWNER/ACCOUNT
-    #[arg(long)]
+    /// Updates of this account only, those too that move an order away from it; as OWNER/ACCOUNT, or /ACCOUNT where it
+    /// has no owner
+    #[arg(long, value_parser = account)]
     account: Option<String>,
     /// Updates of the order with this OrderID only
     #[arg(long)]
     order: Option<String>,
     /// Update, Replace, Trade, CashTransfer, AssetTransfer, Operation (or one by name, as DefineOwner), Status,
     /// Configure
-    #[arg(long)]
+    #[arg(long, value_parser = kind)]
     kind: Option<String>,
     #[command(flatten)]
     output: Output,
+}
+
+/// As updates are told: an account may be without an owner, but not without a name.
+fn account(text: &str) -> Result<String, String> {
+    match text.split_once('/') {
+        Some((_, account)) if !account.is_empty() => Ok(text.to_owned()),
+        _ => Err("an account is written OWNER/ACCOUNT, or /ACCOUNT where it has no owner".into()),
+    }
+}
+
+/// A family of kinds, or one by name.
+fn kind(text: &str) -> Result<String, String> {
+    let kinds = kinds();
+    let is_one = |kind: &String| is_kind(text, kind);
+    if kinds.iter().any(is_one) { Ok(text.to_owned()) } else { Err(format!("one of {}", kinds.join(", "))) }
+}
+
+fn is_kind(wanted: &str, kind: &str) -> bool {
+    let (family, name) = kind.split_once(' ').unwrap_or((kind, ""));
+    [kind, family, name].iter().any(|it| wanted.eq_ignore_ascii_case(it)) && !wanted.is_empty()
 }
 
 const COLUMNS: &[&str] = &["Number", "Sequence", "Position", "Time", "Kind", "Account", "Order", "Errors", "Update"];
@@ -73,7 +94,7 @@ impl Dump {
         let window = Window { from: self.from.as_ref(), to: self.to.as_ref() };
         window.go_through(
             &mut replay,
-            || {},
+            || Ok(()),
             |applied| {
                 let what = words(applied.input.bytes, applied.input.request);
                 if !self.wants(&what, applied.names.feed(applied.outcome.stamp.feed)) {
@@ -88,11 +109,9 @@ impl Dump {
 
     fn wants(&self, what: &Words, sequence: &str) -> bool {
         let is = |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
-        let kind = self.kind.as_deref().is_none_or(|wanted| {
-            let (family, name) = what.kind.split_once(' ').unwrap_or((&what.kind, ""));
-            wanted.eq_ignore_ascii_case(family) || wanted.eq_ignore_ascii_case(name)
-        });
-        kind && is(&self.feed, sequence) && is(&self.account, &what.account) && is(&self.order, &what.order_id)
+        let kind = self.kind.as_deref().is_none_or(|wanted| is_kind(wanted, &what.kind));
+        let account = is(&self.account, &what.account) || is(&self.account, &what.previous_account);
+        kind && account && is(&self.feed, sequence) && is(&self.order, &what.order_id)
     }
 }
 

@@ -1,6 +1,7 @@
 //! `ordo journal export`: updates, events or trades as a table in a file, for analysis elsewhere.
 //!
-//! Rows are made and written one by one, whatever the size of the record. The file gets its name when it is whole.
+//! Rows are made and written one by one, whatever the size of the record. The file gets its name when it is whole; of
+//! one that is interrupted nothing is left.
 
 mod csv_file;
 mod events;
@@ -18,10 +19,11 @@ use tempfile::NamedTempFile;
 
 use crate::place::Place;
 use crate::replay::{Progress, open_beginning};
+use crate::signals::StopAsked;
 use crate::table::Facts;
 use crate::table::Output;
 use crate::window::Window;
-use crate::{Failure, check_folder};
+use crate::{Failure, check_folder, check_is_outside};
 
 /// Writes updates, events or trades to a file, for analysis
 #[derive(Debug, Args)]
@@ -114,6 +116,8 @@ impl What {
 impl Export {
     pub(super) fn run(self) -> Result<(), Failure> {
         check_folder(&self.dir)?;
+        check_is_outside(&self.dir, &self.to)?;
+        let asked = StopAsked::install()?;
         let draft = draft_beside(&self.to)?;
         let mut sink = sink(&self.to, &draft, self.what.columns())?;
         let mut replay = open_beginning(&self.dir, self.until.as_slice())?;
@@ -122,7 +126,11 @@ impl Export {
         let window = Window { from: self.from.as_ref(), to: self.until.as_ref() };
         window.go_through(
             &mut replay,
-            || bar.tick(),
+            || {
+                bar.tick();
+                // The draft goes with this.
+                if asked.is_asked() { Err(Failure::new("interrupted: nothing is written")) } else { Ok(()) }
+            },
             |applied| {
                 self.what.rows(applied, &mut |row| {
                     rows += 1;

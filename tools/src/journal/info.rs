@@ -8,6 +8,7 @@ use ordo_gateway::replay::{Options, Replay};
 use ordo_journal::{FORMAT_VERSION, FRAME_VERSION, Report, Snapshots, verify};
 
 use super::time;
+use crate::logging::note;
 use crate::replay::of_replay;
 use crate::table::{self, Format, Output, Table, quoted};
 use crate::{Failure, check_folder};
@@ -38,7 +39,7 @@ impl Info {
         if report.bad.is_none() {
             facts.extend(feeds(&self.dir)?);
         } else {
-            eprintln!("damaged: run 'ordo journal verify {}'", self.dir.display());
+            note!("damaged: run 'ordo journal verify {}'", self.dir.display());
         }
         print(&facts, self.output.format())
     }

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use ordo_journal::{Bad, Field, Report, verify};
+use ordo_journal::{Bad, Field, ReadError, Report, verify};
 
 use super::time;
+use crate::logging::note;
 use crate::table::{Output, Table};
 use crate::{Failure, check_folder};
 
@@ -24,12 +25,17 @@ pub(super) struct Verify {
 impl Verify {
     pub(super) fn run(self) -> Result<(), Failure> {
         check_folder(&self.dir)?;
-        let report = verify(&self.dir).map_err(|error| Failure::new(format!("{}: {error}", self.dir.display())))?;
+        let report = verify(&self.dir).map_err(|error| match error {
+            ReadError::Archived { archived } => {
+                Failure::new(format!("segments were archived meanwhile, up to {archived}: run it once more"))
+            }
+            error => Failure::new(format!("{}: {error}", self.dir.display())),
+        })?;
         segments(&report).print(self.output.format())?;
         for remark in &report.remarks {
-            eprintln!("{remark}");
+            note!("{remark}");
         }
-        eprintln!("{}", still_good(&report));
+        note!("{}", still_good(&report));
         match &report.bad {
             Some(bad) => Err(Failure::new(verdict(&self.dir, bad, report.snapshot))),
             None if report.is_good() => Ok(()),
@@ -72,6 +78,12 @@ fn verdict(dir: &Path, bad: &Bad, snapshot: u64) -> String {
         None => bad.place.to_string(),
     };
     let advice = match (bad.unknown, bad.was_durable) {
+        _ if bad.segment.as_ref().is_some_and(|why| why.starts_with("format version")) => {
+            "use the build that wrote it, or a newer one".into()
+        }
+        (None, _) if bad.segment.is_some() => {
+            "a hub does not start without it: restore it, or the whole folder, from a copy".into()
+        }
         (Some(_), _) => "use the build that wrote it, or a newer one".into(),
         (None, true) if bad.place.field == Field::Missing => {
             format!("it was durable up to {snapshot}, as a snapshot knows: restore what is missing from a copy")
@@ -80,5 +92,6 @@ fn verdict(dir: &Path, bad: &Bad, snapshot: u64) -> String {
         (None, false) => "it was never acknowledged: a torn end, which the next start cuts off".to_string(),
     };
     let file = dir.join(&bad.file);
-    format!("{what}, in {} at byte {}; {advice}", file.display(), bad.place.offset)
+    let why = bad.segment.as_ref().map_or_else(String::new, |why| format!(", {why}"));
+    format!("{what}, in {} at byte {}{why}; {advice}", file.display(), bad.place.offset)
 }

@@ -50,6 +50,7 @@ impl Source {
                 };
                 let bar = Progress::new();
                 place::fold(&mut replay, as_at.as_ref(), |_| bar.tick()).map_err(of_replay)?;
+                place::check_are_named(&mut replay, as_at)?;
                 let views = replay.views();
                 let records = kinds.iter().map(|kind| match kind {
                     Kind::Balance => records(views.balances().iter().map(|it| decoded::<CashPosition>(&it.bytes))),

@@ -8,6 +8,7 @@ use ordo_core::dec::Dec;
 
 use super::{Column, Figures, Key, Kind, Records};
 use crate::Failure;
+use crate::logging::note;
 
 /// What a file says, row by row. Rows that cannot be read are named on stderr.
 #[derive(Debug)]
@@ -25,25 +26,29 @@ pub(super) struct Theirs {
 struct Layout {
     keys: Vec<usize>,
     figures: Vec<Option<usize>>,
+    /// Columns, those too that are not compared.
+    length: usize,
 }
 
 impl Theirs {
     pub(super) fn read(kind: Kind, file: &Path) -> Result<Theirs, Failure> {
         let failed = |error: &dyn std::fmt::Display| Failure::new(format!("{}: {error}", file.display()));
-        let reader = ReaderBuilder::new().trim(Trim::All).flexible(true).from_path(file);
-        let mut reader = reader.map_err(|error| failed(&error))?;
-        let layout = Layout::of(kind, reader.headers().map_err(|error| failed(&error))?).map_err(|why| failed(&why))?;
+        let bytes = std::fs::read(file).map_err(|error| failed(&error))?;
+        let mut reader = ReaderBuilder::new().trim(Trim::All).flexible(true).from_reader(&*bytes);
+        let headers = reader.headers().map_err(|error| failed(&error))?;
+        let line = line_of(headers.position(), &bytes);
+        let layout = Layout::of(kind, headers);
+        let layout = layout.map_err(|why| Failure::new(format!("{} line {line}: {why}", file.display())))?;
         let columns = layout.figures.iter().map(Option::is_some).collect();
         let mut theirs = Theirs { kind, records: Records::new(), columns, unread: BTreeSet::new(), bad_rows: 0 };
         for row in reader.records() {
             let (line, taken) = match &row {
-                Ok(row) => (row.position().map_or(0, csv::Position::line), theirs.take(&layout, row)),
-                Err(error) if error.is_io_error() => return Err(failed(error)),
-                Err(error) => (error.position().map_or(0, csv::Position::line), Err("it is not UTF-8".into())),
+                Ok(row) => (line_of(row.position(), &bytes), theirs.take(&layout, row)),
+                Err(error) => (line_of(error.position(), &bytes), Err("it is not UTF-8".into())),
             };
             if let Err(why) = taken {
                 theirs.bad_rows += 1;
-                eprintln!("{} line {line}: {why}", file.display());
+                note!("{} line {line}: {why}", file.display());
             }
         }
         Ok(theirs)
@@ -51,7 +56,7 @@ impl Theirs {
 
     fn take(&mut self, layout: &Layout, row: &StringRecord) -> Result<(), String> {
         let key = layout.key(self.kind, row)?;
-        let taken = layout.figures(self.kind, row).and_then(|figures| {
+        let taken = layout.check_length(row).and_then(|()| layout.figures(self.kind, row)).and_then(|figures| {
             if self.records.contains_key(&key) {
                 return Err(format!("{} stands there twice", key.join("/")));
             }
@@ -70,9 +75,27 @@ impl Theirs {
     }
 }
 
+/// The line that a row begins in. Its position is where the row before it ended: blank lines, and the second half of a
+/// CRLF, lie between.
+fn line_of(position: Option<&csv::Position>, bytes: &[u8]) -> u64 {
+    let Some(position) = position else { return 1 };
+    let from = usize::try_from(position.byte()).unwrap_or(usize::MAX);
+    let between = bytes.iter().skip(from).take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    position.line() + between.filter(|byte| **byte == b'\n').count() as u64
+}
+
 impl Layout {
     fn of(kind: Kind, headers: &StringRecord) -> Result<Layout, String> {
-        let place = |column: &Column| headers.iter().position(|header| column.contains(&header));
+        let named = |column: &Column| {
+            let headers = headers.iter().enumerate();
+            headers.filter(|(_, header)| column.contains(header)).collect::<Vec<_>>()
+        };
+        for column in kind.keys().iter().chain(kind.figures()) {
+            if let [(_, one), (_, other), ..] = named(column)[..] {
+                return Err(format!("columns {one} and {other} stand for the same: leave one out"));
+            }
+        }
+        let place = |column: &Column| named(column).first().map(|(at, _)| *at);
         let missing = |column: &Column| format!("column {} is missing", column.join(" or "));
         let keys = kind.keys().iter().map(|column| place(column).ok_or_else(|| missing(column)));
         let keys = keys.collect::<Result<_, String>>()?;
@@ -80,7 +103,15 @@ impl Layout {
         if figures[0].is_none() {
             return Err(missing(&kind.figures()[0]));
         }
-        Ok(Layout { keys, figures })
+        Ok(Layout { keys, figures, length: headers.len() })
+    }
+
+    /// A cell too many is as a rule the rest of a figure: `5,000.00` without quotes.
+    fn check_length(&self, row: &StringRecord) -> Result<(), String> {
+        if row.len() == self.length {
+            return Ok(());
+        }
+        Err(format!("{} cells under {} columns; a cell with a comma in it stands in quotes", row.len(), self.length))
     }
 
     fn key(&self, kind: Kind, row: &StringRecord) -> Result<Key, String> {
@@ -124,6 +155,41 @@ mod tests {
         assert_eq!((theirs.records.len(), theirs.bad_rows), (1, 4));
         let unread: Vec<String> = theirs.unread.iter().map(|key| key.join("/")).collect();
         assert_eq!(unread, ["O/A/AUD", "O/B/AUD"], "a record that stands there twice says nothing");
+    }
+
+    #[test]
+    fn a_row_of_another_length_than_the_header_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("cash.csv");
+        let text = "OwnerID,AccountID,Currency,Balance\nO,A,AUD,5,000.00\nO,B,AUD,\"5\"\nO,C,AUD\nO,D,AUD,1,\n";
+        std::fs::write(&file, text).unwrap();
+        let theirs = Theirs::read(Kind::Balance, &file).ok().unwrap();
+        assert_eq!((theirs.records.len(), theirs.bad_rows), (1, 3));
+        let unread: Vec<String> = theirs.unread.iter().map(|key| key.join("/")).collect();
+        assert_eq!(unread, ["O/A/AUD", "O/C/AUD", "O/D/AUD"]);
+    }
+
+    #[test]
+    fn lines_are_counted_as_an_editor_does() {
+        let text = "\r\nA,B\r\n\r\n1,2\r\n\"x\ny\",2\n\n3,4\r\n";
+        let mut reader = ReaderBuilder::new().from_reader(text.as_bytes());
+        assert_eq!(line_of(reader.headers().unwrap().position(), text.as_bytes()), 2);
+        let lines = reader.records().map(|row| line_of(row.unwrap().position(), text.as_bytes()));
+        assert_eq!(lines.collect::<Vec<_>>(), [4, 5, 8]);
+    }
+
+    #[test]
+    fn columns_that_stand_for_the_same_are_refused() {
+        for headers in [
+            ["OwnerID", "AccountID", "Currency", "Balance", "Balance"],
+            ["OwnerID", "AccountID", "Currency", "Owner", "Balance"],
+            ["OwnerID", "AccountID", "Currency", "Amount", "Balance"],
+        ] {
+            let refused = Layout::of(Kind::Balance, &StringRecord::from(headers.to_vec())).err().unwrap();
+            assert!(refused.ends_with(" stand for the same: leave one out"), "{refused}");
+        }
+        let others = StringRecord::from(vec!["OwnerID", "AccountID", "Currency", "Balance", "Note", "Note"]);
+        assert!(Layout::of(Kind::Balance, &others).is_ok(), "what is not compared may be there twice");
     }
 
     #[test]

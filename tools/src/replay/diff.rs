@@ -10,7 +10,8 @@ use ordo_gateway::replay::Replay;
 
 use super::{Progress, of_replay, open_beginning};
 use crate::Failure;
-use crate::place::Place;
+use crate::logging::note;
+use crate::place::{self, Place};
 use crate::rows::Rows;
 use crate::table::Output;
 
@@ -33,9 +34,10 @@ pub(super) fn run(dir: &Path, places: &[Place; 2], output: Output) -> Result<(),
     }
     keep(&mut states, [true; 2], &replay);
     drop(bar);
+    place::check_are_named(&mut replay, places)?;
     let [(before, a), (after, b)] = states.map(|state| state.expect("invariant: kept at the latest at the end"));
     let found = print(output, |tell| differences(&before, &after, Style::default(), tell))?;
-    eprintln!("{found} fields differ, {} updates between", a.abs_diff(b));
+    note!("{found} fields differ, {} updates between", a.abs_diff(b));
     Ok(())
 }
 

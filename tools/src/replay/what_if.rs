@@ -8,6 +8,7 @@ use ordo_gateway::investigation::{Parted, WhatIf, changes_from_json_lines, chang
 use super::{Progress, diff, of_replay, open_beginning};
 use crate::Failure;
 use crate::journal::time;
+use crate::logging::note;
 use crate::table::Output;
 
 pub(super) fn run(dir: &Path, file: &Path, output: Output) -> Result<(), Failure> {
@@ -30,7 +31,7 @@ pub(super) fn run(dir: &Path, file: &Path, output: Output) -> Result<(), Failure
     say("the runs part at", outlook.parted.as_ref());
     say("the first other update that came out differently is", outlook.consequence.as_ref());
     let found = diff::print(output, |tell| outlook.differences(Style::default(), tell))?;
-    eprintln!("{found} fields differ at the end");
+    note!("{found} fields differ at the end");
     Ok(())
 }
 
@@ -39,8 +40,8 @@ fn say(what: &str, point: Option<&Parted>) {
     let words = &point.what;
     let about: Vec<&str> = [&words.account, &words.order_id, &words.reference].map(String::as_str).into();
     let about = about.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ");
-    eprintln!("{what} {} at {}: {} {about}", point.place, time(point.time_ns), words.kind);
+    note!("{what} {} at {}: {} {about}", point.place, time(point.time_ns), words.kind);
     if point.errors_before != point.errors_after {
-        eprintln!("  refused before: {:?}, now: {:?}", point.errors_before, point.errors_after);
+        note!("  refused before: {:?}, now: {:?}", point.errors_before, point.errors_after);
     }
 }
