@@ -37,16 +37,28 @@ pub fn segments(dir: &Path) -> Result<Vec<SegmentInfo>, ReadError> {
 
 /// The segments of the journal in a folder of some disk.
 pub fn segments_on(disk: Arc<dyn Disk>, dir: &Path) -> Result<Vec<SegmentInfo>, ReadError> {
-    let Some(extent) = Extent::of(&*disk, dir)? else { return Ok(Vec::new()) };
+    loop {
+        let Some(extent) = Extent::of(&*disk, dir)? else { return Ok(Vec::new()) };
+        let begins_at = extent.indices.start;
+        let listed = list(&disk, dir, extent);
+        // The oldest may have been archived while we looked.
+        let is_older = listed.is_err() && Extent::of(&*disk, dir)?.is_some_and(|now| now.indices.start > begins_at);
+        if !is_older {
+            return listed;
+        }
+    }
+}
+
+fn list(disk: &Arc<dyn Disk>, dir: &Path, extent: Extent) -> Result<Vec<SegmentInfo>, ReadError> {
     let io_error = |index| move |source| ReadError::Io { what: segment_name(index), source };
     // Where the chain stands before each segment; none where nothing is in it.
     let mut befores = vec![Some(extent.before)];
     for index in extent.indices.start + 1..extent.indices.end {
-        let opened = open_segment(&*disk, dir, index, Some(extent.identity))?;
+        let opened = open_segment(&**disk, dir, index, Some(extent.identity))?;
         let mark = opened.map(|(segment, _)| first_mark(&*segment.file, &segment.key)).transpose();
         befores.push(mark.map_err(io_error(index))?.flatten());
     }
-    let mut reader = Reader::open_on(Arc::clone(&disk), dir)?.in_pieces_of(PIECE_BYTES);
+    let mut reader = Reader::open_on(Arc::clone(disk), dir)?.in_pieces_of(PIECE_BYTES);
     let mut listed = Vec::new();
     for (index, n) in extent.indices.zip(0..) {
         let name = segment_name(index);
