@@ -186,6 +186,7 @@ fn get(addr: SocketAddr, target: &str) -> io::Result<rest::Answer> {
 /// The latency of the present, alone and while states of the past are asked for one after another.
 fn live(report: &mut History, addr: SocketAddr, instants: &[String]) -> io::Result<()> {
     let us = |latencies: &latency::Latencies, quantile| latencies.value_at_quantile(quantile) as f64 / 1_000.0;
+    wait_until_idle("keeper")?;
     let alone = latency::paced_through(addr, LIVE_FIRST, LIVE_PER_SECOND, LIVE_UPDATES)?;
     wait_until_free(addr)?;
     let is_over = AtomicBool::new(false);
@@ -213,6 +214,34 @@ fn live(report: &mut History, addr: SocketAddr, instants: &[String]) -> io::Resu
     (report.live_p50_beside_histories_us, report.live_p99_beside_histories_us) = (us(&beside, 0.5), us(&beside, 0.99));
     report.live_p99_grows_percent = (us(&beside, 0.99) / us(&alone, 0.99) - 1.0) * 100.0;
     Ok(())
+}
+
+/// Until a thread of this process has been at rest for a while.
+fn wait_until_idle(name: &str) -> io::Result<()> {
+    let mut before = ticks_of(name)?;
+    loop {
+        thread::sleep(Duration::from_secs(1));
+        let ticks = ticks_of(name)?;
+        if ticks <= before + 1 {
+            return Ok(());
+        }
+        before = ticks;
+    }
+}
+
+/// What a thread has used of the processor, in clock ticks.
+fn ticks_of(name: &str) -> io::Result<u64> {
+    for task in std::fs::read_dir("/proc/self/task")? {
+        let task = task?.path();
+        let comm = std::fs::read_to_string(task.join("comm")).unwrap_or_default();
+        if comm.trim_end() == name {
+            let stat = std::fs::read_to_string(task.join("stat"))?;
+            // Fields 14 and 15, of which the second is the name in brackets.
+            let after_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+            return Ok(after_name.split(' ').skip(11).take(2).filter_map(|it| it.parse::<u64>().ok()).sum());
+        }
+    }
+    Ok(0)
 }
 
 /// Until the hub has seen that nobody supplies the present's feed any more.
