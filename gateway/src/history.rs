@@ -101,6 +101,7 @@ pub(crate) struct History {
     kept: Arc<Kept>,
     progress: Arc<Progress>,
     permits: Arc<Semaphore>,
+    requests_max: usize,
     /// Places to wait at for one of those.
     waiting: Semaphore,
     /// Subscriptions that resume have places of their own.
@@ -127,6 +128,7 @@ impl History {
             kept: Kept::new(archived),
             progress,
             permits: Arc::new(Semaphore::new(limits.requests)),
+            requests_max: limits.requests,
             waiting: Semaphore::new(limits.requests * WAITING_FOR_EACH),
             resuming: Places::new(limits.requests),
             reader_patience: limits.reader_patience,
@@ -152,6 +154,11 @@ impl History {
         let _waiting = self.waiting.try_acquire().map_err(|_| HistoryError::Busy)?;
         let admitted = tokio::time::timeout(ADMISSION_PATIENCE, self.permits.clone().acquire_owned()).await;
         admitted.map_err(|_| HistoryError::Busy)?.map_err(|_| HistoryError::Stopping)
+    }
+
+    /// Whether anybody looks at the past just now.
+    fn is_looked_at(&self) -> bool {
+        self.permits.available_permits() < self.requests_max
     }
 
     /// The record up to here may be told, and can be read.

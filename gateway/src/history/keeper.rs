@@ -41,6 +41,13 @@ fn surplus(segments: &[SegmentInfo], bytes_max: u64) -> u64 {
     last
 }
 
+/// Whether a snapshot is due, or fills a gap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Haste {
+    Due,
+    None,
+}
+
 /// See the module.
 pub(crate) struct Keeper {
     dir: PathBuf,
@@ -120,28 +127,32 @@ impl Keeper {
         let every_updates = if self.every_updates == 0 { u64::MAX / 4 } else { self.every_updates };
         let spacing = every_updates.max(told / fit.min(count as u64).max(1));
         if told >= newest + spacing || (is_time && told > newest) {
-            self.fold(newest, told, spacing)?;
+            self.fold(newest, told, spacing, Haste::Due)?;
             return Ok(self.history.saved().thin(self.keep)?);
         }
         let befores = sequences.iter().skip(1).copied().chain([0]);
         match sequences.iter().zip(befores).find(|(after, before)| **after - before > spacing * 2) {
             Some((after, before)) if before > 0 || self.history.kept.archived() == 0 => {
-                self.fold(before, after - spacing, spacing)
+                self.fold(before, after - spacing, spacing, Haste::None)
             }
             _ => Ok(self.history.saved().discard(usize::MAX)?),
         }
     }
 
     /// Folds from the snapshot at a sequence up to another, leaving one every `spacing` and one at the end.
-    fn fold(&self, from: u64, until: u64, spacing: u64) -> Result<(), HistoryError> {
+    fn fold(&self, from: u64, until: u64, spacing: u64, haste: Haste) -> Result<(), HistoryError> {
         let begun = Instant::now();
         let engine = self.history.saved().newest(from)?.unwrap_or_else(|| Engine::new(self.orders_expected));
         let mut due = engine.sequence() + spacing;
         let mut replay = self.history.replay_from(Some(engine), until)?;
         while let Some(applied) = replay.next()? {
             let sequence = applied.input.stamp.sequence;
-            if replay.updates().is_multiple_of(UPDATES_PER_LOOK) && !self.history.is_running() {
-                return Err(HistoryError::Stopping);
+            if replay.updates().is_multiple_of(UPDATES_PER_LOOK) {
+                // Who asks for the past now does not want to wait for those who may ask later.
+                while haste == Haste::None && self.history.is_looked_at() && self.history.is_running() {
+                    thread::sleep(PAUSE);
+                }
+                self.history.check_running()?;
             }
             if sequence >= due && sequence + spacing / 2 <= until && replay.is_between_frames() {
                 self.save(replay.engine())?;
