@@ -83,6 +83,10 @@ pub struct History {
     pub engine_per_second: f64,
     pub replay_per_second: f64,
     pub replay_to_engine: f64,
+    /// The last of the instants, right after the start.
+    pub as_at_soon_ms: f64,
+    /// After the start, to the second.
+    pub gaps_filled_ms: f64,
     pub as_at_cold_ms: Vec<f64>,
     pub as_at_cached_ms: Vec<f64>,
     pub resident_before_mib: u64,
@@ -119,6 +123,13 @@ pub fn run(load: &Load, updates: u64, say: impl Fn(&str)) -> io::Result<History>
     say("states of the past");
     let (hub, took) = start(folder.path())?;
     report.start_with_snapshots_ms = ms(took);
+    // A load without pause leaves gaps between snapshots: asked before they are filled, and after.
+    report.as_at_soon_ms = ms(ask(hub.addr(), &instants[instants.len() - 1])?);
+    let begun = Instant::now();
+    wait_until_idle("keeper")?;
+    report.gaps_filled_ms = ms(begun.elapsed());
+    drop(hub);
+    let (hub, _) = start(folder.path())?;
     report.resident_before_mib = resident_mib()?;
     for instant in &instants {
         report.as_at_cold_ms.push(ms(ask(hub.addr(), instant)?));
