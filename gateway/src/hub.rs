@@ -218,6 +218,7 @@ impl Drop for Hub {
 /// Opens the journal (which repairs a torn end), then folds it.
 fn recover(config: &Config, saved: &SavedStates) -> Result<Recovered, HubError> {
     let newest = saved.newest(u64::MAX).map_err(HubError::io("snapshots"))?;
+    let newest_sequence = newest.as_ref().map_or(0, Engine::sequence);
     let options = ordo_journal::Options {
         segment_bytes: config.segment_bytes,
         write_path: write_path(config.write_path),
@@ -229,8 +230,8 @@ fn recover(config: &Config, saved: &SavedStates) -> Result<Recovered, HubError> 
             Durability::SyncEach => SyncMode::SyncEach,
             Durability::Async => SyncMode::Async,
         },
-        known_durable: newest.as_ref().map_or(0, Engine::sequence),
-        start_from: newest.as_ref().map_or(0, Engine::sequence),
+        known_durable: newest_sequence,
+        start_from: newest_sequence,
         ..ordo_journal::Options::new(&config.data)
     };
     let Opened { journal, recovered } = match &config.disk {

@@ -87,6 +87,8 @@ pub struct Replay {
     ready: Option<Stamp>,
     /// What came before it and takes effect with it.
     between: VecDeque<(Stamp, Between)>,
+    /// What took effect with the update that was applied last.
+    passed: Vec<(Stamp, Between)>,
     /// A batch that was read and is to be opened before the first of its members.
     batch: Option<(Stamp, Batch)>,
     /// Its members behind the one that is ready.
@@ -104,10 +106,22 @@ pub struct Replay {
 }
 
 /// Recorded input that is no update.
-enum Between {
+#[derive(Debug)]
+pub(crate) enum Between {
     Tick,
     Settings(Box<Settings>),
     Checkpoint(Checkpoint),
+}
+
+impl Between {
+    /// What it does to an engine.
+    pub(crate) fn apply(&self, stamp: Stamp, engine: &mut Engine, outcome: &mut Outcome) {
+        match self {
+            Between::Tick => engine.tick(stamp, outcome),
+            Between::Settings(settings) => engine.set_settings(stamp, settings, outcome),
+            Between::Checkpoint(_) => {}
+        }
+    }
 }
 
 /// An update that was just applied.
@@ -116,6 +130,8 @@ pub struct Applied<'a> {
     pub input: Input<'a>,
     pub outcome: &'a Outcome,
     pub names: &'a Names,
+    /// What came before it and is no update.
+    pub(crate) passed: &'a [(Stamp, Between)],
 }
 
 impl Replay {
@@ -141,6 +157,7 @@ impl Replay {
             current: ReadFrame::new(),
             ready: None,
             between: VecDeque::new(),
+            passed: Vec::new(),
             batch: None,
             members: VecDeque::new(),
             applied: None,
@@ -159,7 +176,7 @@ impl Replay {
     pub(crate) fn last(&self) -> Option<Applied<'_>> {
         let stamp = self.applied?;
         let input = Input { stamp, bytes: &self.current.body, request: &self.current.request };
-        Some(Applied { input, outcome: &self.outcome, names: self.engine.names() })
+        Some(Applied { input, outcome: &self.outcome, names: self.engine.names(), passed: &self.passed })
     }
 
     /// Lets it go on up to a later sequence.
@@ -270,15 +287,16 @@ impl Replay {
 
     /// What was read since the last update, as far as it is within a bound.
     fn apply_between(&mut self, is_within: impl Fn(&Engine, &Stamp) -> bool) -> Result<(), ReplayError> {
+        self.passed.clear();
         while self.between.front().is_some_and(|(stamp, _)| is_within(&self.engine, stamp)) {
             let Some((stamp, between)) = self.between.pop_front() else { break };
             let before = self.engine.sequence();
-            match between {
-                Between::Checkpoint(recorded) => compare(&mut self.expected, &recorded)?,
-                Between::Tick => self.engine.tick(stamp, &mut self.outcome),
-                Between::Settings(settings) => self.engine.set_settings(stamp, &settings, &mut self.outcome),
+            match &between {
+                Between::Checkpoint(recorded) => compare(&mut self.expected, recorded)?,
+                passed => passed.apply(stamp, &mut self.engine, &mut self.outcome),
             }
             self.expected.extend(Checkpoint::due(before, &self.engine));
+            self.passed.push((stamp, between));
         }
         Ok(())
     }

@@ -8,15 +8,12 @@
 use ordo_core::engine::{Engine, Input};
 use ordo_core::names::FeedNo;
 use ordo_core::outcome::{Outcome, Stamp};
-use ordo_core::record::Settings;
 use ordo_core::views::Views;
-use ordo_journal::{Kind, Reader};
-use prost::Message as _;
 
 use super::span::{Positions, Unreached};
 use super::walk::UPDATES_PER_LOOK;
 use super::{History, HistoryError};
-use crate::replay::{Applied, Replay, ReplayError};
+use crate::replay::{Applied, Replay};
 
 /// What was folded, and the positions that it stands at.
 pub(crate) struct Subset {
@@ -28,49 +25,29 @@ pub(crate) struct Subset {
 struct Apart {
     engine: Engine,
     outcome: Outcome,
-    /// The record once more, for what takes no position, and up to where it was read.
-    record: Reader,
-    read_to: u64,
 }
 
 impl Apart {
     /// From the state that a replay stands at, before an update.
-    fn from(replay: &Replay, mut record: Reader) -> Result<Apart, HistoryError> {
-        let engine = replay.engine().clone();
-        let read_to = engine.sequence();
-        record.seek(read_to + 1).map_err(ReplayError::from)?;
-        Ok(Apart { engine, outcome: Outcome::with_room(), record, read_to })
+    fn from(replay: &Replay) -> Apart {
+        Apart { engine: replay.engine().clone(), outcome: Outcome::with_room() }
     }
 
-    /// One more update that is held, and what took no position before it.
-    fn apply(&mut self, applied: &Applied<'_>) -> Result<(), HistoryError> {
-        self.read_to(applied.input.stamp.sequence)?;
+    /// What took no position before an update, that one being held or not.
+    fn pass(&mut self, applied: &Applied<'_>) {
+        for (stamp, passed) in applied.passed {
+            passed.apply(after(&self.engine, *stamp), &mut self.engine, &mut self.outcome);
+        }
+    }
+
+    /// One more update that is held.
+    fn apply(&mut self, applied: &Applied<'_>) {
         // What named a feed may be left out, and its number is in every frame of it.
         for name in &applied.names.feeds {
             self.engine.know_feed(name);
         }
         let stamp = after(&self.engine, applied.input.stamp);
         self.engine.apply(&Input { stamp, ..applied.input }, &mut self.outcome);
-        Ok(())
-    }
-
-    fn read_to(&mut self, sequence: u64) -> Result<(), HistoryError> {
-        while self.read_to < sequence {
-            let Some(frame) = self.record.next().map_err(ReplayError::from)? else { break };
-            self.read_to = frame.sequence;
-            let stamp = Stamp { sequence: frame.sequence, time_ns: frame.time_ns, ..Stamp::default() };
-            let stamp = after(&self.engine, stamp);
-            match frame.kind {
-                Kind::Settings => {
-                    let undecodable = |_| ReplayError::Settings { sequence: frame.sequence };
-                    let settings = Settings::decode(frame.body).map_err(undecodable)?;
-                    self.engine.set_settings(stamp, &settings, &mut self.outcome);
-                }
-                Kind::Tick => self.engine.tick(stamp, &mut self.outcome),
-                _ => {}
-            }
-        }
-        Ok(())
     }
 }
 
@@ -106,12 +83,15 @@ impl History {
         while !unreached.is_empty() {
             let Some(stamp) = replay.peek()? else { break };
             if apart.is_none() && !held_next(&replay, &stamp, held) {
-                apart = Some(Apart::from(&replay, Reader::open(&self.dir).map_err(ReplayError::from)?)?);
+                apart = Some(Apart::from(&replay));
             }
             if replay.updates().is_multiple_of(UPDATES_PER_LOOK) && !is_wanted() {
                 return Err(HistoryError::Unwanted);
             }
             let Some(applied) = replay.next()? else { break };
+            if let Some(apart) = &mut apart {
+                apart.pass(&applied);
+            }
             if applied.outcome.is_silent() {
                 continue;
             }
@@ -123,7 +103,7 @@ impl History {
             }
             positions.insert(sequence.into(), position);
             if let Some(apart) = &mut apart {
-                apart.apply(&applied)?;
+                apart.apply(&applied);
             }
         }
         let views = apart.map_or_else(|| replay.views(), |apart| Views::of(&apart.engine));
