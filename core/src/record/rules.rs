@@ -6,8 +6,10 @@ use thiserror::Error;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u16)]
 pub enum Rules {
-    #[default]
     V1 = 1,
+    /// Executed figures that an Update or Replace leaves out stay as they were, and derived ones are not below zero.
+    #[default]
+    V2 = 2,
 }
 
 /// A rules version of a later build: this build cannot know what the step did.
@@ -17,7 +19,7 @@ pub struct UnknownRules(pub u16);
 
 impl Rules {
     /// What this build records under.
-    pub const CURRENT: Rules = Rules::V1;
+    pub const CURRENT: Rules = Rules::V2;
 
     /// As it stands in a frame.
     pub const fn number(self) -> u16 {
@@ -29,6 +31,7 @@ impl Rules {
     pub const fn from_number(number: u16) -> Result<Rules, UnknownRules> {
         match number {
             1 => Ok(Rules::V1),
+            2 => Ok(Rules::V2),
             _ => Err(UnknownRules(number)),
         }
     }
