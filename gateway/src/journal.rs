@@ -24,7 +24,7 @@ use crate::wiring::slot::{Part, Slot};
 use ordo_history::checkpoint::Checkpoint;
 
 /// See the module.
-pub(crate) struct Journaler {
+pub(crate) struct JournalStage {
     ring: First<Slot>,
     journal: Journal,
     durability: Durability,
@@ -43,7 +43,7 @@ pub(crate) struct Journaler {
     clock: Clock,
 }
 
-impl Journaler {
+impl JournalStage {
     pub(crate) fn new(
         ring: First<Slot>,
         ring_slots: usize,
@@ -51,8 +51,8 @@ impl Journaler {
         last_time_ns: u64,
         durability: Durability,
         (progress, checkpoints): (Arc<Progress>, Channel<Checkpoint>),
-    ) -> Journaler {
-        Journaler {
+    ) -> JournalStage {
+        JournalStage {
             ring,
             journal,
             durability,
@@ -183,7 +183,7 @@ impl Journaler {
     }
 }
 
-impl Stage for Journaler {
+impl Stage for JournalStage {
     fn name(&self) -> &'static str {
         "journal"
     }

@@ -8,7 +8,7 @@
 
 mod bookmarks;
 mod connection;
-mod desk;
+mod connections;
 mod subscription;
 
 use std::io;
@@ -21,7 +21,7 @@ use ordo_core::engine::Engine;
 use ordo_core::outcome::Outcome;
 use ordo_core::ring::{Behind, First, Stage};
 
-use self::desk::{Desk, FeedNews};
+use self::connections::{Connections, FeedNews};
 use crate::subscription::feed_view::FeedViewReceiver;
 use crate::subscription::snapshots::{Job, Taken};
 use crate::wiring::progress::{Fault, Progress};
@@ -45,13 +45,13 @@ pub(crate) struct Publisher {
     tasks: Behind<Slot>,
     outcomes: First<Outcome>,
     progress: Arc<Progress>,
-    told: u64,
+    published: u64,
     newcomers: Channel<Writing>,
     poll: Poll,
     poll_events: Events,
     polls_since_look: u32,
     /// What it answers with; apart from the rings, so that a batch can be read while this is written to.
-    desk: Desk,
+    connections: Connections,
     stopping_since: Option<Instant>,
 }
 
@@ -64,38 +64,38 @@ impl Publisher {
         engine: &Engine,
         queue_bytes_max: usize,
     ) -> io::Result<Publisher> {
-        let desk = Desk::new(engine, (taken, jobs), FeedNews::new(news), queue_bytes_max);
+        let connections = Connections::new(engine, (taken, jobs), FeedNews::new(news), queue_bytes_max);
         Ok(Publisher {
             tasks,
             outcomes,
             progress,
-            told: 0,
+            published: 0,
             newcomers,
             poll: Poll::new()?,
             poll_events: Events::with_capacity(256),
             polls_since_look: 0,
-            desk,
+            connections,
             stopping_since: None,
         })
     }
 
     /// Tells what the gate lets through; the number of tasks.
-    fn tell_batch(&mut self, budget: usize) -> usize {
-        let limit = (self.progress.releasable.load_acquire() - self.told).min(budget as u64);
+    fn publish_batch(&mut self, budget: usize) -> usize {
+        let limit = (self.progress.releasable.load_acquire() - self.published).min(budget as u64);
         if limit == 0 {
             return 0;
         }
         let Ok(mut tasks) = self.tasks.take(limit) else { return 0 };
         let count = ExactSizeIterator::len(&&mut tasks);
         let Ok(mut outcomes) = self.outcomes.take(count as u64) else { return 0 };
-        let mut task = self.told;
+        let mut task = self.published;
         let mut sequence = 0;
         for (slot, outcome) in (&mut tasks).zip(&mut outcomes) {
             // A connection is handed over before anything of it enters the ring.
-            if self.desk.is_unknown(slot.conn) {
-                self.desk.welcome_all(&self.newcomers, &self.poll);
+            if self.connections.is_unknown(slot.conn) {
+                self.connections.welcome_all(&self.newcomers, &self.poll);
             }
-            self.desk.tell(task, slot, outcome);
+            self.connections.publish(task, slot, outcome);
             if slot.recorded {
                 sequence = slot.stamp().sequence;
             }
@@ -103,13 +103,13 @@ impl Publisher {
         }
         drop(outcomes);
         drop(tasks);
-        self.told = task;
+        self.published = task;
         // Before any byte is written: who hears of it can ask REST for it.
         if sequence > 0 {
-            self.progress.told_sequence.store_release(sequence);
+            self.progress.published_sequence.store_release(sequence);
         }
-        self.progress.told.store_release(task);
-        self.desk.answer_tickets();
+        self.progress.published.store_release(task);
+        self.connections.answer_tickets();
         count
     }
 
@@ -124,8 +124,8 @@ impl Publisher {
         }
         for event in &self.poll_events {
             let conn = ConnNo(event.token().0 as u32);
-            if self.desk.connection(conn).is_some_and(|connection| connection.is_blocked) {
-                self.desk.touch(conn);
+            if self.connections.connection(conn).is_some_and(|connection| connection.is_blocked) {
+                self.connections.touch(conn);
             }
         }
     }
@@ -137,28 +137,29 @@ impl Stage for Publisher {
     }
 
     fn poll(&mut self, budget: usize) -> usize {
-        let told = self.tell_batch(budget);
+        let published = self.publish_batch(budget);
         if self.progress.is_holding_feeds() {
-            self.desk.suspend_feeds();
+            self.connections.suspend_feeds();
         }
-        let is_idle = told < budget;
-        self.desk.bookmarks_due(is_idle);
+        let is_idle = published < budget;
+        self.connections.bookmarks_due(is_idle);
         let viewed = self.progress.viewed.load_acquire();
-        let moved = self.desk.advance_snapshots(self.told) + self.desk.advance_feeds(self.told, viewed);
-        self.desk.flush_dirty(&self.poll);
+        let moved =
+            self.connections.advance_snapshots(self.published) + self.connections.advance_feeds(self.published, viewed);
+        self.connections.flush_dirty(&self.poll);
         self.polls_since_look += 1;
-        if self.desk.has_blocked() && self.polls_since_look >= POLLS_BETWEEN_LOOKS {
+        if self.connections.has_blocked() && self.polls_since_look >= POLLS_BETWEEN_LOOKS {
             self.look();
         }
-        self.desk.drop_overdue(&self.poll);
+        self.connections.drop_overdue(&self.poll);
         if self.progress.is_stopping() && self.stopping_since.is_none() {
             self.stopping_since = Some(Instant::now());
         }
-        told + moved
+        published + moved
     }
 
     fn is_finished(&self) -> bool {
         let lingered = self.stopping_since.is_some_and(|since| since.elapsed() >= LINGER);
-        self.progress.is_end(self.told) && (self.desk.is_empty() || lingered)
+        self.progress.is_end(self.published) && (self.connections.is_empty() || lingered)
     }
 }

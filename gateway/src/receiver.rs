@@ -9,12 +9,12 @@
 //! not read, and TCP holds the senders back.
 
 mod admission;
+mod backpressure;
 mod boundary;
+mod due;
 mod feeds;
-mod housekeeping;
 mod messages;
-mod owed;
-mod pressure;
+mod pending;
 mod session;
 mod sessions;
 mod writes;
@@ -31,14 +31,14 @@ use ordo_core::engine::Engine;
 use ordo_core::record::Settings;
 use ordo_core::ring::{Filler, Stage};
 
+use self::backpressure::Backpressure;
+use self::due::Due;
 use self::feeds::Feeds;
-use self::housekeeping::Due;
-use self::owed::{Owed, left_online};
-use self::pressure::Pressure;
+use self::pending::{Pending, left_online};
 use self::sessions::Sessions;
 use crate::clock::Clock;
 use crate::publisher::Writing;
-use crate::wiring::intake::Intake;
+use crate::wiring::ingress::IngressReceiver;
 use crate::wiring::progress::{Fault, Progress};
 use crate::wiring::slot::{ConnNo, Reply, Slot};
 
@@ -60,20 +60,20 @@ pub(crate) struct Receiver {
     poll: Poll,
     events: Events,
     polls_since_look: u32,
-    intake: Intake,
+    ingress: IngressReceiver,
     writers: Sender<Writing>,
     sessions: Sessions,
     ready: VecDeque<ConnNo>,
     feeds: Feeds,
     /// Hub-made updates and control frames that wait for a free slot, in order.
-    owed: VecDeque<Owed>,
+    pending: VecDeque<Pending>,
     /// Statuses that wait for room on the disk, in order.
-    unrecorded: VecDeque<Owed>,
-    pressure: Pressure,
+    unrecorded: VecDeque<Pending>,
+    backpressure: Backpressure,
     transcoded: Vec<u8>,
     timers_at: Instant,
     clock: Clock,
-    housekept_at: Instant,
+    due_checked_at: Instant,
     removals: Due,
     prunings: Due,
     message_bytes_max: usize,
@@ -85,13 +85,13 @@ impl Receiver {
         ring: Filler<Slot>,
         ring_slots: usize,
         progress: Arc<Progress>,
-        (intake, writers): (Intake, Sender<Writing>),
+        (ingress, writers): (IngressReceiver, Sender<Writing>),
         engine: &Engine,
         settings: Settings,
         message_bytes_max: usize,
     ) -> io::Result<Receiver> {
         // Before anything else, so that all of this run is under them.
-        let settings = (settings != *engine.settings()).then_some(Owed::Settings(settings));
+        let settings = (settings != *engine.settings()).then_some(Pending::Settings(settings));
         Ok(Receiver {
             ring,
             ring_slots: ring_slots as u64,
@@ -100,18 +100,18 @@ impl Receiver {
             poll: Poll::new()?,
             events: Events::with_capacity(256),
             polls_since_look: 0,
-            intake,
+            ingress,
             writers,
             sessions: Sessions::default(),
             ready: VecDeque::with_capacity(256),
             feeds: Feeds::of(engine),
-            owed: settings.into_iter().chain(left_online(engine)).collect(),
+            pending: settings.into_iter().chain(left_online(engine)).collect(),
             unrecorded: VecDeque::new(),
-            pressure: Pressure::default(),
+            backpressure: Backpressure::default(),
             transcoded: Vec::with_capacity(4096),
             timers_at: Instant::now(),
             clock: Clock::WALL,
-            housekept_at: Instant::now(),
+            due_checked_at: Instant::now(),
             removals: Due::default(),
             prunings: Due::default(),
             message_bytes_max,
@@ -128,7 +128,7 @@ impl Receiver {
     /// Slots that all stages have let go of.
     #[inline]
     fn done(&self) -> u64 {
-        self.progress.told.load_acquire().min(self.progress.viewed.load_acquire())
+        self.progress.published.load_acquire().min(self.progress.viewed.load_acquire())
     }
 
     /// Fills the next slot; only called where `has_room`.
@@ -143,7 +143,7 @@ impl Receiver {
     /// Takes in new connections and what the system says of the others.
     fn look(&mut self) {
         self.polls_since_look = 0;
-        while let Ok(new) = self.intake.connections.try_recv() {
+        while let Ok(new) = self.ingress.connections.try_recv() {
             if let Err(error) = self.welcome(new) {
                 tracing::warn!(%error, "a connection was lost while it was handed over");
             }
@@ -164,11 +164,11 @@ impl Receiver {
             }
         }
         let now = Instant::now();
-        self.feel_pressure(now);
+        self.check_backpressure(now);
         // What is due waits for room on the disk.
-        if now.duration_since(self.housekept_at) >= housekeeping::EVERY && !self.feeds.is_storage_full {
-            self.housekept_at = now;
-            self.keep_house(now);
+        if now.duration_since(self.due_checked_at) >= due::EVERY && !self.feeds.is_storage_full {
+            self.due_checked_at = now;
+            self.run_due(now);
         }
         if now.duration_since(self.timers_at) >= TIMERS_EVERY {
             self.timers_at = now;
@@ -179,7 +179,7 @@ impl Receiver {
     /// Ends every session once; the rings drain behind it.
     fn close_all(&mut self) {
         self.is_closing = true;
-        while let Ok(new) = self.intake.connections.try_recv() {
+        while let Ok(new) = self.ingress.connections.try_recv() {
             let _ = new.stream.shutdown(Shutdown::Both);
         }
         let open: Vec<ConnNo> = self.sessions.iter().map(|session| session.conn).collect();
@@ -196,14 +196,14 @@ impl Stage for Receiver {
 
     fn poll(&mut self, budget: usize) -> usize {
         self.feeds.is_storage_full = self.progress.is_storage_full();
-        let mut done = self.pay();
+        let mut done = self.drain_pending();
         if self.progress.is_stopping() {
             if !self.is_closing {
                 self.close_all();
-                done += 1 + self.pay();
+                done += 1 + self.drain_pending();
             }
             self.refuse_writes();
-            if self.owed.is_empty() {
+            if self.pending.is_empty() {
                 self.progress.end_at(self.filled);
             }
             return done;
@@ -214,7 +214,7 @@ impl Stage for Receiver {
             done += self.take_writes();
         }
         for _ in 0..self.ready.len() {
-            if done >= budget || !self.owed.is_empty() || !self.has_room() {
+            if done >= budget || !self.pending.is_empty() || !self.has_room() {
                 break;
             }
             let Some(conn) = self.ready.pop_front() else { break };
@@ -224,6 +224,6 @@ impl Stage for Receiver {
     }
 
     fn is_finished(&self) -> bool {
-        self.is_closing && self.owed.is_empty()
+        self.is_closing && self.pending.is_empty()
     }
 }

@@ -12,11 +12,11 @@ mod definitions;
 mod error;
 mod feed_updates;
 mod feeds;
+mod history;
 mod identity;
 mod investigation;
 mod orders;
 mod parameters;
-mod past;
 mod path;
 mod pieces;
 mod positions;
@@ -52,7 +52,7 @@ use tower::ServiceExt as _;
 use self::connection::Cutter;
 use self::error::Refusal;
 use crate::wiring::config::Durability;
-use crate::wiring::intake::Doors;
+use crate::wiring::ingress::IngressSender;
 use crate::wiring::progress::Progress;
 use ordo_history::service::History;
 
@@ -68,7 +68,7 @@ const VIEWS_PAUSE: Duration = Duration::from_micros(50);
 /// What handlers work with.
 #[derive(Clone)]
 pub(crate) struct Shared {
-    pub(crate) doors: Doors,
+    pub(crate) ingress: IngressSender,
     pub(crate) progress: Arc<Progress>,
     pub(crate) views: Arc<RwLock<Views>>,
     pub(crate) history: Arc<History>,
@@ -85,8 +85,8 @@ pub(crate) struct Shared {
 impl Shared {
     /// The views, not before they show all that anybody has been told of by now.
     pub(crate) async fn views(&self) -> RwLockReadGuard<'_, Views> {
-        let told = self.progress.told.load_acquire();
-        while self.progress.viewed.load_acquire() < told && self.progress.fault().is_none() {
+        let published = self.progress.published.load_acquire();
+        while self.progress.viewed.load_acquire() < published && self.progress.fault().is_none() {
             tokio::time::sleep(VIEWS_PAUSE).await;
         }
         self.views.read()
@@ -99,7 +99,7 @@ fn routes(shared: Shared) -> Router {
         .route("/streaming", get(streaming::upgrade))
         .merge(positions::routes("/balance", positions::Kind::Cash))
         .merge(positions::routes("/holding", positions::Kind::Asset))
-        .merge(past::routes())
+        .merge(history::routes())
         .merge(feed_updates::routes())
         .merge(channels::routes())
         .merge(investigation::routes())

@@ -41,7 +41,7 @@ impl ViewsStage {
         (taken, feed_view): (Sender<Taken>, FeedViewSender),
         progress: Arc<Progress>,
     ) -> ViewsStage {
-        let sequence = progress.told_sequence.load_acquire();
+        let sequence = progress.published_sequence.load_acquire();
         ViewsStage { tasks, outcomes, views, taken, feed_view, progress, viewed: 0, sequence }
     }
 }

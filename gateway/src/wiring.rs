@@ -2,7 +2,7 @@
 
 pub mod config;
 pub mod hub;
-pub(crate) mod intake;
+pub(crate) mod ingress;
 pub(crate) mod pipeline;
 pub(crate) mod progress;
 pub(crate) mod slot;

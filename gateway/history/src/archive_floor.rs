@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(crate) struct Kept(Mutex<State>);
+pub(crate) struct ArchiveFloor(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -22,14 +22,14 @@ struct State {
 
 /// Somebody reads from the frame after a sequence on, for as long as this is there.
 #[derive(Debug)]
-pub(crate) struct Held {
-    kept: Arc<Kept>,
+pub(crate) struct ReadPin {
+    floor: Arc<ArchiveFloor>,
     after: u64,
 }
 
-impl Kept {
-    pub(crate) fn new(archived: u64) -> Arc<Kept> {
-        Arc::new(Kept(Mutex::new(State { archived, readers: BTreeMap::new() })))
+impl ArchiveFloor {
+    pub(crate) fn new(archived: u64) -> Arc<ArchiveFloor> {
+        Arc::new(ArchiveFloor(Mutex::new(State { archived, readers: BTreeMap::new() })))
     }
 
     pub(crate) fn archived(&self) -> u64 {
@@ -40,13 +40,13 @@ impl Kept {
     ///
     /// # Errors
     /// The last sequence that was archived, if that is not before it.
-    pub(crate) fn hold(self: &Arc<Self>, after: u64) -> Result<Held, u64> {
+    pub(crate) fn pin(self: &Arc<Self>, after: u64) -> Result<ReadPin, u64> {
         let mut state = self.0.lock();
         if after < state.archived {
             return Err(state.archived);
         }
         *state.readers.entry(after).or_default() += 1;
-        Ok(Held { kept: self.clone(), after })
+        Ok(ReadPin { floor: self.clone(), after })
     }
 
     /// What the first of those who read needs is all after this sequence.
@@ -69,9 +69,9 @@ impl State {
     }
 }
 
-impl Drop for Held {
+impl Drop for ReadPin {
     fn drop(&mut self) {
-        let mut state = self.kept.0.lock();
+        let mut state = self.floor.0.lock();
         if let Some(count) = state.readers.get_mut(&self.after) {
             *count -= 1;
             if *count == 0 {
@@ -87,19 +87,19 @@ mod tests {
 
     #[test]
     fn what_is_read_stays_and_what_is_given_up_is_not_read_any_more() {
-        let kept = Kept::new(10);
-        assert_eq!(kept.hold(9).err(), Some(10));
-        let (first, second) = (kept.hold(20).expect("it is there"), kept.hold(20).expect("it is there"));
-        let later = kept.hold(50).expect("it is there");
-        assert_eq!(kept.give_up(|read| read.min(40)), 20);
-        assert_eq!(kept.hold(19).err(), Some(20));
+        let floor = ArchiveFloor::new(10);
+        assert_eq!(floor.pin(9).err(), Some(10));
+        let (first, second) = (floor.pin(20).expect("it is there"), floor.pin(20).expect("it is there"));
+        let later = floor.pin(50).expect("it is there");
+        assert_eq!(floor.give_up(|read| read.min(40)), 20);
+        assert_eq!(floor.pin(19).err(), Some(20));
         drop(first);
-        assert_eq!(kept.give_up(|read| read.min(40)), 20, "the second still reads there");
+        assert_eq!(floor.give_up(|read| read.min(40)), 20, "the second still reads there");
         drop(second);
-        assert_eq!(kept.give_up(|read| read.min(40)), 40);
-        assert_eq!(kept.hold(30).err(), Some(40));
-        kept.give_up(|_| 30);
-        assert_eq!(kept.archived(), 40, "what is gone does not come back");
+        assert_eq!(floor.give_up(|read| read.min(40)), 40);
+        assert_eq!(floor.pin(30).err(), Some(40));
+        floor.give_up(|_| 30);
+        assert_eq!(floor.archived(), 40, "what is gone does not come back");
         drop(later);
     }
 }

@@ -3,7 +3,7 @@
 //! For those who must find out, after an incident, exactly what happened. All of it is a fold of the record by the
 //! engine that made it; nothing is written, and the folder may be that of a running hub.
 
-mod altered;
+mod alternate_run;
 mod begin;
 mod changes;
 mod differences;

@@ -23,7 +23,7 @@ use ordo_journal::{Kind, ReadError, Reader};
 use thiserror::Error;
 
 use self::frames::{Frames, ReadFrame};
-use crate::archive_floor::Held;
+use crate::archive_floor::ReadPin;
 use crate::checkpoint::{Checkpoint, Divergence};
 use crate::saved_states::SavedStates;
 
@@ -109,7 +109,7 @@ pub struct Replay {
     updates: u64,
     last_sequence: u64,
     /// Keeps what is read in the folder of a running hub.
-    _held: Option<Held>,
+    _read_pin: Option<ReadPin>,
 }
 
 /// What was recorded between two updates.
@@ -160,12 +160,12 @@ impl Replay {
             until,
             expected: Vec::new(),
             updates: 0,
-            _held: None,
+            _read_pin: None,
         })
     }
 
-    pub(crate) fn holding(self, held: Held) -> Replay {
-        Replay { _held: Some(held), ..self }
+    pub(crate) fn pinned_by(self, pin: ReadPin) -> Replay {
+        Replay { _read_pin: Some(pin), ..self }
     }
 
     /// The update that was applied last.

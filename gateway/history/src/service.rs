@@ -9,14 +9,14 @@
 mod cache;
 mod explain;
 mod feed_updates;
-mod keeper;
-mod missed;
-mod places;
+pub mod messages;
+mod missed_updates;
+mod permits;
+mod snapshotter;
 mod span;
 mod subset;
-pub mod tell;
 mod turns;
-mod walk;
+mod update_cursor;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -33,16 +33,16 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use self::cache::Cache;
 pub use self::feed_updates::FeedSpan;
-pub use self::keeper::{Archiving, Keeper};
-pub use self::missed::Missed;
-pub use self::places::Place;
-use self::places::Places;
+pub use self::missed_updates::MissedUpdates;
+pub use self::permits::Permit;
+use self::permits::Permits;
+pub use self::snapshotter::{Archiving, Snapshotter};
 pub use self::span::{Begin, End, Span};
 pub use self::subset::Subset;
 use self::turns::Turns;
-use self::walk::UPDATES_PER_LOOK;
-pub use self::walk::Walk;
-use crate::archive_floor::{Held, Kept};
+use self::update_cursor::UPDATES_PER_LOOK;
+pub use self::update_cursor::UpdateCursor;
+use crate::archive_floor::{ArchiveFloor, ReadPin};
 use crate::replay::{Replay, ReplayError};
 use crate::saved_states::SavedStates;
 
@@ -97,14 +97,14 @@ pub trait RecordProgress: std::fmt::Debug + Send + Sync {
 pub struct History {
     dir: PathBuf,
     saved: SavedStates,
-    kept: Arc<Kept>,
+    archive_floor: Arc<ArchiveFloor>,
     progress: Arc<dyn RecordProgress>,
     permits: Arc<Semaphore>,
     requests_max: usize,
     /// Places to wait at for one of those.
     waiting: Semaphore,
     /// Subscriptions that resume have places of their own.
-    resuming: Arc<Places>,
+    resume_permits: Arc<Permits>,
     /// How long one may take nothing.
     reader_patience: Duration,
     cache: Mutex<Cache>,
@@ -124,12 +124,12 @@ impl History {
         History {
             dir,
             saved,
-            kept: Kept::new(archived),
+            archive_floor: ArchiveFloor::new(archived),
             progress,
             permits: Arc::new(Semaphore::new(limits.requests)),
             requests_max: limits.requests,
             waiting: Semaphore::new(limits.requests * WAITING_FOR_EACH),
-            resuming: Places::new(limits.requests),
+            resume_permits: Permits::new(limits.requests),
             reader_patience: limits.reader_patience,
             cache: Mutex::new(Cache::new(limits.states)),
             turns: Turns::default(),
@@ -164,17 +164,17 @@ impl History {
     ///
     /// # Errors
     /// `Stopping`.
-    pub async fn told(&self) -> Result<u64, HistoryError> {
-        let told = self.progress.published_sequence();
-        while self.progress.durable_sequence() < told {
+    pub async fn published(&self) -> Result<u64, HistoryError> {
+        let published = self.progress.published_sequence();
+        while self.progress.durable_sequence() < published {
             self.check_running()?;
             tokio::time::sleep(DURABLE_PAUSE).await;
         }
-        Ok(told)
+        Ok(published)
     }
 
     /// The same without waiting: what was told last may be missing.
-    fn told_and_durable(&self) -> u64 {
+    fn published_and_durable(&self) -> u64 {
         self.progress.published_sequence().min(self.progress.durable_sequence())
     }
 
@@ -194,8 +194,8 @@ impl History {
     }
 
     /// Blocks until a subscription may resume; none if it is not wanted any more.
-    pub fn take_resume_place(&self, is_wanted: impl Fn() -> bool) -> Option<Place> {
-        self.resuming.take(is_wanted)
+    pub fn take_resume_permit(&self, is_wanted: impl Fn() -> bool) -> Option<Permit> {
+        self.resume_permits.take(is_wanted)
     }
 
     /// Runs a look at the past on a thread of its own.
@@ -231,11 +231,11 @@ impl History {
             return Ok(views);
         }
         let permit = self.admit().await?;
-        let told = self.told().await?;
+        let published = self.published().await?;
         let (answer, answered) = oneshot::channel();
         let history = self.clone();
         self.on_worker(move || {
-            let found = history.fold_to(at_ns, told, || !answer.is_closed() && history.is_running());
+            let found = history.fold_to(at_ns, published, || !answer.is_closed() && history.is_running());
             // Who has the answer may ask again at once.
             drop(permit);
             let _ = answer.send(found);
@@ -244,8 +244,8 @@ impl History {
     }
 
     /// Keeps what it folded for the next who asks, and how far it came where nobody waits any more.
-    fn fold_to(&self, at_ns: u64, told: u64, is_wanted: impl Fn() -> bool) -> Result<Arc<Views>, HistoryError> {
-        let mut replay = self.nearest_before(at_ns, told)?;
+    fn fold_to(&self, at_ns: u64, published: u64, is_wanted: impl Fn() -> bool) -> Result<Arc<Views>, HistoryError> {
+        let mut replay = self.nearest_before(at_ns, published)?;
         let folded = replay.fold_while(|_, stamp| stamp.time_ns <= at_ns, while_wanted(is_wanted))?;
         if folded.is_break() {
             self.park(replay);
@@ -261,16 +261,16 @@ impl History {
     }
 
     /// The state to fold from: an engine that was left there, or a snapshot.
-    fn nearest_before(&self, at_ns: u64, told: u64) -> Result<Replay, HistoryError> {
+    fn nearest_before(&self, at_ns: u64, published: u64) -> Result<Replay, HistoryError> {
         let newest_saved =
             self.saved.infos()?.iter().find(|info| info.time_ns <= at_ns).map_or(0, |info| info.sequence);
         let parked = self.cache.lock().take_parked(at_ns, newest_saved);
         if let Some(mut replay) = parked {
-            replay.set_until(told);
+            replay.set_until(published);
             return Ok(replay);
         }
-        let engine = self.saved.newest_where(|_, info| info.time_ns <= at_ns && info.sequence <= told)?;
-        self.replay_from(engine, told)
+        let engine = self.saved.newest_where(|_, info| info.time_ns <= at_ns && info.sequence <= published)?;
+        self.replay_from(engine, published)
     }
 
     fn park(&self, replay: Replay) {
@@ -278,26 +278,31 @@ impl History {
         drop(dropped);
     }
 
-    fn replay_from(&self, engine: Option<Engine>, told: u64) -> Result<Replay, HistoryError> {
+    fn replay_from(&self, engine: Option<Engine>, published: u64) -> Result<Replay, HistoryError> {
         let engine = engine.unwrap_or_else(|| Engine::new(self.orders_expected));
-        let held = self.hold(engine.sequence())?;
-        Ok(Replay::from(&self.dir, engine, told)?.holding(held))
+        let pin = self.pin(engine.sequence())?;
+        Ok(Replay::from(&self.dir, engine, published)?.pinned_by(pin))
     }
 
     /// What comes after a sequence stays in the folder as long as this is there.
-    fn hold(&self, after: u64) -> Result<Held, HistoryError> {
-        self.kept.hold(after).map_err(HistoryError::Archived)
+    fn pin(&self, after: u64) -> Result<ReadPin, HistoryError> {
+        self.archive_floor.pin(after).map_err(HistoryError::Archived)
     }
 
     /// The updates of a span, as far as anybody had been told. Blocks: for workers.
     ///
     /// # Errors
     /// [`HistoryError`].
-    pub fn walk(&self, span: Span, told: u64, is_wanted: Box<dyn Fn() -> bool + Send>) -> Result<Walk, HistoryError> {
+    pub fn update_cursor(
+        &self,
+        span: Span,
+        published: u64,
+        is_wanted: Box<dyn Fn() -> bool + Send>,
+    ) -> Result<UpdateCursor, HistoryError> {
         let engine = self.saved.newest_where(|saved, info| {
-            info.sequence <= told && span.may_start_at(info.time_ns, || saved.positions(info.sequence))
+            info.sequence <= published && span.may_start_at(info.time_ns, || saved.positions(info.sequence))
         })?;
-        Ok(Walk::new(self.replay_from(engine, told)?, span, is_wanted))
+        Ok(UpdateCursor::new(self.replay_from(engine, published)?, span, is_wanted))
     }
 
     /// Called now and then.

@@ -15,15 +15,15 @@ const EVERY: Duration = Duration::from_millis(10);
 struct Mark {
     supplier: Option<ConnNo>,
     recorded: i64,
-    told: i64,
-    told_at: Instant,
+    sent: i64,
+    sent_at: Instant,
     /// Its supplier was told to wait.
     is_suspended: bool,
 }
 
 impl Mark {
     fn at(position: i64, now: Instant) -> Mark {
-        Mark { supplier: None, recorded: position, told: position, told_at: now, is_suspended: false }
+        Mark { supplier: None, recorded: position, sent: position, sent_at: now, is_suspended: false }
     }
 }
 
@@ -61,7 +61,7 @@ impl Bookmarks {
         mark.supplier = Some(conn);
         mark.is_suspended = false;
         // Resume says it.
-        (mark.recorded, mark.told) = (position, position);
+        (mark.recorded, mark.sent) = (position, position);
     }
 
     pub(super) fn closed(&mut self, feed: FeedNo, conn: ConnNo) {
@@ -82,7 +82,7 @@ impl Bookmarks {
     #[inline]
     pub(super) fn recorded(&mut self, feed: FeedNo, position: i64) {
         let mark = self.mark(feed);
-        let was_due = mark.recorded != mark.told;
+        let was_due = mark.recorded != mark.sent;
         mark.recorded = position;
         if !was_due && mark.supplier.is_some() {
             self.due.push(feed);
@@ -90,9 +90,9 @@ impl Bookmarks {
     }
 
     /// The adapter asked, and has its answer.
-    pub(super) fn told(&mut self, feed: FeedNo) {
+    pub(super) fn sent(&mut self, feed: FeedNo) {
         let mark = self.mark(feed);
-        mark.told = mark.recorded;
+        mark.sent = mark.recorded;
     }
 
     /// The next supplier that is to be told to wait, and the position of its feed.
@@ -112,7 +112,7 @@ impl Bookmarks {
     #[inline]
     pub(super) fn is_due(&mut self, is_idle: bool) -> Option<Instant> {
         self.now = Instant::now();
-        let is_due = |feed: &FeedNo| self.now.duration_since(self.marks[feed.index()].told_at) >= EVERY;
+        let is_due = |feed: &FeedNo| self.now.duration_since(self.marks[feed.index()].sent_at) >= EVERY;
         (!self.due.is_empty() && (is_idle || self.due.iter().any(is_due))).then_some(self.now)
     }
 
@@ -120,13 +120,13 @@ impl Bookmarks {
     pub(super) fn next(&mut self, now: Instant, is_idle: bool) -> Option<(ConnNo, FeedNo, i64)> {
         let at = self.due.iter().position(|feed| {
             let mark = &self.marks[feed.index()];
-            is_idle || now.duration_since(mark.told_at) >= EVERY || mark.supplier.is_none()
+            is_idle || now.duration_since(mark.sent_at) >= EVERY || mark.supplier.is_none()
         })?;
         let feed = self.due.swap_remove(at);
         let mark = &mut self.marks[feed.index()];
-        let is_news = mark.told != mark.recorded;
-        mark.told = mark.recorded;
-        mark.told_at = now;
+        let is_news = mark.sent != mark.recorded;
+        mark.sent = mark.recorded;
+        mark.sent_at = now;
         match mark.supplier {
             Some(conn) if is_news => Some((conn, feed, mark.recorded)),
             _ => self.next(now, is_idle),

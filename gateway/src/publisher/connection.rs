@@ -86,7 +86,7 @@ impl Connection {
         &mut self.stream
     }
 
-    pub(super) fn heard(&mut self, text: bool) {
+    pub(super) fn set_form(&mut self, text: bool) {
         self.form = if text { Form::Json { compact: self.compact } } else { Form::Binary };
     }
 

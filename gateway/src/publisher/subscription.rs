@@ -23,7 +23,7 @@ pub(super) struct Subscription {
     pub(super) routed_to: u64,
     _watch: Option<Watch>,
     /// By feed number: tasks before the last message of that sequence that it got, that message included.
-    told: Vec<u64>,
+    published: Vec<u64>,
     /// Tasks before the last round of Bookmarks that it took part in.
     marked: u64,
 }
@@ -51,23 +51,23 @@ impl Subscription {
             accepted: task,
             routed_to: if watch.is_some() { task } else { u64::MAX },
             _watch: watch,
-            told: Vec::new(),
+            published: Vec::new(),
             marked: task,
         }
     }
 
     /// It got a message of a sequence with a task.
     #[inline]
-    pub(super) fn set_told(&mut self, feed: FeedNo, task: u64) {
-        if self.told.len() <= feed.index() {
-            self.told.resize(feed.index() + 1, 0);
+    pub(super) fn set_published(&mut self, feed: FeedNo, task: u64) {
+        if self.published.len() <= feed.index() {
+            self.published.resize(feed.index() + 1, 0);
         }
-        self.told[feed.index()] = task + 1;
+        self.published[feed.index()] = task + 1;
     }
 
     /// Whether it has not heard of an update of a sequence, told with the last of so many tasks.
     pub(super) fn is_behind(&self, feed: FeedNo, tasks: u64) -> bool {
-        tasks > self.marked && self.told.get(feed.index()).is_none_or(|told| *told < tasks)
+        tasks > self.marked && self.published.get(feed.index()).is_none_or(|published| *published < tasks)
     }
 
     /// It has been told, one way or the other, how far every sequence was before so many tasks.

@@ -167,7 +167,7 @@ impl Slot {
 
     /// Records a word of the hub's own that is no update: it takes no position, and is told to nobody.
     #[cold]
-    pub(super) fn record_word(&mut self, frame: Kind, body: &[u8]) {
+    pub(super) fn record_control(&mut self, frame: Kind, body: &[u8]) {
         (self.recorded, self.frame) = (true, frame);
         self.body = Span { start: self.bytes.len() as u32, len: body.len() as u32 };
         self.bytes.extend_from_slice(body);

@@ -123,7 +123,7 @@ impl Feeds {
     }
 
     /// The supplier has heard the Resume: what it sends from here on, it means.
-    pub(crate) fn heard_resume(&mut self, feed: FeedNo, conn: ConnNo) {
+    pub(crate) fn resume_received(&mut self, feed: FeedNo, conn: ConnNo) {
         let feed = &mut self.list[feed.index()];
         if feed.supplier == Some(conn) && !self.is_storage_full {
             feed.refused_from = None;
@@ -246,10 +246,10 @@ mod tests {
         let mut feeds = feeds();
         feeds.is_storage_full = true;
         assert_eq!(feeds.admit(FEED, 7), Admission::Refused(STORAGE_FULL));
-        feeds.heard_resume(FEED, ADAPTER);
+        feeds.resume_received(FEED, ADAPTER);
         assert_eq!(feeds.admit(FEED, 9), Admission::Refused(STORAGE_FULL), "that was another Resume");
         feeds.is_storage_full = false;
-        feeds.heard_resume(FEED, ADAPTER);
+        feeds.resume_received(FEED, ADAPTER);
         assert_eq!(feeds.admit(FEED, 9), Admission::Record(9));
     }
 }

@@ -54,7 +54,7 @@ impl Write for Pipe {
 
 /// What reading gave.
 #[derive(Debug)]
-pub(super) enum Heard {
+pub(super) enum Received {
     Binary(bytes::Bytes),
     Text(tungstenite::Utf8Bytes),
     /// A control frame; the codec has answered it.
@@ -123,39 +123,39 @@ impl Session {
     }
 
     #[inline]
-    pub(super) fn read(&mut self) -> Heard {
+    pub(super) fn read(&mut self) -> Received {
         match self.socket.read() {
-            Ok(Message::Binary(bytes)) => Heard::Binary(bytes),
-            Ok(Message::Text(text)) => Heard::Text(text),
-            Ok(Message::Pong(_)) => Heard::Pong,
+            Ok(Message::Binary(bytes)) => Received::Binary(bytes),
+            Ok(Message::Text(text)) => Received::Text(text),
+            Ok(Message::Pong(_)) => Received::Pong,
             Ok(_) => self.control(),
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.note_unfinished();
-                Heard::Later
+                Received::Later
             }
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::Interrupted => Heard::Control,
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::Interrupted => Received::Control,
             Err(Error::Protocol(error)) => match error {
                 tungstenite::error::ProtocolError::ResetWithoutClosingHandshake
-                | tungstenite::error::ProtocolError::SendAfterClosing => Heard::Over,
-                _ => Heard::Broken(1002),
+                | tungstenite::error::ProtocolError::SendAfterClosing => Received::Over,
+                _ => Received::Broken(1002),
             },
-            Err(Error::Utf8(_)) => Heard::Broken(1007),
-            Err(Error::Capacity(_)) => Heard::Broken(1009),
-            Err(_) => Heard::Over,
+            Err(Error::Utf8(_)) => Received::Broken(1007),
+            Err(Error::Capacity(_)) => Received::Broken(1009),
+            Err(_) => Received::Over,
         }
     }
 
     /// Each is cheap for the one who sends it and has to be answered: who sends too many is sent away.
-    fn control(&mut self) -> Heard {
+    fn control(&mut self) -> Received {
         self.controls += 1;
         if self.controls > CONTROLS_MAX {
             let now = Instant::now();
             if now.duration_since(self.controls_since) < CONTROLS_EVERY {
-                return Heard::Broken(CLOSE_POLICY);
+                return Received::Broken(CLOSE_POLICY);
             }
             (self.controls, self.controls_since) = (1, now);
         }
-        Heard::Control
+        Received::Control
     }
 
     /// All that has come is read: what is not whole now waits for its sender.
@@ -183,7 +183,7 @@ impl Session {
         (!written.is_empty()).then(|| std::mem::take(written))
     }
 
-    pub(super) fn heard(&mut self, now: Instant) {
+    pub(super) fn received(&mut self, now: Instant) {
         self.heard_at = now;
         self.is_pinged = false;
     }

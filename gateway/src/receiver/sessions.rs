@@ -11,11 +11,11 @@ use mio::{Interest, Token};
 use ordo_core::names::FeedNo;
 use ordo_core::proto::ConnectionStatus;
 
-use super::owed::Owed;
-use super::session::{Heard, Session, Silence};
+use super::pending::Pending;
+use super::session::{Received, Session, Silence};
 use super::{Receiver, TURN};
 use crate::publisher::Writing;
-use crate::wiring::intake::NewConnection;
+use crate::wiring::ingress::NewConnection;
 use crate::wiring::slot::{ConnNo, Reply};
 
 /// Sessions by connection number; a gone one leaves a gap, its number is never given again.
@@ -82,26 +82,26 @@ impl Receiver {
     pub(super) fn read_turn(&mut self, conn: ConnNo, budget: usize) -> usize {
         let mut messages = 0;
         let mut is_drained = false;
-        while messages < budget.min(TURN) && self.owed.is_empty() && self.has_room() {
+        while messages < budget.min(TURN) && self.pending.is_empty() && self.has_room() {
             let Some(session) = self.sessions.get(conn) else { return messages };
-            let heard = session.read();
+            let received = session.read();
             if let Some(bytes) = session.take_written() {
-                self.owed.push_back(Owed::Frame { conn, bytes });
+                self.pending.push_back(Pending::Frame { conn, bytes });
             }
-            match heard {
-                Heard::Binary(bytes) => self.on_binary(conn, &bytes, false),
-                Heard::Text(text) => self.on_text(conn, text.as_str()),
-                Heard::Control => {}
-                Heard::Pong => self.on_pong(conn),
-                Heard::Later => {
+            match received {
+                Received::Binary(bytes) => self.on_binary(conn, &bytes, false),
+                Received::Text(text) => self.on_text(conn, text.as_str()),
+                Received::Control => {}
+                Received::Pong => self.on_pong(conn),
+                Received::Later => {
                     is_drained = true;
                     break;
                 }
-                Heard::Broken(code) => {
+                Received::Broken(code) => {
                     self.end_session(conn, Reply::Close(code));
                     return messages;
                 }
-                Heard::Over => {
+                Received::Over => {
                     self.end_session(conn, Reply::Gone);
                     return messages;
                 }
@@ -110,7 +110,7 @@ impl Receiver {
         }
         let Some(session) = self.sessions.get(conn) else { return messages };
         if messages > 0 {
-            session.heard(Instant::now());
+            session.received(Instant::now());
         }
         session.is_ready = !is_drained;
         if !is_drained {
@@ -123,7 +123,7 @@ impl Receiver {
     fn on_pong(&mut self, conn: ConnNo) {
         let Some(session) = self.sessions.get(conn) else { return };
         for feed in &session.feeds {
-            self.feeds.heard_resume(*feed, conn);
+            self.feeds.resume_received(*feed, conn);
         }
     }
 
@@ -134,7 +134,7 @@ impl Receiver {
             let conn = session.conn;
             match session.silence(now) {
                 Silence::Fine => {}
-                Silence::Ping => self.owed.push_back(Owed::Plain { conn, reply: Reply::Ping }),
+                Silence::Ping => self.pending.push_back(Pending::Plain { conn, reply: Reply::Ping }),
                 Silence::Drop => silent.push(conn),
             }
         }
@@ -147,7 +147,7 @@ impl Receiver {
     pub(super) fn hand_over(&mut self, feed: FeedNo, conn: ConnNo) {
         if let Some(next) = self.feeds.leave(feed, conn) {
             let (status, reply) = (ConnectionStatus::Online, Reply::FeedOpened);
-            self.owed.push_back(Owed::Status { feed, status, conn: next, reply });
+            self.pending.push_back(Pending::Status { feed, status, conn: next, reply });
         }
     }
 
@@ -161,10 +161,10 @@ impl Receiver {
         for feed in std::mem::take(&mut session.feeds) {
             if self.feeds.get(feed).supplier == Some(conn) {
                 let (status, reply) = (ConnectionStatus::Disconnected, Reply::Nothing);
-                self.owed.push_back(Owed::Status { feed, status, conn, reply });
+                self.pending.push_back(Pending::Status { feed, status, conn, reply });
             }
             self.hand_over(feed, conn);
         }
-        self.owed.push_back(Owed::Plain { conn, reply: last });
+        self.pending.push_back(Pending::Plain { conn, reply: last });
     }
 }

@@ -9,11 +9,11 @@ use ordo_core::record::Origin;
 use ordo_core::wire::{FeedRequest, Span};
 
 use super::feeds::STORAGE_FULL;
-use super::owed::Owed;
+use super::pending::Pending;
 use super::{Receiver, TURN};
-use crate::wiring::intake::{Body, Write};
+use crate::wiring::ingress::{Body, Write};
 use crate::wiring::slot::{ConnNo, Part, Reply, Slot};
-use crate::wiring::ticket::{Ticket, Told};
+use crate::wiring::ticket::{Ticket, WriteResult};
 
 /// A slot of a batch that is yet to be filled.
 #[derive(Debug)]
@@ -31,12 +31,12 @@ impl Receiver {
     pub(super) fn take_writes(&mut self) -> usize {
         let mut taken = 0;
         while taken < TURN
-            && self.owed.is_empty()
+            && self.pending.is_empty()
             && self.has_room()
-            && let Ok(write) = self.intake.writes.try_recv()
+            && let Ok(write) = self.ingress.writes.try_recv()
         {
             if self.feeds.is_storage_full {
-                write.ticket.answer(Told::Refused(vec![STORAGE_FULL.to_owned()]));
+                write.ticket.answer(WriteResult::Refused(vec![STORAGE_FULL.to_owned()]));
             } else {
                 self.take_write(write);
             }
@@ -47,8 +47,8 @@ impl Receiver {
 
     /// A hub that stops takes none.
     pub(super) fn refuse_writes(&mut self) {
-        while let Ok(write) = self.intake.writes.try_recv() {
-            write.ticket.answer(Told::Unavailable);
+        while let Ok(write) = self.ingress.writes.try_recv() {
+            write.ticket.answer(WriteResult::Unavailable);
         }
     }
 
@@ -65,14 +65,14 @@ impl Receiver {
             Body::Batch { frame, members } => (frame, members),
         };
         let count = members.len() as u32;
-        let part = |part, body, is_told| {
-            let ticket = if is_told { Some(ticket.clone()) } else { None };
-            Owed::Batch(BatchSlot { part, body, origin, identity, ticket })
+        let part = |part, body, has_ticket| {
+            let ticket = if has_ticket { Some(ticket.clone()) } else { None };
+            Pending::Batch(BatchSlot { part, body, origin, identity, ticket })
         };
-        self.owed.push_back(part(Part::Frame { members: count }, frame, true));
+        self.pending.push_back(part(Part::Frame { members: count }, frame, true));
         let members = (1..).zip(members).map(|(nth, body)| part(Part::Member(nth), body, nth == count));
-        self.owed.extend(members);
-        self.pay();
+        self.pending.extend(members);
+        self.drain_pending();
     }
 }
 

@@ -13,7 +13,7 @@ use ordo_core::json::{self, MessageId, Style};
 use super::error::Refusal;
 use super::parameters::Parameters;
 use super::query;
-use super::records::{Array, Form, Records};
+use super::records::{Array, Form, RecordBody};
 
 pub(super) const JSON: &str = "application/json";
 pub(super) const PROTOBUF: &str = "application/x-protobuf";
@@ -79,7 +79,7 @@ impl Wanted {
         message: MessageId,
         records: impl Iterator<Item = Arc<[u8]>> + Send + 'static,
     ) -> Response {
-        let body = Records::new(self.form, message, Box::new(records)).into_body();
+        let body = RecordBody::new(self.form, message, Box::new(records)).into_body();
         ([(CONTENT_TYPE, self.content_type())], body).into_response()
     }
 

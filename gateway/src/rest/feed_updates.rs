@@ -65,12 +65,12 @@ async fn answer(
     let (feed, last) = last_position(shared, name).await.ok_or(Refusal::NotFound)?;
     let from = from.ok_or_else(|| Refusal::bad("from is missing"))?;
     let span = FeedSpan { feed, name: name.into(), from, to: to.min(last) };
-    pieces::records(shared, asker, FEED_REQUEST, move |history, told, records| {
+    pieces::records(shared, asker, FEED_REQUEST, move |history, published, records| {
         let mut left = count;
         if left == 0 {
             return Ok(());
         }
-        history.feed_updates(&span, told, records.pieces.watch(history), |request| {
+        history.feed_updates(&span, published, records.pieces.watch(history), |request| {
             left -= 1;
             if records.put(request) && left > 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })

@@ -58,10 +58,10 @@ async fn order(
 
 async fn explained(shared: &Shared, subject: Subject, Asker { wanted, cutter }: Asker) -> Result<Response, Refusal> {
     let (at_ns, style) = (wanted.as_at.unwrap_or(u64::MAX), wanted.style());
-    pieces::text(shared, cutter, move |history, told, text| {
+    pieces::text(shared, cutter, move |history, published, text| {
         let is_asked = text.watch(history);
         let mut before = "{\"Steps\":[";
-        let record = history.explain(&subject, style, (at_ns, told), is_asked, |step| {
+        let record = history.explain(&subject, style, (at_ns, published), is_asked, |step| {
             put(text, std::mem::replace(&mut before, ","))?;
             put(text, &step_json(&step))
         })?;
@@ -90,14 +90,14 @@ async fn diff(
     let after = shared.history.state_at(to_ns).await?;
     pieces::text(&shared, cutter, move |_, _, text| {
         let mut separator = "[";
-        let told = differences(&before, &after, style, |it| {
+        let published = differences(&before, &after, style, |it| {
             if it.kind.is_public() {
                 put(text, std::mem::replace(&mut separator, ","))?;
                 put(text, &difference_json(&it))?;
             }
             ControlFlow::Continue(())
         });
-        if told.is_continue() {
+        if published.is_continue() {
             let _ = put(text, if separator == "," { "]" } else { "[]" });
         }
         Ok(())

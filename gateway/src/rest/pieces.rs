@@ -201,11 +201,11 @@ async fn piped(
 ) -> Result<Response, Refusal> {
     let history = shared.history.clone();
     let permit = history.admit().await?;
-    let told = history.told().await?;
+    let published = history.published().await?;
     let (mut pieces, mut taken) = pipe(shared.reader_patience, cutter);
     let (refuse, refused) = oneshot::channel();
     shared.history.on_worker(move || {
-        let ended = work(&history, told, &mut pieces);
+        let ended = work(&history, published, &mut pieces);
         // Who has the end of the answer may ask again at once.
         drop(permit);
         match ended {
@@ -221,12 +221,12 @@ async fn piped(
 }
 
 /// Records, as an array.
-pub(super) struct Records<'a> {
+pub(super) struct RecordPieces<'a> {
     array: Array,
     pub(super) pieces: &'a mut Pieces,
 }
 
-impl Records<'_> {
+impl RecordPieces<'_> {
     /// One more; whether the client still listens.
     pub(super) fn put(&mut self, record: &[u8]) -> bool {
         self.pieces.put(|piece| self.array.put(record, piece))
@@ -238,13 +238,13 @@ pub(super) async fn records(
     shared: &Shared,
     Asker { wanted, cutter }: Asker,
     message: MessageId,
-    work: impl FnOnce(&Arc<History>, u64, &mut Records<'_>) -> Result<(), HistoryError> + Send + 'static,
+    work: impl FnOnce(&Arc<History>, u64, &mut RecordPieces<'_>) -> Result<(), HistoryError> + Send + 'static,
 ) -> Result<Response, Refusal> {
     let array = wanted.array(message);
-    let work = |history: &Arc<History>, told, pieces: &mut Pieces| {
-        let mut records = Records { array, pieces };
-        work(history, told, &mut records)?;
-        let Records { mut array, pieces } = records;
+    let work = |history: &Arc<History>, published, pieces: &mut Pieces| {
+        let mut records = RecordPieces { array, pieces };
+        work(history, published, &mut records)?;
+        let RecordPieces { mut array, pieces } = records;
         pieces.put(|piece| array.finish(piece));
         Ok(())
     };

@@ -55,15 +55,19 @@ impl Array {
 }
 
 /// See the module.
-pub(super) struct Records {
+pub(super) struct RecordBody {
     array: Array,
     records: Box<dyn Iterator<Item = Arc<[u8]>> + Send>,
     is_over: bool,
 }
 
-impl Records {
-    pub(super) fn new(form: Form, message: MessageId, records: Box<dyn Iterator<Item = Arc<[u8]>> + Send>) -> Records {
-        Records { array: Array::new(form, message), records, is_over: false }
+impl RecordBody {
+    pub(super) fn new(
+        form: Form,
+        message: MessageId,
+        records: Box<dyn Iterator<Item = Arc<[u8]>> + Send>,
+    ) -> RecordBody {
+        RecordBody { array: Array::new(form, message), records, is_over: false }
     }
 
     /// A short answer is sent whole, with its length.
@@ -92,7 +96,7 @@ impl Records {
 /// A long answer on its way.
 struct Pieces {
     first: Option<Vec<u8>>,
-    records: Records,
+    records: RecordBody,
 }
 
 impl hyper::body::Body for Pieces {

@@ -13,7 +13,7 @@ use tungstenite::handshake::derive_accept_key;
 
 use super::error::Refusal;
 use super::{Shared, connection};
-use crate::wiring::intake::NewConnection;
+use crate::wiring::ingress::NewConnection;
 
 pub(super) async fn upgrade(State(shared): State<Shared>, mut request: Request) -> Response {
     let headers = request.headers();
@@ -27,7 +27,7 @@ pub(super) async fn upgrade(State(shared): State<Shared>, mut request: Request) 
     let Some(upgrading) = request.extensions_mut().remove::<OnUpgrade>() else {
         return Refusal::bad("/streaming takes an upgrade over HTTP/1.1").into_response();
     };
-    if shared.doors.connections.is_full() || shared.progress.is_stopping() {
+    if shared.ingress.connections.is_full() || shared.progress.is_stopping() {
         return Refusal::Unavailable.into_response();
     }
     tokio::spawn(async move {
@@ -50,7 +50,7 @@ async fn hand_over(
     connection::hold_back_as_usual(&stream);
     let already_read = parts.read_buf.to_vec();
     let new = NewConnection { stream, already_read, compact };
-    shared.doors.connections.try_send(new).map_err(|_| "the receiver takes no more")?;
+    shared.ingress.connections.try_send(new).map_err(|_| "the receiver takes no more")?;
     Ok(())
 }
 

@@ -11,8 +11,8 @@ use prost::Message;
 
 use super::Shared;
 use super::error::Refusal;
-use crate::wiring::intake::{Body, Write};
-use crate::wiring::ticket::{Ticket, Told};
+use crate::wiring::ingress::{Body, Write};
+use crate::wiring::ticket::{Ticket, WriteResult};
 
 /// How long a write waits for a place in the queue.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -82,7 +82,7 @@ impl Shared {
     async fn hand_over(&self, body: Body, origin: Origin, ticket: Arc<Ticket>) -> Result<Done, Refusal> {
         let since = Instant::now();
         let mut write = Write { body, origin, identity: 0, ticket: ticket.clone() };
-        while let Err(refused) = self.doors.writes.try_send(write) {
+        while let Err(refused) = self.ingress.writes.try_send(write) {
             let TrySendError::Full(again) = refused else { return Err(Refusal::Unavailable) };
             if since.elapsed() >= QUEUE_TIMEOUT || self.progress.is_stopping() || self.progress.fault().is_some() {
                 return Err(Refusal::Unavailable);
@@ -91,10 +91,10 @@ impl Shared {
             tokio::time::sleep(QUEUE_PAUSE).await;
         }
         match ticket.wait(&self.progress).await {
-            Told::Applied(order) => Ok(Done::Applied(order)),
-            Told::Nothing { is_repeated } => Ok(Done::Nothing { is_repeated }),
-            Told::Refused(codes) => Err(Refusal::Unprocessable(codes)),
-            Told::Unavailable => Err(Refusal::Unavailable),
+            WriteResult::Applied(order) => Ok(Done::Applied(order)),
+            WriteResult::Nothing { is_repeated } => Ok(Done::Nothing { is_repeated }),
+            WriteResult::Refused(codes) => Err(Refusal::Unprocessable(codes)),
+            WriteResult::Unavailable => Err(Refusal::Unavailable),
         }
     }
 

@@ -22,7 +22,7 @@ pub(crate) enum Broken {
     /// The subscriber took none for too long.
     Unread = 1,
     /// What it has missed cannot be told.
-    Untold = 2,
+    HistoryLost = 2,
 }
 
 /// Set once, by whoever ends first.
@@ -75,7 +75,7 @@ impl ChunkReceiver {
     pub(crate) fn broken(&self) -> Option<Broken> {
         match self.ended.load(Ordering::Acquire) {
             at if at == Broken::Unread as u8 => Some(Broken::Unread),
-            at if at == Broken::Untold as u8 => Some(Broken::Untold),
+            at if at == Broken::HistoryLost as u8 => Some(Broken::HistoryLost),
             _ => None,
         }
     }

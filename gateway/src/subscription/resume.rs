@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::SendTimeoutError;
 use ordo_core::proto::{EventMessage, EventMessageType, SubscriptionType};
 use ordo_core::subscription::{Positions, message_head, resume_after};
-use ordo_history::service::Missed;
-use ordo_history::service::tell::{EventTeller, Teller};
+use ordo_history::service::MissedUpdates;
+use ordo_history::service::messages::{EventMessages, UpdateEncoder};
 use ordo_history::{History, HistoryError};
 use prost::Message;
 
@@ -38,14 +38,14 @@ pub(super) fn resume(history: &Arc<History>, job: Job, fall_back: impl FnOnce(Jo
     let worker = history.clone();
     // The thread is the job's owner: one that cannot be started is one subscriber without an answer.
     let started = history.on_worker(move || {
-        let place = worker.take_resume_place(|| job.to.is_wanted() && worker.is_running());
+        let place = worker.take_resume_permit(|| job.to.is_wanted() && worker.is_running());
         let Some(_place) = place else { return };
         match worker.missed(after, job.taken.sequence) {
             Ok(missed) => match send_missed(&worker, missed, &job) {
                 Ok(()) | Err(HistoryError::Unwanted | HistoryError::Stopping) => {}
                 Err(error) => {
                     tracing::error!(%error, "a subscription cannot be resumed");
-                    job.to.break_off(Broken::Untold);
+                    job.to.break_off(Broken::HistoryLost);
                 }
             },
             Err(error) => {
@@ -59,8 +59,8 @@ pub(super) fn resume(history: &Arc<History>, job: Job, fall_back: impl FnOnce(Jo
     }
     None
 }
-fn send_missed(history: &History, mut missed: Missed, job: &Job) -> Result<(), HistoryError> {
-    let mut teller = EventTeller::of_subscription(&job.details, job.filter.clone());
+fn send_missed(history: &History, mut missed: MissedUpdates, job: &Job) -> Result<(), HistoryError> {
+    let mut encoder = EventMessages::of_subscription(&job.details, job.filter.clone());
     let start = EventMessage {
         r#type: EventMessageType::SnapshotStart as i32,
         subscription: Some(job.details.clone()),
@@ -70,7 +70,7 @@ fn send_missed(history: &History, mut missed: Missed, job: &Job) -> Result<(), H
     put_message(&mut frames, job.form, &[&start.encode_to_vec()]);
     put_message(&mut frames, job.form, &[&message_head(EventMessageType::SnapshotFinish, &job.details)]);
     while let Some(applied) = missed.next(|| job.to.is_wanted() && history.is_running())? {
-        let Some(message) = teller.tell(&applied) else { continue };
+        let Some(message) = encoder.encode(&applied) else { continue };
         put_message(&mut frames, job.form, &[message]);
         if frames.len() >= CHUNK_BYTES {
             send(history, job, Chunk { frames: std::mem::take(&mut frames), is_last: false })?;

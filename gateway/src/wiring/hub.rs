@@ -19,7 +19,7 @@ use crate::wiring::pipeline::{Finished, Pipeline, Recovered};
 use crate::wiring::progress::Progress;
 use ordo_history::replay::{Replay, ReplayError};
 use ordo_history::saved_states::{Retention, SavedStates};
-use ordo_history::service::{Archiving, History, Keeper, Limits};
+use ordo_history::service::{Archiving, History, Limits, Snapshotter};
 
 /// What the hub adds to a message that it records in its own words: the name of a feed, and its place.
 const BODY_BYTES_ADDED_MAX: usize = 1024;
@@ -97,7 +97,7 @@ pub struct Hub {
     progress: Arc<Progress>,
     history: Arc<History>,
     keep: Retention,
-    keeper: Option<thread::JoinHandle<()>>,
+    snapshotter: Option<thread::JoinHandle<()>>,
     pipeline: Option<Pipeline>,
     rest: Option<Server>,
 }
@@ -120,11 +120,11 @@ impl Hub {
         let (archiver, archived) = (recovered.journal.archiver(), recovered.archived);
         let record = (config.data.clone(), archived);
         let history = Arc::new(History::new(record, saved, progress.clone(), limits(&config)));
-        let (doors, pipeline) = Pipeline::start(&config, recovered, &progress, &views, history.clone())
+        let (ingress, pipeline) = Pipeline::start(&config, recovered, &progress, &views, history.clone())
             .map_err(HubError::io("pipeline"))?;
-        let keeper = keeper(&config, archiver).start(history.clone()).map_err(HubError::io("keeper"))?;
+        let snapshotter = snapshotter(&config, archiver).start(history.clone()).map_err(HubError::io("keeper"))?;
         let shared = Shared {
-            doors,
+            ingress,
             progress: progress.clone(),
             views,
             history: history.clone(),
@@ -137,8 +137,8 @@ impl Hub {
         let rest = Server::start(listener, shared).map_err(HubError::io("rest"))?;
         tracing::info!(%addr, durability = config.durability.name(), "hub serves");
         let keep = retention(&config);
-        let (keeper, pipeline, rest) = (Some(keeper), Some(pipeline), Some(rest));
-        Ok(Hub { addr, progress, history, keep, keeper, pipeline, rest })
+        let (snapshotter, pipeline, rest) = (Some(snapshotter), Some(pipeline), Some(rest));
+        Ok(Hub { addr, progress, history, keep, snapshotter, pipeline, rest })
     }
 
     /// Where it listens.
@@ -189,14 +189,14 @@ impl Hub {
             rest.stop();
         }
         self.history.join();
-        if self.keeper.take().is_some_and(|keeper| keeper.join().is_err()) {
+        if self.snapshotter.take().is_some_and(|snapshotter| snapshotter.join().is_err()) {
             tracing::error!("the keeper of snapshots has panicked");
         }
-        let Finished { journaler, engine } = finished?;
+        let Finished { journal, engine } = finished?;
         if let Some(fault) = self.progress.fault() {
             return Err(fault.clone().into());
         }
-        journaler.close().map_err(|error| Fault::Poisoned(error.to_string()))?;
+        journal.close().map_err(|error| Fault::Poisoned(error.to_string()))?;
         // A start without it replays more, and loses nothing: no reason to call this stop a failure.
         let saved = self.history.saved();
         if let Err(error) = saved.save(&engine).and_then(|()| saved.thin(self.keep)) {
@@ -229,9 +229,9 @@ fn retention(config: &Config) -> Retention {
     Retention { count: config.snapshots_max, bytes: config.snapshots_bytes_max }
 }
 
-fn keeper(config: &Config, archiver: Archiver) -> Keeper {
+fn snapshotter(config: &Config, archiver: Archiver) -> Snapshotter {
     let journal_bytes_max = config.journal_bytes_max;
-    Keeper {
+    Snapshotter {
         dir: config.data.clone(),
         every_updates: config.snapshot_every_updates,
         every: Duration::from_secs(config.snapshot_every_s),

@@ -12,14 +12,14 @@ use ordo_journal::Journal;
 use parking_lot::RwLock;
 
 use crate::engine::EngineStage;
-use crate::journal::Journaler;
+use crate::journal::JournalStage;
 use crate::publisher::Publisher;
 use crate::receiver::Receiver;
 use crate::subscription::feed_view::feed_view;
 use crate::subscription::snapshots;
 use crate::views::ViewsStage;
 use crate::wiring::config::{Config, StageName};
-use crate::wiring::intake::{Doors, intake};
+use crate::wiring::ingress::{IngressSender, ingress};
 use crate::wiring::progress::{Fault, Progress};
 use crate::wiring::slot::Slot;
 use crate::wiring::threads::{drive, place};
@@ -40,7 +40,7 @@ pub(crate) struct Recovered {
 /// A stage, whichever: a thread has a list of them.
 enum AnyStage {
     Receiver(Box<Receiver>),
-    Journal(Box<Journaler>),
+    Journal(Box<JournalStage>),
     Engine(Box<EngineStage>),
     Publisher(Box<Publisher>),
     Views(Box<ViewsStage>),
@@ -87,7 +87,7 @@ pub(crate) struct Pipeline {
 
 /// What the threads leave behind: the record, and the state it came to.
 pub(crate) struct Finished {
-    pub(crate) journaler: Journaler,
+    pub(crate) journal: JournalStage,
     pub(crate) engine: Engine,
 }
 
@@ -98,10 +98,10 @@ impl Pipeline {
         progress: &Arc<Progress>,
         views: &Arc<RwLock<Views>>,
         history: Arc<History>,
-    ) -> std::io::Result<(Doors, Pipeline)> {
+    ) -> std::io::Result<(IngressSender, Pipeline)> {
         let encoder_views = views.clone();
         let (jobs, snapshot_jobs) = unbounded();
-        let (doors, mut stages) = stages(config, recovered, progress, views, jobs)?;
+        let (ingress, mut stages) = stages(config, recovered, progress, views, jobs)?;
         let mut threads = Vec::new();
         for thread in place(config) {
             let mine = thread.plan.stages.iter().filter_map(|name| stages[*name as usize].take()).collect();
@@ -110,17 +110,17 @@ impl Pipeline {
         let snapshots = thread::Builder::new()
             .name("snapshots".into())
             .spawn(move || snapshots::run(&snapshot_jobs, &encoder_views, &history))?;
-        Ok((doors, Pipeline { threads, snapshots }))
+        Ok((ingress, Pipeline { threads, snapshots }))
     }
 
     /// Waits for all threads: they have been told to stop, or stop at a fault.
     pub(crate) fn join(self) -> Result<Finished, Fault> {
-        let (mut journaler, mut engine) = (None, None);
+        let (mut journal, mut engine) = (None, None);
         for thread in self.threads {
             for stage in join(thread)? {
                 // The others end here, and their ends of the channels with them: so does the encoder of snapshots.
                 match stage {
-                    AnyStage::Journal(stage) => journaler = Some(*stage),
+                    AnyStage::Journal(stage) => journal = Some(*stage),
                     AnyStage::Engine(stage) => engine = Some(stage.into_engine()),
                     AnyStage::Receiver(_) | AnyStage::Publisher(_) | AnyStage::Views(_) => {}
                 }
@@ -128,7 +128,7 @@ impl Pipeline {
         }
         join(self.snapshots)?;
         let missing = || Fault::Failed("a layout without a journal or an engine".into());
-        Ok(Finished { journaler: journaler.ok_or_else(missing)?, engine: engine.ok_or_else(missing)? })
+        Ok(Finished { journal: journal.ok_or_else(missing)?, engine: engine.ok_or_else(missing)? })
     }
 }
 
@@ -146,15 +146,15 @@ fn stages(
     progress: &Arc<Progress>,
     views: &Arc<RwLock<Views>>,
     jobs: Sender<snapshots::Job>,
-) -> std::io::Result<(Doors, Stages)> {
+) -> std::io::Result<(IngressSender, Stages)> {
     let slots = config.ring_slots;
     let Recovered { journal, last_time_ns, engine, .. } = recovered;
     *views.write() = Views::of(&engine);
-    progress.told_sequence.store_release(engine.sequence());
+    progress.published_sequence.store_release(engine.sequence());
     progress.durable_sequence.store_release(journal.durable());
     let tasks = InRing::new(slots, Slot::with_room);
     let outcomes = OutRing::new(slots, Outcome::with_room);
-    let (doors, intake) = intake();
+    let (ingress_sender, ingress_receiver) = ingress();
     let (writers, new_writers) = unbounded();
     let (checkpoints, checkpoints_due) = bounded(CHECKPOINTS_WAITING_MAX);
     let (taken, snapshots_taken) = unbounded();
@@ -163,14 +163,14 @@ fn stages(
         tasks.receiver,
         slots,
         progress.clone(),
-        (intake, writers),
+        (ingress_receiver, writers),
         &engine,
         config.settings(),
         config.message_bytes_max,
     )?;
     let durability = config.durability;
-    let journaler =
-        Journaler::new(tasks.journal, slots, journal, last_time_ns, durability, (progress.clone(), checkpoints_due));
+    let journal =
+        JournalStage::new(tasks.journal, slots, journal, last_time_ns, durability, (progress.clone(), checkpoints_due));
     let publisher = Publisher::new(
         (tasks.publisher, outcomes.publisher),
         progress.clone(),
@@ -184,9 +184,9 @@ fn stages(
         ViewsStage::new((tasks.views, outcomes.views), views.clone(), (taken, feed_view_sender), progress.clone());
     let mut stages = Stages::default();
     stages[StageName::Receiver as usize] = Some(AnyStage::Receiver(Box::new(receiver)));
-    stages[StageName::Journal as usize] = Some(AnyStage::Journal(Box::new(journaler)));
+    stages[StageName::Journal as usize] = Some(AnyStage::Journal(Box::new(journal)));
     stages[StageName::Engine as usize] = Some(AnyStage::Engine(Box::new(engine)));
     stages[StageName::Publisher as usize] = Some(AnyStage::Publisher(Box::new(publisher)));
     stages[StageName::Views as usize] = Some(AnyStage::Views(Box::new(views)));
-    Ok((doors, stages))
+    Ok((ingress_sender, stages))
 }

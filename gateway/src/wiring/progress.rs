@@ -52,11 +52,11 @@ pub(crate) struct Progress {
     /// Tasks that are as durable as configured: the gate of publisher and views.
     pub(crate) releasable: Counter,
     /// Tasks that the publisher is done with: what anybody may have been told of.
-    pub(crate) told: Counter,
+    pub(crate) published: Counter,
     /// Tasks that the views have taken in.
     pub(crate) viewed: Counter,
     /// Sequence of the newest update that anybody may have been told of.
-    pub(crate) told_sequence: Counter,
+    pub(crate) published_sequence: Counter,
     /// Sequence up to which the record is on stable storage, where a reader finds it.
     pub(crate) durable_sequence: Counter,
     /// When the next order is to be removed, in nanoseconds since 1970; `u64::MAX`: never.
@@ -80,9 +80,9 @@ impl Default for Progress {
     fn default() -> Progress {
         Progress {
             releasable: Counter::default(),
-            told: Counter::default(),
+            published: Counter::default(),
             viewed: Counter::default(),
-            told_sequence: Counter::default(),
+            published_sequence: Counter::default(),
             durable_sequence: Counter::default(),
             next_removal_ns: AtomicU64::new(u64::MAX),
             next_prune_ns: AtomicU64::new(u64::MAX),
@@ -181,7 +181,7 @@ impl Progress {
 
 impl RecordProgress for Progress {
     fn published_sequence(&self) -> u64 {
-        self.told_sequence.load_acquire()
+        self.published_sequence.load_acquire()
     }
 
     fn durable_sequence(&self) -> u64 {

@@ -13,7 +13,7 @@ use crate::wiring::progress::Progress;
 
 /// How a write ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Told {
+pub(crate) enum WriteResult {
     /// Applied and as durable as configured. Holds the order's state after it, where the write was about one order and
     /// changed it.
     Applied(Option<Vec<u8>>),
@@ -28,7 +28,7 @@ pub(crate) enum Told {
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Ticket {
-    told: OnceLock<Told>,
+    result: OnceLock<WriteResult>,
     answered: Notify,
     wants_order: bool,
 }
@@ -53,22 +53,22 @@ impl Ticket {
     }
 
     /// The first answer counts.
-    pub(crate) fn answer(&self, told: Told) {
-        if self.told.set(told).is_ok() {
+    pub(crate) fn answer(&self, result: WriteResult) {
+        if self.result.set(result).is_ok() {
             self.answered.notify_one();
         }
     }
 
-    pub(crate) async fn wait(&self, progress: &Progress) -> Told {
+    pub(crate) async fn wait(&self, progress: &Progress) -> WriteResult {
         let since = Instant::now();
         loop {
             // Looked at before the answer: a pipeline that is over has answered all that it ever will.
             let is_over = progress.fault().is_some() || progress.is_over();
-            if let Some(told) = self.told.get() {
-                return told.clone();
+            if let Some(result) = self.result.get() {
+                return result.clone();
             }
             if is_over || since.elapsed() >= PATIENCE {
-                return Told::Unavailable;
+                return WriteResult::Unavailable;
             }
             let _ = tokio::time::timeout(LOOK_EVERY, self.answered.notified()).await;
         }

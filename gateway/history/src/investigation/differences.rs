@@ -82,7 +82,7 @@ pub fn differences(
     before: &Views,
     after: &Views,
     style: Style,
-    mut tell: impl FnMut(Difference) -> ControlFlow<()>,
+    mut report: impl FnMut(Difference) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
     let states = [before, after];
     let accounts = accounts_of(states);
@@ -90,7 +90,7 @@ pub fn differences(
         for (owner, account) in &accounts {
             let records = states.map(|views| records_of(kind, views, (owner, account)));
             compare(records, |id, before, after| {
-                tell_record(kind, style, [owner, account, id], (before, after), &mut tell)
+                report_record(kind, style, [owner, account, id], (before, after), &mut report)
             })?;
         }
     }
@@ -100,7 +100,7 @@ pub fn differences(
             let kind = RecordKind::Definition(kind);
             let key = definition_key(kind, first, second);
             let names = [key.0, key.1, &*key.2];
-            tell_record(kind, style, names, (before, after), &mut tell)
+            report_record(kind, style, names, (before, after), &mut report)
         })?;
     }
     ControlFlow::Continue(())
@@ -169,17 +169,17 @@ fn compare<K: Ord>(
     ControlFlow::Continue(())
 }
 
-fn tell_record(
+fn report_record(
     kind: RecordKind,
     style: Style,
     [owner, account, key]: [&str; 3],
     (before, after): (Option<&[u8]>, Option<&[u8]>),
-    tell: &mut impl FnMut(Difference) -> ControlFlow<()>,
+    report: &mut impl FnMut(Difference) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
     let fields = |bytes: Option<&[u8]>| bytes.map_or_else(Fields::new, |bytes| fields_of(kind.message(), bytes, style));
     for Moved { name, before, after, change } in moves(&fields(before), &fields(after)) {
         let [owner, account, key] = [owner, account, key].map(str::to_owned);
-        tell(Difference { kind, owner, account, key, field: name, before, after, change })?;
+        report(Difference { kind, owner, account, key, field: name, before, after, change })?;
     }
     ControlFlow::Continue(())
 }

@@ -50,10 +50,10 @@ pub fn explain(
     subject: &Subject,
     style: Style,
     mut is_wanted: impl FnMut(&Engine, &Stamp) -> bool,
-    mut tell: impl FnMut(Step) -> ControlFlow<()>,
+    mut report: impl FnMut(Step) -> ControlFlow<()>,
 ) -> Result<Fields, ReplayError> {
     let mut fields = subject.now(replay, style);
-    if !fields.is_empty() && tell(opening(replay.engine(), &fields)).is_break() {
+    if !fields.is_empty() && report(opening(replay.engine(), &fields)).is_break() {
         return Ok(fields);
     }
     let mut scratch = ReverseWriter::default();
@@ -65,7 +65,7 @@ pub fn explain(
         let Some(after) = subject.after(&applied, style, &mut scratch) else { continue };
         let moved = moves(&fields, &after);
         fields = after;
-        if !moved.is_empty() && tell(step(&applied, moved)).is_break() {
+        if !moved.is_empty() && report(step(&applied, moved)).is_break() {
             break;
         }
     }

@@ -67,13 +67,13 @@ mod tests {
         of.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
     }
 
-    fn told(before: &Fields, after: &Fields) -> Vec<String> {
+    fn shown(before: &Fields, after: &Fields) -> Vec<String> {
         let moved = moves(before, after);
-        let told = moved.iter().map(|it| {
+        let shown = moved.iter().map(|it| {
             let change = it.change.map_or_else(String::new, |change| change.to_string());
             format!("{} '{}' '{}' {change}", it.name, it.before, it.after)
         });
-        told.collect()
+        shown.collect()
     }
 
     fn figure(text: &str) -> Value {
@@ -84,23 +84,23 @@ mod tests {
     fn of_a_record_that_comes_zeros_are_left_out_unless_there_is_nothing_else() {
         let some = fields(&[("Balance", figure("5")), ("Margin", figure("0"))]);
         let none = fields(&[("Balance", figure("0")), ("Margin", figure("0.0"))]);
-        assert_eq!(told(&Fields::new(), &some), ["Balance '' '5' 5"]);
-        assert_eq!(told(&some, &Fields::new()), ["Balance '5' '' -5"]);
-        assert_eq!(told(&Fields::new(), &none).len(), 2);
+        assert_eq!(shown(&Fields::new(), &some), ["Balance '' '5' 5"]);
+        assert_eq!(shown(&some, &Fields::new()), ["Balance '5' '' -5"]);
+        assert_eq!(shown(&Fields::new(), &none).len(), 2);
     }
 
     #[test]
     fn a_scale_is_no_difference_and_an_absent_price_is_one() {
         let priced = fields(&[("Price", figure("0")), ("Quantity", figure("10.50"))]);
         let market = fields(&[("Quantity", figure("10.5"))]);
-        assert_eq!(told(&market, &priced), ["Price '' '0' 0"]);
-        assert_eq!(told(&priced, &market), ["Price '0' '' 0"]);
+        assert_eq!(shown(&market, &priced), ["Price '' '0' 0"]);
+        assert_eq!(shown(&priced, &market), ["Price '0' '' 0"]);
     }
 
     #[test]
     fn a_flag_that_goes_up_was_down() {
         let text = ("Status", Value::Text("x".into()));
         let up = fields(&[text.clone(), ("IsCompleted", Value::Flag(true))]);
-        assert_eq!(told(&fields(&[text]), &up), ["IsCompleted 'false' 'true' "]);
+        assert_eq!(shown(&fields(&[text]), &up), ["IsCompleted 'false' 'true' "]);
     }
 }

@@ -14,7 +14,7 @@ use ordo_core::views::Views;
 use ordo_core::wire::ReverseWriter;
 use thiserror::Error;
 
-use super::altered::Altered;
+use super::alternate_run::AlternateRun;
 use super::changes::{Change, Changes, Contradiction};
 use super::differences::{Difference, differences};
 use super::words::{Words, words};
@@ -57,9 +57,9 @@ pub enum WhatIf {
 
 impl Outlook {
     /// How the last states differ; as long as `tell` goes on.
-    pub fn differences(&self, style: Style, tell: impl FnMut(Difference) -> ControlFlow<()>) -> ControlFlow<()> {
+    pub fn differences(&self, style: Style, report: impl FnMut(Difference) -> ControlFlow<()>) -> ControlFlow<()> {
         let [before, after] = &self.states;
-        differences(before, after, style, tell)
+        differences(before, after, style, report)
     }
 }
 
@@ -68,7 +68,7 @@ impl Outlook {
 /// # Errors
 /// [`WhatIf`].
 pub fn what_if(mut replay: Replay, changes: &[Change], mut each: impl FnMut(u64)) -> Result<Outlook, WhatIf> {
-    let mut altered = Altered::beside(replay.engine(), Changes::of(changes)?);
+    let mut alternate = AlternateRun::beside(replay.engine(), Changes::of(changes)?);
     let (mut parted, mut consequence) = (None, None);
     let mut events = [Vec::new(), Vec::new()];
     let mut scratch = ReverseWriter::default();
@@ -76,19 +76,19 @@ pub fn what_if(mut replay: Replay, changes: &[Change], mut each: impl FnMut(u64)
         let stamp = applied.outcome.stamp;
         // As the record has it: the public position is the engine's result.
         let place = SequencePosition { sequence: applied.names.feed(stamp.feed).to_owned(), position: stamp.position };
-        let is_silent = applied.outcome.is_silent();
-        let is_same = altered.apply(&place, &applied.input, applied.names, is_silent)?;
+        let takes_no_position = applied.outcome.is_silent();
+        let is_same = alternate.apply(&place, &applied.input, applied.names, takes_no_position)?;
         events[0].clear();
         put_events(&mut events[0], &mut scratch, applied.names, applied.outcome);
         events[1].clear();
-        put_events(&mut events[1], &mut scratch, altered.engine.names(), &altered.outcome);
+        put_events(&mut events[1], &mut scratch, alternate.engine.names(), &alternate.outcome);
         if (parted.is_none() || consequence.is_none()) && (!is_same || events[0] != events[1]) {
             let point = Parted {
                 place,
                 time_ns: stamp.time_ns,
                 what: words(applied.input.bytes, applied.input.request),
                 errors_before: applied.outcome.codes().map(Cow::into_owned).collect(),
-                errors_after: altered.errors.clone(),
+                errors_after: alternate.errors.clone(),
             };
             if is_same && consequence.is_none() {
                 consequence = Some(point.clone());
@@ -96,10 +96,10 @@ pub fn what_if(mut replay: Replay, changes: &[Change], mut each: impl FnMut(u64)
             parted.get_or_insert(point);
         }
         each(stamp.sequence);
-        altered.follow(replay.engine().settings());
+        alternate.follow(replay.engine().settings());
     }
-    let states = [replay.views(), Views::of(&altered.engine)];
-    let unmatched = altered.changes.places.into_keys().collect();
+    let states = [replay.views(), Views::of(&alternate.engine)];
+    let unmatched = alternate.changes.places.into_keys().collect();
     Ok(Outlook { parted, consequence, unmatched, states })
 }
 

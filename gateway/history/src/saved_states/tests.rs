@@ -106,13 +106,13 @@ fn a_snapshot_finished_or_taken_away_while_one_is_looked_for_is_no_damage() {
     let (_folder, saved) = saved(&[1]);
     let keep = Retention { count: 2, bytes: u64::MAX };
     std::thread::scope(|scope| {
-        let keeper = scope.spawn(|| {
+        let snapshotter = scope.spawn(|| {
             for sequence in 2..ROUNDS {
                 saved.save(&engine(sequence)).unwrap();
                 saved.thin(keep).unwrap();
             }
         });
-        while !keeper.is_finished() {
+        while !snapshotter.is_finished() {
             newest(&saved);
         }
     });

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use ordo_core::json::Style;
 
-use super::walk::UPDATES_PER_LOOK;
+use super::update_cursor::UPDATES_PER_LOOK;
 use super::{History, HistoryError};
 use crate::investigation::{Fields, Step, Subject, explain};
 
@@ -17,16 +17,16 @@ impl History {
         &self,
         subject: &Subject,
         style: Style,
-        (at_ns, told): (u64, u64),
+        (at_ns, published): (u64, u64),
         is_asked: impl Fn() -> bool,
-        tell: impl FnMut(Step) -> ControlFlow<()>,
+        report: impl FnMut(Step) -> ControlFlow<()>,
     ) -> Result<Fields, HistoryError> {
         // What moved it first may lie before any snapshot that there is, or where it is archived, was in the oldest.
-        let engine = match self.kept.archived() {
+        let engine = match self.archive_floor.archived() {
             0 => None,
             archived => self.saved.oldest_from(archived)?,
         };
-        let mut replay = self.replay_from(engine, told)?;
+        let mut replay = self.replay_from(engine, published)?;
         let (mut unwanted, mut updates) = (false, 0u64);
         let fields = explain(
             &mut replay,
@@ -37,7 +37,7 @@ impl History {
                 updates += 1;
                 next.time_ns <= at_ns && !unwanted
             },
-            tell,
+            report,
         )?;
         if unwanted { Err(HistoryError::Unwanted) } else { Ok(fields) }
     }

@@ -10,7 +10,7 @@ use ordo_journal::{Kind, ReadError, Reader};
 use prost::Message;
 
 use super::{Begin, History, HistoryError};
-use crate::archive_floor::Held;
+use crate::archive_floor::ReadPin;
 use crate::replay::ReplayError;
 
 /// Frames between two looks at whether anybody still waits for the answer.
@@ -45,20 +45,20 @@ impl History {
     pub fn feed_updates(
         &self,
         span: &FeedSpan,
-        told: u64,
+        published: u64,
         is_wanted: impl Fn() -> bool,
         mut put: impl FnMut(&[u8]) -> ControlFlow<()>,
     ) -> Result<(), HistoryError> {
         let mut reader = Reader::open(&self.dir).map_err(ReplayError::from)?;
-        let _held = self.seek_start(&mut reader, span)?;
+        let _pin = self.seek_start(&mut reader, span)?;
         let (mut frames, mut last) = (0u64, 0);
-        while last < span.to && reader.sequence() < told {
+        while last < span.to && reader.sequence() < published {
             let Some(frame) = reader.next().map_err(ReplayError::from)? else { break };
             frames += 1;
             if frames.is_multiple_of(FRAMES_PER_LOOK) && !is_wanted() {
                 return Err(HistoryError::Unwanted);
             }
-            if frame.kind != Kind::Update || frame.feed != span.feed.0 || frame.sequence > told {
+            if frame.kind != Kind::Update || frame.feed != span.feed.0 || frame.sequence > published {
                 continue;
             }
             last = frame.position;
@@ -78,14 +78,14 @@ impl History {
     }
 
     /// Goes to where nothing that is asked for comes before: times are found in the record, positions by the snapshots.
-    fn seek_start(&self, reader: &mut Reader, span: &FeedSpan) -> Result<Held, HistoryError> {
+    fn seek_start(&self, reader: &mut Reader, span: &FeedSpan) -> Result<ReadPin, HistoryError> {
         match &span.from {
             Begin::Time(from) => {
                 // Nothing goes while it is looked for.
-                let held = self.hold(self.kept.archived())?;
+                let pin = self.pin(self.archive_floor.archived())?;
                 match reader.seek_time(from.saturating_add(1)) {
                     Err(ReadError::Archived { archived }) => Err(HistoryError::Archived(archived)),
-                    sought => Ok(sought.map(|()| held).map_err(ReplayError::from)?),
+                    sought => Ok(sought.map(|()| pin).map_err(ReplayError::from)?),
                 }
             }
             Begin::Positions(_) => {
@@ -95,8 +95,8 @@ impl History {
                     })
                 };
                 let after = self.saved.infos()?.iter().find(is_before).map_or(0, |info| info.sequence);
-                let held = self.hold(after)?;
-                Ok(reader.seek(after + 1).map(|()| held).map_err(ReplayError::from)?)
+                let pin = self.pin(after)?;
+                Ok(reader.seek(after + 1).map(|()| pin).map_err(ReplayError::from)?)
             }
         }
     }

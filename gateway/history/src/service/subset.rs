@@ -12,7 +12,7 @@ use ordo_core::subscription::Positions;
 use ordo_core::views::Views;
 
 use super::span::Unreached;
-use super::walk::UPDATES_PER_LOOK;
+use super::update_cursor::UPDATES_PER_LOOK;
 use super::{History, HistoryError};
 use crate::replay::{Applied, Between, Replay};
 
@@ -23,15 +23,15 @@ pub struct Subset {
 }
 
 /// The second engine: only what is held.
-struct Apart {
+struct PartialFold {
     engine: Engine,
     outcome: Outcome,
 }
 
-impl Apart {
+impl PartialFold {
     /// From the state that a replay stands at, before an update.
-    fn from(replay: &Replay) -> Apart {
-        Apart { engine: replay.engine().clone(), outcome: Outcome::with_room() }
+    fn from(replay: &Replay) -> PartialFold {
+        PartialFold { engine: replay.engine().clone(), outcome: Outcome::with_room() }
     }
 
     /// What took no position before an update, that one being held or not.
@@ -66,30 +66,30 @@ impl History {
     ///
     /// # Errors
     /// [`HistoryError`].
-    pub fn subset(&self, of: &Positions, told: u64, is_wanted: impl Fn() -> bool) -> Result<Subset, HistoryError> {
+    pub fn subset(&self, of: &Positions, published: u64, is_wanted: impl Fn() -> bool) -> Result<Subset, HistoryError> {
         let held = |sequence: &str, position: i64| position <= of.get(sequence).copied().unwrap_or(0);
         let engine = self.saved.newest_where(|saved, info| {
             let positions = || saved.positions(info.sequence);
-            info.sequence <= told
+            info.sequence <= published
                 && positions().is_some_and(|positions| positions.iter().all(|(name, at)| held(name, *at)))
         })?;
-        let mut replay = self.replay_from(engine, told)?;
+        let mut replay = self.replay_from(engine, published)?;
         let mut unreached = Unreached::from(replay.engine(), of);
         let standing = replay.engine().names().feeds.iter().zip(replay.engine().feeds());
         let standing = standing.filter(|(_, feed)| feed.position > 0);
         let mut positions: Positions = standing.map(|(name, feed)| (name.clone(), feed.position)).collect();
-        let mut apart: Option<Apart> = None;
+        let mut partial: Option<PartialFold> = None;
         while !unreached.is_empty() {
             let Some(stamp) = replay.peek()? else { break };
-            if apart.is_none() && !held_next(&replay, &stamp, held) {
-                apart = Some(Apart::from(&replay));
+            if partial.is_none() && !held_next(&replay, &stamp, held) {
+                partial = Some(PartialFold::from(&replay));
             }
             if replay.updates().is_multiple_of(UPDATES_PER_LOOK) && !is_wanted() {
                 return Err(HistoryError::Unwanted);
             }
             let Some(applied) = replay.next()? else { break };
-            if let Some(apart) = &mut apart {
-                apart.pass(&applied);
+            if let Some(partial) = &mut partial {
+                partial.pass(&applied);
             }
             if applied.outcome.is_silent() {
                 continue;
@@ -101,11 +101,11 @@ impl History {
                 continue;
             }
             positions.insert(sequence.into(), position);
-            if let Some(apart) = &mut apart {
-                apart.apply(&applied);
+            if let Some(partial) = &mut partial {
+                partial.apply(&applied);
             }
         }
-        let views = apart.map_or_else(|| replay.views(), |apart| Views::of(&apart.engine));
+        let views = partial.map_or_else(|| replay.views(), |partial| Views::of(&partial.engine));
         Ok(Subset { views, positions })
     }
 }

@@ -218,8 +218,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_layout_is_told_as_it_is_read() {
-        let told = [
+    fn a_layout_is_printed_as_it_is_read() {
+        let printed = [
             ("auto", "auto"),
             ("cores-2", "cores-2"),
             ("receiver+publisher@0,journal+engine@1", "receiver+publisher@0,journal+engine@1,views"),
@@ -228,7 +228,7 @@ mod tests {
                 "journal+engine@3:busy,receiver+views:park,publisher",
             ),
         ];
-        for (text, again) in told {
+        for (text, again) in printed {
             let layout: Layout = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
             assert_eq!(layout.to_string(), again);
             assert_eq!(again.parse(), Ok(layout));

@@ -106,7 +106,7 @@ pub static SETTINGS: [Setting; 28] = [
     },
     Setting {
         key: "durability",
-        meaning: "when an update counts as recorded and may be told: on stable storage (one by one, or many at a \
+        meaning: "when an update counts as recorded and may be published: on stable storage (one by one, or many at a \
                   time), or in memory that survives the process",
         unit: "word",
         up: "async: a power loss may take the last 10 ms or 1 MiB of what was acknowledged",

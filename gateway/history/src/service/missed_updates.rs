@@ -6,7 +6,7 @@ use std::time::Duration;
 use ordo_core::subscription::Positions;
 
 use super::span::Unreached;
-use super::walk::UPDATES_PER_LOOK;
+use super::update_cursor::UPDATES_PER_LOOK;
 use super::{History, HistoryError};
 use crate::replay::{Applied, Replay};
 
@@ -17,7 +17,7 @@ impl History {
     ///
     /// # Errors
     /// [`HistoryError`].
-    pub fn missed(&self, after: Positions, until: u64) -> Result<Missed, HistoryError> {
+    pub fn missed(&self, after: Positions, until: u64) -> Result<MissedUpdates, HistoryError> {
         while self.progress.durable_sequence() < until {
             self.check_running()?;
             std::thread::sleep(DURABLE_PAUSE);
@@ -31,18 +31,18 @@ impl History {
         })?;
         let replay = self.replay_from(engine, until)?;
         let unreached = Unreached::from(replay.engine(), &after);
-        Ok(Missed { replay, after, unreached })
+        Ok(MissedUpdates { replay, after, unreached })
     }
 }
 
 /// See [`History::missed`].
-pub struct Missed {
+pub struct MissedUpdates {
     replay: Replay,
     after: Positions,
     unreached: Unreached,
 }
 
-impl Missed {
+impl MissedUpdates {
     /// The next update that was missed.
     ///
     /// # Errors

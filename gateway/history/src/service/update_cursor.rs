@@ -10,7 +10,7 @@ use crate::replay::{Applied, Replay};
 pub(super) const UPDATES_PER_LOOK: u64 = 1024;
 
 /// See the module.
-pub struct Walk {
+pub struct UpdateCursor {
     replay: Replay,
     span: Span,
     /// Of a span that ends at positions.
@@ -18,13 +18,13 @@ pub struct Walk {
     is_wanted: Box<dyn Fn() -> bool + Send>,
 }
 
-impl Walk {
-    pub(super) fn new(replay: Replay, span: Span, is_wanted: Box<dyn Fn() -> bool + Send>) -> Walk {
+impl UpdateCursor {
+    pub(super) fn new(replay: Replay, span: Span, is_wanted: Box<dyn Fn() -> bool + Send>) -> UpdateCursor {
         let unreached = match &span.to {
             End::Positions(to) => Some(Unreached::from(replay.engine(), to)),
             End::Time(_) => None,
         };
-        Walk { replay, span, unreached, is_wanted }
+        UpdateCursor { replay, span, unreached, is_wanted }
     }
 
     /// The state at an instant, which nothing that is asked for comes before.

@@ -20,7 +20,7 @@ use crate::wiring::slot::{ConnNo, Reply};
 
 /// A slot that no message of a client fills.
 #[derive(Debug)]
-pub(super) enum Owed {
+pub(super) enum Pending {
     /// A feed's status, recorded; what the connection is told with it.
     Status {
         feed: FeedNo,
@@ -57,37 +57,37 @@ pub(super) enum Owed {
 
 impl Receiver {
     /// Fills slots with what the hub itself has to say, in order.
-    pub(super) fn pay(&mut self) -> usize {
-        let mut paid = 0;
+    pub(super) fn drain_pending(&mut self) -> usize {
+        let mut drained = 0;
         while self.has_room()
-            && let Some(owed) = self.owed.pop_front()
+            && let Some(pending) = self.pending.pop_front()
         {
-            match owed {
-                Owed::Plain { conn, reply } => self.fill(|slot| slot.begin(reply, conn)),
-                Owed::Frame { conn, bytes } => self.fill(|slot| {
+            match pending {
+                Pending::Plain { conn, reply } => self.fill(|slot| slot.begin(reply, conn)),
+                Pending::Frame { conn, bytes } => self.fill(|slot| {
                     slot.begin(Reply::Frame, conn);
                     slot.bytes.extend_from_slice(&bytes);
                 }),
-                status @ Owed::Status { .. } if self.feeds.is_storage_full => self.unrecorded.push_back(status),
-                Owed::Status { feed, status, conn, reply } => self.record_status(feed, status, conn, reply),
-                Owed::Resume { conn, feed } => self.resume(conn, feed),
-                Owed::Settings(settings) => self.fill(|slot| {
+                status @ Pending::Status { .. } if self.feeds.is_storage_full => self.unrecorded.push_back(status),
+                Pending::Status { feed, status, conn, reply } => self.record_status(feed, status, conn, reply),
+                Pending::Resume { conn, feed } => self.resume(conn, feed),
+                Pending::Settings(settings) => self.fill(|slot| {
                     slot.begin(Reply::Nothing, ConnNo::default());
-                    slot.record_word(Kind::Settings, &settings.encode_to_vec());
+                    slot.record_control(Kind::Settings, &settings.encode_to_vec());
                 }),
-                Owed::Removal { due_ns } => self.record_removal(due_ns),
-                Owed::Batch(part) => self.fill(|slot| slot.begin_batch_part(part)),
-                Owed::Tick { due_ns } => {
+                Pending::Removal { due_ns } => self.record_removal(due_ns),
+                Pending::Batch(part) => self.fill(|slot| slot.begin_batch_part(part)),
+                Pending::Tick { due_ns } => {
                     self.fill(|slot| {
                         slot.begin(Reply::Nothing, ConnNo::default());
-                        slot.record_word(Kind::Tick, &[]);
+                        slot.record_control(Kind::Tick, &[]);
                     });
                     self.prunings.ask(due_ns, Instant::now(), self.filled);
                 }
             }
-            paid += 1;
+            drained += 1;
         }
-        paid
+        drained
     }
 
     fn resume(&mut self, conn: ConnNo, feed: FeedNo) {
@@ -98,7 +98,7 @@ impl Receiver {
             slot.position = position;
         });
         // Its answer says that the Resume has been heard.
-        self.owed.push_back(Owed::Plain { conn, reply: Reply::Ping });
+        self.pending.push_back(Pending::Plain { conn, reply: Reply::Ping });
     }
 
     fn record_status(&mut self, feed: FeedNo, status: ConnectionStatus, conn: ConnNo, reply: Reply) {
@@ -123,9 +123,9 @@ impl Receiver {
 }
 
 /// Feeds that a crash left Online in the record: nobody supplies them any more.
-pub(super) fn left_online(engine: &Engine) -> impl Iterator<Item = Owed> {
+pub(super) fn left_online(engine: &Engine) -> impl Iterator<Item = Pending> {
     let is_online = |row: &FeedRow| row.details.as_ref().is_some_and(|it| it.status() == ConnectionStatus::Online);
     let feeds = (0..).map(FeedNo).zip(engine.feeds()).filter(move |(_, row)| is_online(row));
     let (status, conn, reply) = (ConnectionStatus::Disconnected, ConnNo::default(), Reply::Nothing);
-    feeds.map(move |(feed, _)| Owed::Status { feed, status, conn, reply })
+    feeds.map(move |(feed, _)| Pending::Status { feed, status, conn, reply })
 }

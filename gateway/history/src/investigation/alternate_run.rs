@@ -22,7 +22,7 @@ use ordo_core::subscription::SequencePosition;
 const ORDERS_EXPECTED: usize = 1 << 16;
 
 /// See the module.
-pub(super) struct Altered {
+pub(super) struct AlternateRun {
     pub(super) engine: Engine,
     /// Of what was applied last.
     pub(super) outcome: Outcome,
@@ -36,13 +36,13 @@ pub(super) struct Altered {
     last_time_ns: u64,
 }
 
-impl Altered {
+impl AlternateRun {
     /// From where another run begins.
-    pub(super) fn beside(engine: &Engine, changes: Changes) -> Altered {
+    pub(super) fn beside(engine: &Engine, changes: Changes) -> AlternateRun {
         let recorded = engine.settings().clone();
         let last_time_ns = engine.time_ns();
         let engine = if engine.sequence() == 0 { Engine::new(ORDERS_EXPECTED) } else { engine.clone() };
-        let mut altered = Altered {
+        let mut alternate = AlternateRun {
             engine,
             outcome: Outcome::with_room(),
             errors: Vec::new(),
@@ -52,10 +52,10 @@ impl Altered {
             last_time_ns,
         };
         // What the record says of settings comes with its first update.
-        let is_begun = altered.engine.sequence() > 0;
-        altered.follow(&recorded);
-        altered.is_set_otherwise &= is_begun;
-        altered
+        let is_begun = alternate.engine.sequence() > 0;
+        alternate.follow(&recorded);
+        alternate.is_set_otherwise &= is_begun;
+        alternate
     }
 
     /// Takes on settings as recorded, but for those that are changed.
@@ -75,7 +75,7 @@ impl Altered {
         place: &SequencePosition,
         recorded: &Input<'_>,
         names: &Names,
-        was_silent: bool,
+        took_no_position: bool,
     ) -> Result<bool, WhatIf> {
         self.pass_time(recorded.stamp.time_ns)?;
         // What named a feed may be left out, and its number is in every frame of it.
@@ -90,7 +90,7 @@ impl Altered {
         let change = change.unwrap_or_default();
         match change.instead {
             // Refused or without effect then, a batch perhaps, which is decided as a whole.
-            None if was_silent && recorded.stamp.origin.is_rest => {}
+            None if took_no_position && recorded.stamp.origin.is_rest => {}
             None => {
                 let stamp = self.stamp(recorded.stamp);
                 self.engine.apply(&Input { stamp, ..*recorded }, &mut self.outcome);

@@ -10,21 +10,21 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Places {
+pub(super) struct Permits {
     free: Mutex<usize>,
     freed: Condvar,
 }
 
 /// Given back when it is dropped.
-pub struct Place(Arc<Places>);
+pub struct Permit(Arc<Permits>);
 
-impl Places {
-    pub(super) fn new(count: usize) -> Arc<Places> {
-        Arc::new(Places { free: Mutex::new(count), freed: Condvar::new() })
+impl Permits {
+    pub(super) fn new(count: usize) -> Arc<Permits> {
+        Arc::new(Permits { free: Mutex::new(count), freed: Condvar::new() })
     }
 
     /// Blocks until there is one; none if nobody wants it any more.
-    pub(super) fn take(self: &Arc<Self>, is_wanted: impl Fn() -> bool) -> Option<Place> {
+    pub(super) fn take(self: &Arc<Self>, is_wanted: impl Fn() -> bool) -> Option<Permit> {
         let mut free = self.free.lock();
         while *free == 0 {
             if !is_wanted() {
@@ -33,11 +33,11 @@ impl Places {
             self.freed.wait_for(&mut free, PAUSE);
         }
         *free -= 1;
-        Some(Place(self.clone()))
+        Some(Permit(self.clone()))
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         *self.0.free.lock() += 1;
         self.0.freed.notify_one();

@@ -3,8 +3,8 @@
 //! Hot path: thread of the publisher. Apart from the rings, so that a batch of them can be read while this is written
 //! to. Subscriptions and their snapshots are in `desk/subscribing.rs`.
 
-mod routed;
-mod subscribing;
+mod feed_view;
+mod subscriptions;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -19,13 +19,13 @@ use ordo_core::outcome::Outcome;
 use ordo_core::proto::{EventMessageType, FeedEventType, RequestMessageType, SubscriptionType};
 use ordo_core::wire::{ReverseWriter, field};
 
-pub(super) use self::routed::FeedNews;
+pub(super) use self::feed_view::FeedNews;
 use super::Writing;
 use super::bookmarks::Bookmarks;
 use super::connection::{Connection, Flushed};
 use crate::subscription::snapshots::{Job, Taken};
 use crate::wiring::slot::{ConnNo, Part, Reply, Slot};
-use crate::wiring::ticket::{Ticket, Told};
+use crate::wiring::ticket::{Ticket, WriteResult};
 use ordo_core::subscription::{EventEncoder, VIEWS_WITH_EVENTS};
 
 /// A subscriber that gets nothing hears how far the hub is.
@@ -35,7 +35,7 @@ const SUBSCRIBER_BOOKMARK_EVERY: Duration = Duration::from_secs(1);
 const OVERDUE_EVERY: Duration = Duration::from_millis(500);
 
 /// See the module.
-pub(super) struct Desk {
+pub(super) struct Connections {
     names: Names,
     /// By connection number, the first being `first`.
     connections: VecDeque<Option<Connection>>,
@@ -63,7 +63,7 @@ pub(super) struct Desk {
     newest_task: u64,
     bookmarked_at: Instant,
     /// REST writes that may be told, once `Progress::told` says so: who gets his answer may read what he wrote.
-    tickets: Vec<(Arc<Ticket>, Told)>,
+    tickets: Vec<(Arc<Ticket>, WriteResult)>,
     overdue_looked_at: Instant,
 }
 
@@ -79,14 +79,14 @@ struct Newest {
 /// Views have numbers up to 40 on the wire.
 const VIEWS: usize = 41;
 
-impl Desk {
+impl Connections {
     pub(super) fn new(
         engine: &Engine,
         (taken, jobs): (Channel<Taken>, Sender<Job>),
         feed_news: FeedNews,
         queue_bytes_max: usize,
-    ) -> Desk {
-        Desk {
+    ) -> Connections {
+        Connections {
             names: engine.names().clone(),
             connections: VecDeque::new(),
             first: 0,
@@ -161,7 +161,7 @@ impl Desk {
 
     /// One task: first what the update brings to all, then what its sender is owed.
     #[inline]
-    pub(super) fn tell(&mut self, task: u64, slot: &Slot, outcome: &Outcome) {
+    pub(super) fn publish(&mut self, task: u64, slot: &Slot, outcome: &Outcome) {
         self.task = task;
         for name in &outcome.names {
             let (first, second) = (name.first.text(&outcome.bytes), name.second.text(&outcome.bytes));
@@ -173,7 +173,7 @@ impl Desk {
             if slot.feed != FeedNo::OMS {
                 self.bookmarks.recorded(slot.feed, outcome.stamp.position);
             }
-            self.tell_events(task, &input, outcome);
+            self.publish_events(task, &input, outcome);
         }
         self.reply(task, slot, outcome);
     }
@@ -188,7 +188,7 @@ impl Desk {
         self.newest_task = tasks;
     }
 
-    fn tell_events(&mut self, task: u64, input: &Input<'_>, outcome: &Outcome) {
+    fn publish_events(&mut self, task: u64, input: &Input<'_>, outcome: &Outcome) {
         for view in VIEWS_WITH_EVENTS {
             if self.live_by_view[view as usize].is_empty() {
                 continue;
@@ -198,13 +198,13 @@ impl Desk {
             }
             for at in 0..self.live_by_view[view as usize].len() {
                 let conn = self.live_by_view[view as usize][at];
-                self.tell_subscriber(conn, view, outcome.stamp.feed, task);
+                self.publish_to(conn, view, outcome.stamp.feed, task);
             }
         }
     }
 
     #[inline]
-    fn tell_subscriber(&mut self, conn: ConnNo, view: SubscriptionType, feed: FeedNo, task: u64) {
+    fn publish_to(&mut self, conn: ConnNo, view: SubscriptionType, feed: FeedNo, task: u64) {
         let Some(at) = self.place(conn) else { return };
         let Some(Some(connection)) = self.connections.get_mut(at) else { return };
         let mut subscriptions = std::mem::take(&mut connection.subscriptions);
@@ -212,7 +212,7 @@ impl Desk {
         for subscription in subscriptions.iter_mut().filter(|subscription| subscription.view == view) {
             if let Some(parts) = self.encoder.parts(&self.names, &mut subscription.filter) {
                 subscription.put_update(connection.queue(), form, parts);
-                subscription.set_told(feed, task);
+                subscription.set_published(feed, task);
             }
         }
         connection.subscriptions = subscriptions;
@@ -221,11 +221,11 @@ impl Desk {
 
     fn reply(&mut self, task: u64, slot: &Slot, outcome: &Outcome) {
         // What could not be read says no more than in which form it came; what the hub itself has to say, not even that.
-        let is_heard = slot.kind != RequestMessageType::Unknown || slot.reply == Reply::Failure;
+        let has_form = slot.kind != RequestMessageType::Unknown || slot.reply == Reply::Failure;
         if let Some(connection) = self.connection(slot.conn)
-            && is_heard
+            && has_form
         {
-            connection.heard(slot.text);
+            connection.set_form(slot.text);
         }
         let about = (slot.about, slot.position);
         match slot.reply {
@@ -254,7 +254,7 @@ impl Desk {
             Reply::FeedResumed => {}
             Reply::FeedBookmark => {
                 self.respond(slot, outcome);
-                self.bookmarks.told(slot.about);
+                self.bookmarks.sent(slot.about);
                 self.feed_event(slot.conn, FeedEventType::Bookmark, about, &[]);
             }
             Reply::FeedClosed => {
@@ -283,21 +283,21 @@ impl Desk {
     fn answer_ticket(&mut self, slot: &Slot, outcome: &Outcome) {
         let Some(ticket) = &slot.ticket else { return };
         if !outcome.is_accepted() {
-            self.tickets.push((ticket.clone(), Told::Refused(outcome.codes().map(Cow::into_owned).collect())));
+            self.tickets.push((ticket.clone(), WriteResult::Refused(outcome.codes().map(Cow::into_owned).collect())));
         } else if matches!(slot.part, Part::Frame { .. }) {
             // Its last member answers.
         } else if outcome.is_silent() {
-            self.tickets.push((ticket.clone(), Told::Nothing { is_repeated: outcome.is_repeated }));
+            self.tickets.push((ticket.clone(), WriteResult::Nothing { is_repeated: outcome.is_repeated }));
         } else {
             let order = outcome.orders.last().filter(|_| ticket.wants_order());
             let order = order.map(|event| outcome.bytes_of(event.state).to_vec());
-            self.tickets.push((ticket.clone(), Told::Applied(order)));
+            self.tickets.push((ticket.clone(), WriteResult::Applied(order)));
         }
     }
 
     pub(super) fn answer_tickets(&mut self) {
-        for (ticket, told) in self.tickets.drain(..) {
-            ticket.answer(told);
+        for (ticket, result) in self.tickets.drain(..) {
+            ticket.answer(result);
         }
     }
 

@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use super::Receiver;
-use super::owed::Owed;
+use super::pending::Pending;
 
 /// A full ring that stands still for this long is one that feeds are told of.
 const STANDS_STILL: Duration = Duration::from_millis(100);
@@ -31,13 +31,13 @@ pub(super) enum Change {
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Pressure {
+pub(super) struct Backpressure {
     is_on: bool,
     /// Since when the ring is full with so much let go of.
     full_since: Option<(Instant, u64)>,
 }
 
-impl Pressure {
+impl Backpressure {
     /// What feeds are to be told, if that changed.
     pub(super) fn look(&mut self, now: Instant, load: Load) -> Option<Change> {
         self.full_since = match self.full_since {
@@ -61,7 +61,7 @@ impl Pressure {
 
 impl Receiver {
     /// Suppliers are told to wait by the publisher, past the ring, which may be full; to go on, by a task.
-    pub(super) fn feel_pressure(&mut self, now: Instant) {
+    pub(super) fn check_backpressure(&mut self, now: Instant) {
         let load = Load {
             slots: self.ring_slots,
             filled: self.filled,
@@ -69,7 +69,7 @@ impl Receiver {
             has_room: self.has_room(),
             storage_full: self.feeds.is_storage_full,
         };
-        match self.pressure.look(now, load) {
+        match self.backpressure.look(now, load) {
             None => {}
             Some(Change::Suspend) => {
                 tracing::warn!(storage_full = load.storage_full, "feeds are told to wait");
@@ -78,8 +78,8 @@ impl Receiver {
             Some(Change::Resume) => {
                 tracing::info!("feeds are told to go on");
                 self.progress.set_holding_feeds(false);
-                self.owed.append(&mut self.unrecorded);
-                self.owed.extend(self.feeds.supplied().map(|(feed, conn)| Owed::Resume { conn, feed }));
+                self.pending.append(&mut self.unrecorded);
+                self.pending.extend(self.feeds.supplied().map(|(feed, conn)| Pending::Resume { conn, feed }));
             }
         }
     }
@@ -97,29 +97,29 @@ mod tests {
 
     #[test]
     fn a_full_ring_that_moves_is_no_pressure() {
-        let (mut pressure, start) = (Pressure::default(), Instant::now());
+        let (mut backpressure, start) = (Backpressure::default(), Instant::now());
         for step in 0..100 {
             let now = start + STANDS_STILL * step / 2;
-            assert_eq!(pressure.look(now, load(SLOTS + u64::from(step), u64::from(step))), None);
+            assert_eq!(backpressure.look(now, load(SLOTS + u64::from(step), u64::from(step))), None);
         }
     }
 
     #[test]
     fn a_full_ring_that_stands_still_is_and_half_of_it_free_ends_it() {
-        let (mut pressure, start) = (Pressure::default(), Instant::now());
-        assert_eq!(pressure.look(start, load(SLOTS, 0)), None);
-        assert_eq!(pressure.look(start + STANDS_STILL, load(SLOTS, 0)), Some(Change::Suspend));
-        assert_eq!(pressure.look(start + STANDS_STILL * 2, load(SLOTS, 0)), None, "said once");
-        assert_eq!(pressure.look(start + STANDS_STILL * 2, load(SLOTS, SLOTS / 2 - 1)), None, "not yet");
-        assert_eq!(pressure.look(start + STANDS_STILL * 2, load(SLOTS, SLOTS / 2)), Some(Change::Resume));
+        let (mut backpressure, start) = (Backpressure::default(), Instant::now());
+        assert_eq!(backpressure.look(start, load(SLOTS, 0)), None);
+        assert_eq!(backpressure.look(start + STANDS_STILL, load(SLOTS, 0)), Some(Change::Suspend));
+        assert_eq!(backpressure.look(start + STANDS_STILL * 2, load(SLOTS, 0)), None, "said once");
+        assert_eq!(backpressure.look(start + STANDS_STILL * 2, load(SLOTS, SLOTS / 2 - 1)), None, "not yet");
+        assert_eq!(backpressure.look(start + STANDS_STILL * 2, load(SLOTS, SLOTS / 2)), Some(Change::Resume));
     }
 
     #[test]
     fn a_full_disk_is_pressure_at_once_and_for_as_long_as_it_is_full() {
-        let (mut pressure, now) = (Pressure::default(), Instant::now());
+        let (mut backpressure, now) = (Backpressure::default(), Instant::now());
         let full = Load { storage_full: true, ..load(1, 1) };
-        assert_eq!(pressure.look(now, full), Some(Change::Suspend));
-        assert_eq!(pressure.look(now, full), None);
-        assert_eq!(pressure.look(now, load(1, 1)), Some(Change::Resume));
+        assert_eq!(backpressure.look(now, full), Some(Change::Suspend));
+        assert_eq!(backpressure.look(now, full), None);
+        assert_eq!(backpressure.look(now, load(1, 1)), Some(Change::Resume));
     }
 }

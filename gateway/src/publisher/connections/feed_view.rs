@@ -11,8 +11,8 @@ use ordo_core::proto::{SubscriptionType, UpdateAction, UpdateEventType};
 use ordo_core::subscription::{FeedRoute, Filter, RouteChange};
 use ordo_core::wire::ReverseWriter;
 
-use super::Desk;
-use super::subscribing::Mark;
+use super::Connections;
+use super::subscriptions::Mark;
 use crate::subscription::feed_view::{FeedViewReceiver, Routed};
 
 /// What the views have found out about feeds, and how far they are.
@@ -38,27 +38,27 @@ impl FeedNews {
     }
 }
 
-impl Desk {
+impl Connections {
     /// Tells Feed subscriptions what the views have found out in tasks told by now; how many updates. `viewed`: read
     /// before this is called, so that all found out until then is in the channel.
-    pub(in crate::publisher) fn advance_feeds(&mut self, told: u64, viewed: u64) -> usize {
+    pub(in crate::publisher) fn advance_feeds(&mut self, published: u64, viewed: u64) -> usize {
         while let Ok(routed) = self.feed_news.news.from.try_recv() {
             self.feed_news.waiting.push_back(routed);
         }
         let mut count = 0;
-        while self.feed_news.waiting.front().is_some_and(|routed| routed.task < told) {
+        while self.feed_news.waiting.front().is_some_and(|routed| routed.task < published) {
             let Some(routed) = self.feed_news.waiting.pop_front() else { break };
-            self.tell_routed(&routed);
+            self.publish_routed(&routed);
             count += 1;
         }
         if !self.live_by_view[SubscriptionType::Feed as usize].is_empty() {
-            self.feeds_told_to(told.min(viewed));
+            self.feed_views_published_to(published.min(viewed));
         }
         count
     }
 
-    fn tell_routed(&mut self, routed: &Routed) {
-        let Desk { feed_news, names, live_by_view, connections, first, .. } = self;
+    fn publish_routed(&mut self, routed: &Routed) {
+        let Connections { feed_news, names, live_by_view, connections, first, .. } = self;
         let mut touched = Vec::new();
         feed_news.position.clear();
         let sequence = names.feed(routed.stamp.feed);
@@ -76,7 +76,7 @@ impl Desk {
                 if !feed_news.events.is_empty() {
                     let parts = [feed_news.position.bytes(), feed_news.events.bytes()];
                     subscription.put_update(connection.queue(), form, parts);
-                    subscription.set_told(routed.stamp.feed, routed.task);
+                    subscription.set_published(routed.stamp.feed, routed.task);
                 }
             }
             connection.subscriptions = subscriptions;
@@ -86,7 +86,7 @@ impl Desk {
     }
 
     /// Feed subscriptions know of all before so many tasks: what waited for that goes out.
-    fn feeds_told_to(&mut self, tasks: u64) {
+    fn feed_views_published_to(&mut self, tasks: u64) {
         for at in 0..self.live_by_view[SubscriptionType::Feed as usize].len() {
             let conn = self.live_by_view[SubscriptionType::Feed as usize][at];
             let Some(connection) = self.connection(conn) else { continue };

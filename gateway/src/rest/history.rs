@@ -17,9 +17,11 @@ use ordo_core::proto::TimestampWithTimeZone;
 use self::range::{Asked, Bounds};
 use super::Shared;
 use super::error::Refusal;
-use super::pieces::{self, Asker, Records};
+use super::pieces::{self, Asker, RecordPieces};
 use ordo_core::subscription::Positions;
-use ordo_history::service::tell::{AuditTeller, EventTeller, Teller, TradeTeller, TransactionTeller};
+use ordo_history::service::messages::{
+    AuditMessages, EventMessages, TradeMessages, TransactionMessages, UpdateEncoder,
+};
 use ordo_history::service::{Begin, HistoryError, Span, Subset};
 
 /// What is told of each update.
@@ -86,84 +88,85 @@ async fn between(
     let asked = Asked::read(bounds, &query.unwrap_or_default(), &now)?;
     let refused = |code| Refusal::BadRequest { code: str::to_owned(code), why: "owner or account".into() };
     match subject {
-        Subject::Audit => told(&shared, asker, subject, asked.span, AuditTeller::default()).await,
+        Subject::Audit => messages(&shared, asker, subject, asked.span, AuditMessages::default()).await,
         Subject::Trades => {
-            let teller = TradeTeller::new(&asked.targets).map_err(refused)?;
-            told(&shared, asker, subject, asked.span, teller).await
+            let encoder = TradeMessages::new(&asked.targets).map_err(refused)?;
+            messages(&shared, asker, subject, asked.span, encoder).await
         }
         Subject::Transactions => {
-            let teller = TransactionTeller::new(&asked.targets).map_err(refused)?;
-            told(&shared, asker, subject, asked.span, teller).await
+            let encoder = TransactionMessages::new(&asked.targets).map_err(refused)?;
+            messages(&shared, asker, subject, asked.span, encoder).await
         }
         Subject::Events => {
-            let teller = EventTeller::new(&asked.views, asked.targets).map_err(refused)?;
+            let encoder = EventMessages::new(&asked.views, asked.targets).map_err(refused)?;
             if asked.wants_snapshot {
-                told_with_snapshot(&shared, asker, asked.span, teller).await
+                messages_with_snapshot(&shared, asker, asked.span, encoder).await
             } else {
-                told(&shared, asker, subject, asked.span, teller).await
+                messages(&shared, asker, subject, asked.span, encoder).await
             }
         }
     }
 }
 
 /// Walks a span on a worker; the answer is on its way when this returns.
-async fn told(
+async fn messages(
     shared: &Shared,
     asker: Asker,
     subject: Subject,
     span: Span,
-    mut teller: impl Teller,
+    mut encoder: impl UpdateEncoder,
 ) -> Result<Response, Refusal> {
-    pieces::records(shared, asker, subject.message(), move |history, told, records| {
-        let mut walk = history.walk(span.clone(), told, records.pieces.watch(history))?;
-        tell_all(&mut walk, span.count, &mut teller, records)
+    pieces::records(shared, asker, subject.message(), move |history, published, records| {
+        let mut update_cursor = history.update_cursor(span.clone(), published, records.pieces.watch(history))?;
+        put_all(&mut update_cursor, span.count, &mut encoder, records)
     })
     .await
 }
 
 /// The same behind the messages of a snapshot of where it begins.
-async fn told_with_snapshot(
+async fn messages_with_snapshot(
     shared: &Shared,
     asker: Asker,
     span: Span,
-    mut teller: EventTeller,
+    mut encoder: EventMessages,
 ) -> Result<Response, Refusal> {
-    pieces::records(shared, asker, EVENT_MESSAGE, move |history, told, records| {
-        let (held, mut walk) = match &span.from {
+    pieces::records(shared, asker, EVENT_MESSAGE, move |history, published, records| {
+        let (held, mut update_cursor) = match &span.from {
             Begin::Positions(from) => {
-                let held = history.subset(from, told, records.pieces.watch(history))?;
-                (held, history.walk(span.clone(), told, records.pieces.watch(history))?)
+                let held = history.subset(from, published, records.pieces.watch(history))?;
+                (held, history.update_cursor(span.clone(), published, records.pieces.watch(history))?)
             }
             Begin::Time(from) => {
-                let mut walk = history.walk(span.clone(), told, records.pieces.watch(history))?;
-                let views = walk.state_at(*from)?;
-                (Subset { positions: views.positions().into_iter().collect(), views }, walk)
+                let mut update_cursor =
+                    history.update_cursor(span.clone(), published, records.pieces.watch(history))?;
+                let views = update_cursor.state_at(*from)?;
+                (Subset { positions: views.positions().into_iter().collect(), views }, update_cursor)
             }
         };
-        teller.snapshot(&held, |message| records.put(message));
+        encoder.snapshot(&held, |message| records.put(message));
         drop(held);
         if !records.pieces.is_listened_to() {
             return Err(HistoryError::Unwanted);
         }
-        tell_all(&mut walk, span.count, &mut teller, records)
+        put_all(&mut update_cursor, span.count, &mut encoder, records)
     })
     .await
 }
 
-fn tell_all(
-    walk: &mut ordo_history::service::Walk,
+fn put_all(
+    update_cursor: &mut ordo_history::service::UpdateCursor,
     count: u64,
-    teller: &mut impl Teller,
-    records: &mut Records<'_>,
+    encoder: &mut impl UpdateEncoder,
+    records: &mut RecordPieces<'_>,
 ) -> Result<(), HistoryError> {
-    let mut told = 0;
-    while told < count {
-        let Some(applied) = walk.next()? else { break };
-        let Some(message) = teller.tell(&applied) else { continue };
+    let mut published = 0;
+    while published < count {
+        let Some(applied) = update_cursor.next()? else { break };
+        let Some(message) = encoder.encode(&applied) else { continue };
         if !records.put(message) {
             return Err(HistoryError::Unwanted);
         }
-        told += 1;
+        published += 1;
     }
     Ok(())
 }

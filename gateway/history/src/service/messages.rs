@@ -17,16 +17,16 @@ use super::Subset;
 use crate::replay::Applied;
 
 /// Says of an update what was asked for: one message, or nothing.
-pub trait Teller: Send + 'static {
-    fn tell(&mut self, applied: &Applied<'_>) -> Option<&[u8]>;
+pub trait UpdateEncoder: Send + 'static {
+    fn encode(&mut self, applied: &Applied<'_>) -> Option<&[u8]>;
 }
 
 /// The recorded input, as it was received. Refused ones too.
 #[derive(Debug, Default)]
-pub struct AuditTeller(ReverseWriter);
+pub struct AuditMessages(ReverseWriter);
 
-impl Teller for AuditTeller {
-    fn tell(&mut self, applied: &Applied<'_>) -> Option<&[u8]> {
+impl UpdateEncoder for AuditMessages {
+    fn encode(&mut self, applied: &Applied<'_>) -> Option<&[u8]> {
         use field::{audit_record as record, update_event as event};
         let (request, stamp) = (applied.input.request, &applied.outcome.stamp);
         let (kind, number, content) = match FeedRequestType::try_from(request.r#type) {
@@ -56,7 +56,7 @@ impl Teller for AuditTeller {
 
 /// An EventMessage for each update that has events in the views asked for.
 #[derive(Debug)]
-pub struct EventTeller {
+pub struct EventMessages {
     encoder: EventEncoder,
     views: Vec<SubscriptionType>,
     targets: Vec<SubscriptionTarget>,
@@ -78,22 +78,22 @@ const ORDER: [SubscriptionType; 8] = [
     SubscriptionType::Transactions,
 ];
 
-impl EventTeller {
+impl EventMessages {
     /// Of these views, or of all that have events of their own.
     ///
     /// # Errors
     /// The code that such targets are refused with.
-    pub fn new(views: &[SubscriptionType], targets: Vec<SubscriptionTarget>) -> Result<EventTeller, &'static str> {
+    pub fn new(views: &[SubscriptionType], targets: Vec<SubscriptionTarget>) -> Result<EventMessages, &'static str> {
         let filter = filter_of(&targets)?;
         let is_asked_for = |view: &SubscriptionType| views.is_empty() || views.contains(view);
         let views = ORDER.into_iter().filter(is_asked_for).collect();
         let head = EventMessage { r#type: EventMessageType::Update as i32, ..EventMessage::default() }.encode_to_vec();
-        Ok(EventTeller { encoder: EventEncoder::default(), views, targets, filter, head, message: Vec::new() })
+        Ok(EventMessages { encoder: EventEncoder::default(), views, targets, filter, head, message: Vec::new() })
     }
 
     /// Of one subscription, as it hears them live.
-    pub fn of_subscription(details: &SubscriptionDetails, filter: Filter) -> EventTeller {
-        EventTeller {
+    pub fn of_subscription(details: &SubscriptionDetails, filter: Filter) -> EventMessages {
+        EventMessages {
             encoder: EventEncoder::default(),
             views: vec![details.r#type()],
             targets: details.targets.clone(),
@@ -138,8 +138,8 @@ impl EventTeller {
     }
 }
 
-impl Teller for EventTeller {
-    fn tell(&mut self, applied: &Applied<'_>) -> Option<&[u8]> {
+impl UpdateEncoder for EventMessages {
+    fn encode(&mut self, applied: &Applied<'_>) -> Option<&[u8]> {
         self.message.clear();
         for view in &self.views {
             if !self.encoder.encode(*view, applied.names, &applied.input, applied.outcome) {
@@ -158,21 +158,21 @@ impl Teller for EventTeller {
 
 /// The trades among the updates, as actions.
 #[derive(Debug)]
-pub struct TradeTeller {
+pub struct TradeMessages {
     filter: Filter,
     writer: ReverseWriter,
 }
 
-impl TradeTeller {
+impl TradeMessages {
     /// # Errors
     /// The code that such targets are refused with.
-    pub fn new(targets: &[SubscriptionTarget]) -> Result<TradeTeller, &'static str> {
-        Ok(TradeTeller { filter: filter_of(targets)?, writer: ReverseWriter::default() })
+    pub fn new(targets: &[SubscriptionTarget]) -> Result<TradeMessages, &'static str> {
+        Ok(TradeMessages { filter: filter_of(targets)?, writer: ReverseWriter::default() })
     }
 }
 
-impl Teller for TradeTeller {
-    fn tell(&mut self, applied: &Applied<'_>) -> Option<&[u8]> {
+impl UpdateEncoder for TradeMessages {
+    fn encode(&mut self, applied: &Applied<'_>) -> Option<&[u8]> {
         let event = applied.outcome.action?;
         let is_trade = applied.input.request.action.r#type == ExternalActionType::Trade as i32;
         if !is_trade || !passes(&mut self.filter, applied.names, event.account, Some(event.instrument)) {
@@ -186,21 +186,21 @@ impl Teller for TradeTeller {
 
 /// The updates' transactions.
 #[derive(Debug)]
-pub struct TransactionTeller {
+pub struct TransactionMessages {
     filter: Filter,
     writer: ReverseWriter,
 }
 
-impl TransactionTeller {
+impl TransactionMessages {
     /// # Errors
     /// The code that such targets are refused with.
-    pub fn new(targets: &[SubscriptionTarget]) -> Result<TransactionTeller, &'static str> {
-        Ok(TransactionTeller { filter: filter_of(targets)?, writer: ReverseWriter::default() })
+    pub fn new(targets: &[SubscriptionTarget]) -> Result<TransactionMessages, &'static str> {
+        Ok(TransactionMessages { filter: filter_of(targets)?, writer: ReverseWriter::default() })
     }
 }
 
-impl Teller for TransactionTeller {
-    fn tell(&mut self, applied: &Applied<'_>) -> Option<&[u8]> {
+impl UpdateEncoder for TransactionMessages {
+    fn encode(&mut self, applied: &Applied<'_>) -> Option<&[u8]> {
         let event = applied.outcome.transaction?;
         if !passes(&mut self.filter, applied.names, event.account, event.instrument) {
             return None;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use ordo_core::proto::ConnectionStatus;
 
 use super::Receiver;
-use super::owed::Owed;
+use super::pending::Pending;
 use crate::wiring::slot::{ConnNo, Reply};
 
 /// Between looks at the clock.
@@ -27,9 +27,9 @@ pub(super) struct Due {
 
 impl Due {
     /// Whether to ask for what is due at `due_ns`. `told`: tasks told.
-    pub(super) fn is_to_be_asked(&self, due_ns: u64, wall_ns: u64, now: Instant, told: u64) -> bool {
+    pub(super) fn is_to_be_asked(&self, due_ns: u64, wall_ns: u64, now: Instant, published: u64) -> bool {
         let is_again = |(asked_ns, at): (u64, Instant)| asked_ns == due_ns && now.duration_since(at) < AGAIN_AFTER;
-        due_ns <= wall_ns && told >= self.until && !self.asked.is_some_and(is_again)
+        due_ns <= wall_ns && published >= self.until && !self.asked.is_some_and(is_again)
     }
 
     /// It was asked for, to be a task before the one numbered `until`.
@@ -41,22 +41,22 @@ impl Due {
 
 impl Receiver {
     /// Sees to what the time of day has made due.
-    pub(super) fn keep_house(&mut self, now: Instant) {
+    pub(super) fn run_due(&mut self, now: Instant) {
         let wall_ns = self.clock.now_ns();
         while let Some(feed) = self.feeds.take_expired(wall_ns) {
             let (status, conn, reply) = (ConnectionStatus::Disconnected, ConnNo::default(), Reply::Nothing);
-            self.owed.push_back(Owed::Status { feed, status, conn, reply });
+            self.pending.push_back(Pending::Status { feed, status, conn, reply });
         }
-        let (due_ns, told) = (self.progress.next_removal_ns(), self.progress.told.load_acquire());
-        if self.removals.is_to_be_asked(due_ns, wall_ns, now, told) {
+        let (due_ns, published) = (self.progress.next_removal_ns(), self.progress.published.load_acquire());
+        if self.removals.is_to_be_asked(due_ns, wall_ns, now, published) {
             // Counted as asked when it has its slot; until then it is owed.
             self.removals.ask(due_ns, now, u64::MAX);
-            self.owed.push_back(Owed::Removal { due_ns });
+            self.pending.push_back(Pending::Removal { due_ns });
         }
         let due_ns = self.progress.next_prune_ns();
-        if self.prunings.is_to_be_asked(due_ns, wall_ns, now, told) {
+        if self.prunings.is_to_be_asked(due_ns, wall_ns, now, published) {
             self.prunings.ask(due_ns, now, u64::MAX);
-            self.owed.push_back(Owed::Tick { due_ns });
+            self.pending.push_back(Pending::Tick { due_ns });
         }
     }
 }

@@ -6,7 +6,7 @@ use ordo_core::proto::{EventMessage, EventMessageType, SubscriptionType, Timesta
 use ordo_core::subscription::{Filter, is_same, message_head};
 use prost::Message;
 
-use super::Desk;
+use super::Connections;
 use crate::publisher::connection::{CLOSE_INTERNAL, Connection};
 use crate::publisher::subscription::Subscription;
 use crate::subscription::chunks::{Broken, chunks};
@@ -17,7 +17,7 @@ use crate::wiring::slot::{ConnNo, Slot};
 /// Subscriptions of one connection.
 const SUBSCRIPTIONS_MAX: usize = 256;
 
-impl Desk {
+impl Connections {
     pub(super) fn subscribe(&mut self, task: u64, slot: &Slot, outcome: &Outcome) {
         let Some(details) = slot.subscription.as_deref() else { return };
         let watch = (details.r#type() == SubscriptionType::Feed).then(|| self.feed_news.news.watchers.watch());
@@ -77,14 +77,14 @@ impl Desk {
     }
 
     /// Pairs snapshots with the subscriptions they are for, and moves those in progress on.
-    pub(in crate::publisher) fn advance_snapshots(&mut self, told: u64) -> usize {
+    pub(in crate::publisher) fn advance_snapshots(&mut self, published: u64) -> usize {
         while let Ok(taken) = self.taken.try_recv() {
             self.early.push_back(taken);
         }
         if self.held == 0 && self.early.is_empty() {
             return 0;
         }
-        let mut moved = self.start_encoding(told);
+        let mut moved = self.start_encoding(published);
         self.end_broken();
         for at in 0..self.connections.len() {
             let Some(connection) = self.connections[at].as_mut() else { continue };
@@ -117,12 +117,12 @@ impl Desk {
             self.forget(conn);
             self.with(conn, |connection| match broken {
                 Broken::Unread => connection.fall_behind(),
-                Broken::Untold => connection.end(CLOSE_INTERNAL, "what was missed cannot be told"),
+                Broken::HistoryLost => connection.end(CLOSE_INTERNAL, "what was missed cannot be told"),
             });
         }
     }
 
-    fn start_encoding(&mut self, told: u64) -> usize {
+    fn start_encoding(&mut self, published: u64) -> usize {
         let mut started = 0;
         for _ in 0..self.early.len() {
             let Some(taken) = self.early.pop_front() else { break };
@@ -133,7 +133,7 @@ impl Desk {
             });
             let Some((subscription, form)) = waiting else {
                 // Refused, gone, or not come to yet: only the last is worth keeping.
-                if taken.task >= told {
+                if taken.task >= published {
                     self.early.push_back(taken);
                 }
                 continue;

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use ordo_core::engine::Engine;
 use ordo_journal::{Archiver, Fate, SegmentInfo};
 
-use super::walk::UPDATES_PER_LOOK;
+use super::update_cursor::UPDATES_PER_LOOK;
 use super::{History, HistoryError, give_way};
 use crate::replay::ReplayError;
 use crate::saved_states::Retention;
@@ -50,7 +50,7 @@ enum Haste {
 
 /// See the module.
 #[derive(Debug)]
-pub struct Keeper {
+pub struct Snapshotter {
     /// The folder of the record.
     pub dir: PathBuf,
     /// Updates from one snapshot to the next; 0: none are made for that reason.
@@ -72,18 +72,18 @@ pub struct Archiving {
     pub journal_bytes_max: u64,
 }
 
-impl Keeper {
+impl Snapshotter {
     /// # Errors
     /// If no thread can be started.
     pub fn start(self, history: Arc<History>) -> std::io::Result<JoinHandle<()>> {
-        let run = move || Running { keeper: self, history }.run();
+        let run = move || Running { snapshotter: self, history }.run();
         thread::Builder::new().name("keeper".into()).spawn(run)
     }
 }
 
 /// A keeper and what it keeps snapshots for.
 struct Running {
-    keeper: Keeper,
+    snapshotter: Snapshotter,
     history: Arc<History>,
 }
 
@@ -99,7 +99,7 @@ impl Running {
             if Instant::now() < not_before {
                 continue;
             }
-            let is_time = !self.keeper.every.is_zero() && begun.elapsed() >= self.keeper.every;
+            let is_time = !self.snapshotter.every.is_zero() && begun.elapsed() >= self.snapshotter.every;
             let is_time_to_archive = archived_at.elapsed() >= ARCHIVE_EVERY;
             if is_time_to_archive {
                 archived_at = Instant::now();
@@ -120,22 +120,23 @@ impl Running {
 
     /// Makes the snapshots that are due.
     fn keep_up(&self, is_time: bool) -> Result<(), HistoryError> {
-        let told = self.history.told_and_durable();
+        let published = self.history.published_and_durable();
         let infos = self.history.saved().infos()?;
         let sequences: Vec<u64> = infos.iter().map(|info| info.sequence).collect();
         let newest = sequences.first().copied().unwrap_or(0);
         // As many as are kept lie about this far apart in the end.
-        let Retention { count, bytes } = self.keeper.keep;
+        let Retention { count, bytes } = self.snapshotter.keep;
         let fit = infos.first().map_or(u64::MAX, |newest| bytes / newest.body_bytes.max(1));
-        let every_updates = if self.keeper.every_updates == 0 { u64::MAX / 4 } else { self.keeper.every_updates };
-        let spacing = every_updates.max(told / fit.min(count as u64).max(1));
-        if told >= newest + spacing || (is_time && told > newest) {
-            self.fold(newest, told, spacing, Haste::Due)?;
-            return Ok(self.history.saved().thin(self.keeper.keep)?);
+        let every_updates =
+            if self.snapshotter.every_updates == 0 { u64::MAX / 4 } else { self.snapshotter.every_updates };
+        let spacing = every_updates.max(published / fit.min(count as u64).max(1));
+        if published >= newest + spacing || (is_time && published > newest) {
+            self.fold(newest, published, spacing, Haste::Due)?;
+            return Ok(self.history.saved().thin(self.snapshotter.keep)?);
         }
         let befores = sequences.iter().skip(1).copied().chain([0]);
         match sequences.iter().zip(befores).find(|(after, before)| **after - before > spacing * 2) {
-            Some((after, before)) if before > 0 || self.history.kept.archived() == 0 => {
+            Some((after, before)) if before > 0 || self.history.archive_floor.archived() == 0 => {
                 self.fold(before, after - spacing, spacing, Haste::None)
             }
             _ => Ok(self.history.saved().discard(usize::MAX)?),
@@ -145,7 +146,8 @@ impl Running {
     /// Folds from the snapshot at a sequence up to another, leaving one every `spacing` and one at the end.
     fn fold(&self, from: u64, until: u64, spacing: u64, haste: Haste) -> Result<(), HistoryError> {
         let begun = Instant::now();
-        let engine = self.history.saved().newest(from)?.unwrap_or_else(|| Engine::new(self.keeper.orders_expected));
+        let engine =
+            self.history.saved().newest(from)?.unwrap_or_else(|| Engine::new(self.snapshotter.orders_expected));
         let mut due = engine.sequence() + spacing;
         let mut replay = self.history.replay_from(Some(engine), until)?;
         while let Some(applied) = replay.next()? {
@@ -170,9 +172,9 @@ impl Running {
     /// Moves the oldest segments away where they are more than may be, but none that is needed: to start from one of the
     /// two newest snapshots, the newest of which is found good, or by who is reading.
     fn archive(&self) -> Result<(), HistoryError> {
-        let Some(Archiving { archiver, to, journal_bytes_max }) = &self.keeper.archiving else { return Ok(()) };
-        let (kept, saved) = (&self.history.kept, self.history.saved());
-        let segments = ordo_journal::segments(&self.keeper.dir).map_err(ReplayError::from)?;
+        let Some(Archiving { archiver, to, journal_bytes_max }) = &self.snapshotter.archiving else { return Ok(()) };
+        let (kept, saved) = (&self.history.archive_floor, self.history.saved());
+        let segments = ordo_journal::segments(&self.snapshotter.dir).map_err(ReplayError::from)?;
         let wanted = surplus(&segments, *journal_bytes_max);
         let second = saved.infos()?.get(1).map_or(0, |info| info.sequence);
         // Whole segments go, or nothing.

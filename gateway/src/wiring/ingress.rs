@@ -44,20 +44,20 @@ const WRITES_WAITING_MAX: usize = 1024;
 
 /// Where the edge hands over.
 #[derive(Debug, Clone)]
-pub(crate) struct Doors {
+pub(crate) struct IngressSender {
     pub(crate) connections: Sender<NewConnection>,
     pub(crate) writes: Sender<Write>,
 }
 
 /// The receiver's side of the doors.
 #[derive(Debug)]
-pub(crate) struct Intake {
+pub(crate) struct IngressReceiver {
     pub(crate) connections: Receiver<NewConnection>,
     pub(crate) writes: Receiver<Write>,
 }
 
-pub(crate) fn intake() -> (Doors, Intake) {
+pub(crate) fn ingress() -> (IngressSender, IngressReceiver) {
     let (to_connections, connections) = bounded(CONNECTIONS_WAITING_MAX);
     let (to_writes, writes) = bounded(WRITES_WAITING_MAX);
-    (Doors { connections: to_connections, writes: to_writes }, Intake { connections, writes })
+    (IngressSender { connections: to_connections, writes: to_writes }, IngressReceiver { connections, writes })
 }
