@@ -71,7 +71,8 @@ mod tests {
     #[test]
     fn what_is_no_change_is_named_with_the_form_that_was_expected() {
         for (text, why) in [
-            ("", "read as TOML, it has no change"),
+            ("", "read as TOML: missing field `change`"),
+            ("change = []\n", "read as TOML, it has no change"),
             ("leave_out F:1\n", "read as TOML: line 1"),
             ("{\"leave_out\": 1}\n", "read as JSON lines: line 1"),
         ] {
