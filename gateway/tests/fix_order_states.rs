@@ -15,10 +15,10 @@ mod support;
 
 use std::collections::BTreeMap;
 
+use ordo_client::Form;
 use ordo_core::dec::Dec;
 use ordo_core::json::message;
 use ordo_core::proto::{Account, AssetPosition, CashPosition, OrderState, OrderTradeType, OrderUpdateReason, Side};
-use ordo_gateway::client::Form;
 use support::*;
 
 const MATRICES: &str = include_str!("data/fix-order-states.csv");

@@ -2,8 +2,8 @@
 
 mod support;
 
+use ordo_client::{Adapter, Form};
 use ordo_core::proto::{CashPosition, SubscriptionType};
-use ordo_gateway::client::{Adapter, Form};
 use ordo_gateway::config::Layout;
 use ordo_gateway::hub::Wait;
 use support::*;

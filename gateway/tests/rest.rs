@@ -5,10 +5,10 @@ mod support;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use ordo_client::rest::{Answer, request};
+use ordo_client::{ClientError, Connection, Form, messages};
 use ordo_core::json::{Delimited, message};
 use ordo_core::proto::{CashPosition, OrderState, OrderTradeType, OrderUpdateReason, Side, SubscriptionType};
-use ordo_gateway::client::rest::{Answer, request};
-use ordo_gateway::client::{ClientError, Connection, Form, messages};
 use prost::Message;
 use support::*;
 

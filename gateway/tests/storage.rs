@@ -5,9 +5,9 @@ mod support;
 
 use std::time::{Duration, Instant};
 
+use ordo_client::{Adapter, Form, messages};
 use ordo_core::json::message;
 use ordo_core::proto::{CashPosition, ConnectionStatus, FeedConfiguration, FeedDetails, SubscriptionType};
-use ordo_gateway::client::{Adapter, Form, messages};
 use ordo_gateway::config::Layout;
 use ordo_gateway::hub::{Fault, HubError};
 use support::*;

@@ -10,10 +10,10 @@ mod support;
 
 use std::collections::BTreeMap;
 
+use ordo_client::{Form, Heard, Subscriber, ViewId, messages};
 use ordo_core::proto::{Account, AssetPosition, CashPosition, ClientTransaction, ClientTransactionType};
 use ordo_core::proto::{EventMessage, ExternalAction, OrderState, OrderTradeType, OrderUpdateReason};
 use ordo_core::proto::{SettlementStatus, Side, SubscriptionType, TimestampWithTimeZone};
-use ordo_gateway::client::{Form, Heard, Subscriber, ViewId, messages};
 use serde_json::value::RawValue;
 use support::*;
 

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use ordo_client::Adapter;
 use ordo_core::dec::Dec;
 use ordo_core::proto::{Account, CashTransfer, ExternalAction, ExternalActionType, TransactionDetails};
-use ordo_gateway::client::Adapter;
 use ordo_gateway::hub::{Config, Hub, Wait};
 use ordo_journal::{Fate, Journal, Options, Snapshots};
 use serde_json::Value;

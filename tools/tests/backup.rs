@@ -10,13 +10,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ordo_client::{Adapter, rest};
 use ordo_core::json::message;
 use ordo_core::proto::{Account, CashPosition, CashTransfer, ExternalAction, ExternalActionType};
 use ordo_core::proto::{OrderState, Side, TransactionDetails};
-use ordo_gateway::client::{Adapter, rest};
 use ordo_gateway::hub::Hub;
-use ordo_gateway::investigation::words;
-use ordo_gateway::replay::{Options, Replay};
+use ordo_history::investigation::words;
+use ordo_history::replay::{Options, Replay};
 use ordo_journal::{Kind, Reader, segments, verify};
 use serde_json::Value;
 use support::{PATIENCE, figure, small, stderr};

@@ -8,9 +8,9 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use ordo_bench::flow::{self, Flow, Removal};
+use ordo_client::Adapter;
 use ordo_core::dec::Dec;
 use ordo_core::proto::{ExternalAction, ExternalActionType, OrderTradeType};
-use ordo_gateway::client::Adapter;
 use ordo_gateway::hub::{Config, Hub, Wait};
 use serde_json::Value;
 use tempfile::TempDir;

@@ -6,11 +6,11 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use ordo_client::Adapter;
 use ordo_core::dec::Dec;
 use ordo_core::proto::{
     Account, CashTransfer, ExternalAction, ExternalActionType, OrderState, Side, TransactionDetails,
 };
-use ordo_gateway::client::Adapter;
 use ordo_gateway::hub::Hub;
 use serde_json::Value;
 use support::{PATIENCE, small, stderr, submit};

@@ -5,9 +5,9 @@ mod support;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use ordo_client::{Adapter, ClientError};
 use ordo_core::proto::{Account, CashTransfer, ExternalAction, ExternalActionType, TransactionDetails};
-use ordo_gateway::client::{Adapter, ClientError};
-use ordo_gateway::replay::{Options, Replay};
+use ordo_history::replay::{Options, Replay};
 use support::Served;
 
 /// How long a busy hub may take to stop.

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use ordo_client::{Adapter, Form, messages};
 use ordo_core::proto::{EventMessageType, SubscriptionType};
-use ordo_gateway::client::{Adapter, Form, messages};
 use ordo_gateway::hub::Config;
-use ordo_gateway::replay::{Options, Replay};
+use ordo_history::replay::{Options, Replay};
 use ordo_journal::{segments, verify};
 
 use crate::heard::*;

@@ -1,9 +1,9 @@
 //! A batch is one frame of several updates: the past is told update by update, and cut between any two.
 
+use ordo_client::rest;
 use ordo_core::json::message::{AUDIT_RECORD, EVENT_MESSAGE};
 use ordo_core::proto::EventMessage;
 use ordo_core::proto::model::AuditRecord;
-use ordo_gateway::client::rest;
 
 use crate::heard::*;
 use crate::support::*;

@@ -1,7 +1,7 @@
 //! A subscription that goes on where its connection broke off.
 
+use ordo_client::{Adapter, Form, Heard, Subscriber, messages};
 use ordo_core::proto::{EventMessageType, SubscriptionTarget, SubscriptionType};
-use ordo_gateway::client::{Adapter, Form, Heard, Subscriber, messages};
 
 use crate::heard::*;
 use crate::support::*;

@@ -1,8 +1,8 @@
 //! The Feed view: the open orders of a feed, which go there by the destinations of their exchange.
 
+use ordo_client::{ClientError, Form, Subscriber, ViewId, messages};
 use ordo_core::proto::{ExternalAction, FeedDetails};
 use ordo_core::proto::{OrderState, OrderUpdateReason, Side, SubscriptionType, TimestampWithTimeZone, UpdateAction};
-use ordo_gateway::client::{ClientError, Form, Subscriber, ViewId, messages};
 
 use crate::support::*;
 

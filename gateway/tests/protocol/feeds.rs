@@ -1,7 +1,7 @@
 //! Feeds: who supplies them, where they resume, what is kept for them.
 
+use ordo_client::{Form, messages};
 use ordo_core::proto::{ConnectionStatus, FeedConfiguration, FeedDetails, FeedEventType, SubscriptionType};
-use ordo_gateway::client::{Form, messages};
 
 use crate::support::*;
 

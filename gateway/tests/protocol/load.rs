@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::thread;
 
+use ordo_client::{Adapter, Form, Heard, Subscriber, ViewId, messages};
 use ordo_core::proto::{AssetPosition, CashPosition, OrderState, SubscriptionTarget, SubscriptionType, UpdatePosition};
-use ordo_gateway::client::{Adapter, Form, Heard, Subscriber, ViewId, messages};
 
 use crate::support::*;
 

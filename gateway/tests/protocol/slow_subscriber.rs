@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Instant;
 
+use ordo_client::{Adapter, Form, messages};
 use ordo_core::proto::{ExternalAction, OrderUpdateReason, Side, SubscriptionTarget, SubscriptionType};
-use ordo_gateway::client::{Adapter, Form, messages};
 use prost::Message as _;
 use socket2::{Domain, Socket, Type};
 

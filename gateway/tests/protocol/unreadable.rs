@@ -1,6 +1,6 @@
 //! Frames that hold no message: each is answered with a Response that holds the error, and the next good one works.
 
-use ordo_gateway::client::{Form, messages};
+use ordo_client::{Form, messages};
 use prost::Message;
 
 use crate::support::*;

@@ -1,8 +1,8 @@
 //! What the tests say and look at.
 
+use ordo_client::rest::{Answer, request};
+use ordo_client::{Form, Subscriber, ViewId};
 use ordo_core::proto::{CashPosition, SubscriptionType};
-use ordo_gateway::client::rest::{Answer, request};
-use ordo_gateway::client::{Form, Subscriber, ViewId};
 
 use crate::support::*;
 

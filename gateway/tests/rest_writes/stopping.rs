@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ordo_gateway::client::rest::request;
+use ordo_client::rest::request;
 
 use crate::sending::*;
 use crate::support::*;

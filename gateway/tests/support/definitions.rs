@@ -4,7 +4,7 @@ use ordo_core::metadata::Details;
 use ordo_core::proto::{AccountDetails, ExchangeDestination, ExchangeDetails, Operation, OwnerDetails};
 use ordo_core::proto::{IdentitySource, Permissions, RequestStatusDetails};
 
-use ordo_gateway::client::messages;
+use ordo_client::messages;
 
 use super::{FeedLine, account};
 

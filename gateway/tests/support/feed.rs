@@ -1,7 +1,7 @@
 //! A feed connection step by step: what the client's `Adapter` does by itself, said and heard message by message.
 
+use ordo_client::{ClientError, Connection, Form, messages};
 use ordo_core::proto::{EventMessage, EventMessageType, ExternalAction, FeedEvent, FeedEventType, FeedRequest};
-use ordo_gateway::client::{ClientError, Connection, Form, messages};
 
 use super::{PATIENCE, Rig};
 

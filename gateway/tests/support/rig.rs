@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ordo_gateway::client::{Connection, Form, Subscriber, rest};
+use ordo_client::{Connection, Form, Subscriber, rest};
 use ordo_gateway::hub::{Config, Hub, HubError, Stopped, Wait, WritePath};
-use ordo_gateway::replay::{Options, Replay, ReplayError};
+use ordo_history::replay::{Options, Replay, ReplayError};
 use tempfile::TempDir;
 
 use super::FaultyDisk;

@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
+use ordo_client::{FoldedView, rest};
 use ordo_core::json::{MessageId, message};
 use ordo_core::proto::{Account, AssetPosition, CashPosition, OrderState};
-use ordo_gateway::client::{FoldedView, rest};
 use prost::Message;
 
 /// A record of a view, as REST lists it.

@@ -1,7 +1,7 @@
 //! What a subscriber hears, message by message.
 
+use ordo_client::{Heard, Subscriber, ViewId, messages};
 use ordo_core::proto::{EventMessage, EventMessageType, SubscriptionType, UpdateEvent};
-use ordo_gateway::client::{Heard, Subscriber, ViewId, messages};
 
 use super::{PATIENCE, word_of};
 

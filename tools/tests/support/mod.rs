@@ -9,9 +9,9 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::Duration;
 
+use ordo_client::Adapter;
 use ordo_core::dec::Dec;
 use ordo_core::proto::{BigNumber, ExternalAction};
-use ordo_gateway::client::Adapter;
 use ordo_gateway::hub::{Config, Hub, Wait};
 
 /// Bounds how long a failing test takes.

@@ -1,7 +1,7 @@
 //! Applied trades as rows, corrections and cancels included, in the order of the record.
 
 use ordo_core::proto::{BigNumber, ExternalActionType, OrderState, OrderTrade, OrderTradeType, Side};
-use ordo_gateway::replay::Applied;
+use ordo_history::replay::Applied;
 use prost::Message;
 
 use super::{Columns, Row, Type, place, text};
