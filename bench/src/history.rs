@@ -270,7 +270,7 @@ fn ticks_of(name: &str) -> io::Result<u64> {
             return Ok(after_name.split(' ').skip(11).take(2).filter_map(|it| it.parse::<u64>().ok()).sum());
         }
     }
-    Ok(0)
+    Err(io::Error::other(format!("the hub has no thread '{name}'")))
 }
 
 /// Returns when the hub has noticed that the live feed's connection ended.

@@ -1,7 +1,7 @@
 //! The load: trades as a feed adapter sends them, each with the full state of its order.
 //!
-//! 50 accounts, 1,000 orders a round; every order is filled in ten trades, then completed and removed, and a new one
-//! begins: the state stays as large as it is at the start, however long the run.
+//! 50 accounts and 1,000 open orders; every order is filled in ten trades, removed with the last, and followed by a new
+//! one. The book keeps its size, however long the run; trades are kept for late busts.
 
 use ordo_core::dec::Dec;
 use ordo_core::proto::{
@@ -14,7 +14,7 @@ use prost::Message;
 use crate::raw::put_frame;
 
 pub const FEED: &str = "bench";
-/// Owner of every account that trades here.
+/// Owner of every account.
 pub const OWNER: &str = "BENCH";
 const ACCOUNTS: u64 = 50;
 const ORDERS_OPEN: u64 = 1_000;
@@ -26,7 +26,7 @@ const ROUND: u64 = ORDERS_OPEN * FILLS;
 pub const FIRST: u64 = 1_000_000_001;
 /// The last position of a load without end.
 pub const LAST: u64 = (1 << 35) - 1;
-/// The views of the benchmark: every trade makes one event in each.
+/// The views that are streamed: every trade causes one event in each.
 pub const VIEWS: [SubscriptionType; 4] =
     [SubscriptionType::Orders, SubscriptionType::Holdings, SubscriptionType::Balances, SubscriptionType::Transactions];
 
@@ -43,7 +43,7 @@ pub fn subscribe(view: SubscriptionType) -> RequestMessage {
     subscribe_to(view, Vec::new())
 }
 
-/// The same, of what the targets choose.
+/// The same with targets.
 pub fn subscribe_to(view: SubscriptionType, targets: Vec<SubscriptionTarget>) -> RequestMessage {
     RequestMessage {
         r#type: RequestMessageType::Subscribe as i32,
@@ -69,7 +69,7 @@ fn feed_message(feed: FeedRequest) -> RequestMessage {
     }
 }
 
-/// The trade at a position (from 1), as the message that carries it.
+/// The message of the trade at a position; positions begin at 1.
 pub fn trade(position: u64) -> RequestMessage {
     let at = position - 1;
     let (round, order) = (at / (ORDERS_OPEN * FILLS), at % ORDERS_OPEN);
@@ -129,11 +129,11 @@ fn dec(mantissa: i128, scale: u32) -> Dec {
     Dec::new(mantissa, scale).expect("small figures")
 }
 
-/// Frames ready to be written, with the bounds of each.
+/// Encoded frames and their bounds.
 #[derive(Debug, Default)]
 pub struct Frames {
     pub bytes: Vec<u8>,
-    /// Where each frame ends.
+    /// The end of each frame.
     pub ends: Vec<usize>,
 }
 

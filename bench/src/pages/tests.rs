@@ -48,6 +48,20 @@ fn every_relative_link_of_a_page_leads_to_a_file() {
 }
 
 #[test]
+fn every_path_that_a_page_names_in_code_exists() {
+    let root = repository();
+    let folders = ["core/", "journal/", "gateway/", "tools/", "bench/", "perf/"];
+    for page in pages(&root).expect("the pages are listed") {
+        let text = read(&page).expect("a page is read");
+        let quoted = text.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
+        let paths = quoted.filter_map(|code| code.split(' ').next());
+        for path in paths.filter(|path| folders.iter().any(|folder| path.starts_with(folder))) {
+            assert!(root.join(path).exists(), "{}: {path} does not exist", page.display());
+        }
+    }
+}
+
+#[test]
 fn a_block_is_rendered_from_its_template_and_the_rest_of_the_page_is_left_alone() {
     let (folder, page) = folder(
         "# Page {run.x}\n<!-- figures demo=d.txt run=r.json\n| {run.a_us} | {run.a_us / run.b_us} | {run.commit} |\n{demo}\n\
