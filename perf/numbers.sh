@@ -49,4 +49,3 @@ measure -demo.txt target/release/ordo demo --exit
 target/release/ordo-bench pages --root "$root" "${insert[@]}" run="$kept.json" demo="$kept-demo.txt" \
     flow="$kept-history-flow.json" trades="$kept-history-trades.json"
 target/release/ordo-bench pages --root "$root"
-grep -h -A1 '"flags"' "$root/$kept"*.json | grep -v -e '"flags": \[\]' -e '^--' >&2 || true

@@ -145,8 +145,7 @@ impl Measure {
             let full = Scale { length: self.length(), ..Scale::FULL };
             let scale = if self.quick { Scale::QUICK } else { full };
             let report = Report::measure(scale, |step| eprintln!("measuring: {step}"))?;
-            report.conditions.flags.iter().for_each(|flag| eprintln!("warning: {flag}"));
-            print!("{}", report.to_json());
+            print_result(&report);
             return Ok(());
         };
         self.only(figure)
@@ -192,10 +191,15 @@ impl Measure {
             LoadName::Trades => history::Load::Trades,
         };
         let figures = history::run(&load, self.updates, length, |step| eprintln!("measuring: {step}"))?;
-        let report = Report { conditions: probe.end(length), figures, ..Report::default() };
-        print!("{}", report.to_json());
+        print_result(&Report { conditions: probe.end(length), figures, ..Report::default() });
         Ok(())
     }
+}
+
+/// Prints a result, and on stderr what distorts its figures.
+fn print_result(report: &Report) {
+    report.conditions.flags.iter().for_each(|flag| eprintln!("warning: {flag}"));
+    print!("{}", report.to_json());
 }
 
 fn print(latencies: &latency::Latencies) {

@@ -144,7 +144,7 @@ mod tests {
             let refused = text.parse::<Place>().expect_err(text);
             assert!(refused.contains("a time is written 2026-11-22T10:00:00Z"), "{text}: {refused}");
         }
-        let position = investigation::Place { sequence: "TOKYO".into(), position: 7 };
+        let position = SequencePosition { sequence: "TOKYO".into(), position: 7 };
         assert_eq!("TOKYO:7".parse(), Ok(Place::Position(position)));
     }
 }
