@@ -1,4 +1,4 @@
-//! The floor of latency: a WebSocket echo with the hub's own codec and polling, and nothing behind it.
+//! The floor of latency: a WebSocket echo with the hub's codec and polling, and no pipeline behind it.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket};
 
-/// An echo server on a thread of its own, yielding like a hub's.
+/// An echo server on its own thread, which yields when it is idle, as a hub's does by default.
 #[derive(Debug)]
 pub struct Echo {
     addr: SocketAddr,
@@ -37,7 +37,7 @@ impl Echo {
 impl Drop for Echo {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        // Wakes the accept, if nobody ever connected.
+        // Ends the accept where no client has connected.
         let _ = TcpStream::connect(self.addr);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();

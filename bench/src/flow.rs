@@ -6,14 +6,14 @@
 //! | trade | two Trades, one for either order: TradeID = trade id + `B` or `S` |
 //! | deleted, with volume left | Update, reason Cancel, completed |
 //! | deleted, filled before | none |
-//! | changed | none: the trade says it |
-//! | deleted or traded, of an order never seen | none; counted |
+//! | changed | none: the trade beside it is the update |
+//! | deleted or traded, of an unknown order | none; counted |
 //!
-//! The order's account is its id modulo [`ACCOUNTS`]. Both files are read side by side, a millisecond at a time, so a
-//! recording of any length takes the memory of its open orders.
+//! The order's account is its id modulo [`ACCOUNTS`]. Both files are read side by side, a millisecond at a time: memory
+//! grows with the open orders, and not with the length of the recording.
 //!
-//! A recording is believed: a fill beyond the order's quantity passes. Figures are made of their digits, never of a
-//! float. Absent on purpose: positions, which are the adapter's to give; any matching.
+//! The recording is not checked: a fill beyond the order's quantity passes. Figures are parsed from their digits, never
+//! through a float. Absent on purpose: positions, which the adapter assigns; matching.
 
 mod order;
 mod rounds;
@@ -31,17 +31,17 @@ use order::Order;
 pub use rounds::Rounds;
 use rows::{OrderRow, Row, Rows, TradeRow};
 
-/// Accounts that the orders are spread over.
+/// Number of accounts; orders are spread over them.
 pub const ACCOUNTS: u64 = 50;
 pub const OWNER: &str = "DEMO";
 pub const EXCHANGE: &str = "XBTS";
 pub const CODE: &str = "BTC";
 pub const CURRENCY: &str = "USD";
 
-/// Cash and stock that every account begins with.
+/// Opening cash and stock of every account.
 pub const OPENING_CASH: i64 = 10_000_000;
 pub const OPENING_STOCK: i64 = 100;
-/// What a unit of that stock is said to have cost.
+/// The price of the opening stock.
 const OPENING_PRICE: i64 = 78_300;
 
 /// Why a flow cannot be played.
@@ -49,7 +49,7 @@ const OPENING_PRICE: i64 = 78_300;
 pub enum FlowError {
     #[error("{path}: {source}")]
     Open { path: PathBuf, source: std::io::Error },
-    #[error("{path}: its name has no 'orders' that could be 'trades' for the file beside it")]
+    #[error("{path}: the name does not contain 'orders', which 'trades' replaces in the name of the file of trades")]
     Name { path: PathBuf },
     #[error("{file}, line {line}: {why}")]
     Row { file: &'static str, line: u64, why: String },
@@ -57,31 +57,31 @@ pub enum FlowError {
     Figure { order: u64, source: OutOfRange },
 }
 
-/// What becomes of a completed order.
+/// When a completed order is removed from the book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Removal {
-    /// It leaves the book with the update that completes it: memory stays bounded.
+    /// With the update that completes it: memory stays bounded.
     #[default]
     AtOnce,
-    /// It stays for ever.
+    /// Never.
     Never,
 }
 
-/// How many rows became what.
+/// Numbers of rows by what became of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FlowCounts {
     pub created: u64,
     pub trade_legs: u64,
     pub cancelled: u64,
-    /// Deletes of orders that were filled before.
+    /// Deletes of orders that were already filled.
     pub filled: u64,
     pub changed: u64,
-    /// Deletes and trades that name an order never seen.
+    /// Deletes and trades that name an unknown order.
     pub unknown: u64,
 }
 
 impl FlowCounts {
-    /// Updates made of them.
+    /// Number of updates.
     #[must_use]
     pub fn updates(&self) -> u64 {
         self.created + self.trade_legs + self.cancelled
@@ -94,7 +94,7 @@ pub struct Flow {
     rows: Rows,
     /// Added to every order's id.
     id_offset: u64,
-    /// Of the last row.
+    /// Time of the last row.
     time_ms: u64,
     orders: BTreeMap<u64, Order>,
     removal: Removal,
@@ -104,7 +104,7 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// The six minutes that the program carries.
+    /// The extract of six minutes that is built into the program.
     #[must_use]
     pub fn shipped(removal: Removal) -> Flow {
         let orders: &[u8] = include_bytes!("../data/btcusd-orders.csv.gz");
@@ -113,10 +113,10 @@ impl Flow {
         Flow::of(Rows::new(orders, Box::new(trades)).expect("invariant: the shipped files have their columns"), removal)
     }
 
-    /// A recording: the file of the orders; that of the trades lies beside it.
+    /// A recording: the file of orders; the file of trades lies beside it.
     ///
     /// # Errors
-    /// A file that is not there, or that has other columns.
+    /// If a file cannot be read, is not a regular file, or has other columns.
     pub fn open(orders: &Path, removal: Removal) -> Result<Flow, FlowError> {
         let trades = rows::trades_beside(orders)?;
         Ok(Flow::of(Rows::new(rows::read(orders)?, rows::read(&trades)?)?, removal))
@@ -135,19 +135,19 @@ impl Flow {
         }
     }
 
-    /// What has been read so far.
+    /// Counts of the rows read so far.
     #[must_use]
     pub fn counts(&self) -> FlowCounts {
         self.counts
     }
 
-    /// Orders that are open now.
+    /// Number of open orders.
     #[must_use]
     pub fn open_orders(&self) -> usize {
         self.orders.values().filter(|order| !order.is_completed).count()
     }
 
-    /// Reads on until there is an update, or no more rows.
+    /// Reads rows until one becomes an update, or none is left.
     fn read(&mut self) -> Result<(), FlowError> {
         while self.ready.is_empty()
             && let Some(row) = self.rows.next()?
@@ -163,7 +163,7 @@ impl Flow {
         Ok(())
     }
 
-    /// Cancels what is still open, for those who come to the end of the rows; how many.
+    /// Cancels the orders that are open after the last row; their number.
     fn cancel_open(&mut self) -> usize {
         let before = self.ready.len();
         for order in std::mem::take(&mut self.orders).values_mut().filter(|order| !order.is_completed) {
@@ -222,13 +222,13 @@ impl Iterator for Flow {
     }
 }
 
-/// The name of an account by its number.
+/// The account of a number.
 #[must_use]
 pub fn account(number: u64) -> Account {
     Account { account_id: format!("{number:02}"), owner_id: OWNER.into() }
 }
 
-/// Cash and stock into every account, so that the flow has something to move.
+/// Transfers of the opening cash and stock into every account.
 #[must_use]
 pub fn opening() -> Vec<ExternalAction> {
     (0..ACCOUNTS).flat_map(|number| [deposit(number), stock(number)]).collect()

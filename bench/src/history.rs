@@ -1,9 +1,9 @@
-//! What the past costs: starts with and without snapshots, states of the past cold and cached, and what the present
-//! notices of it.
+//! History: starts with and without snapshots, past states cold and cached, and live latency beside such queries.
 //!
-//! A hub records the load and is started again with and without its snapshots, and asked. Rates stand beside the
-//! engine's own in the same run; the latency of the present is that of a feed of its own on the hub that is asked.
+//! A hub records the load, is started again with and without its snapshots, and answers `asAt` queries. Replay stands
+//! beside the engine alone in the same run; live latency is measured on a second feed of the hub that is queried.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -17,30 +17,28 @@ use ordo_core::proto::model::AuditRecord;
 use ordo_core::proto::{ExternalAction, FeedPosition, FeedRequest, FeedRequestType};
 use ordo_gateway::hub::{Config, Hub};
 use prost::Message;
-use serde::Serialize;
 
 use crate::flow::{self, Removal, Rounds};
 use crate::{latency, load, parts};
 
-/// The feed that is recorded; the present's is that of `load`.
+/// The feed that is recorded; live updates come from the feed of `load`.
 const RECORDED: &str = "recorded";
-/// States that are asked for, spread over the record.
+/// Past states asked for, spread over the record.
 const INSTANTS: u64 = 9;
 const LIVE_PER_SECOND: u64 = 20_000;
-const LIVE_UPDATES: u64 = 100_000;
-/// Beyond the orders of any load.
-const LIVE_FIRST: u64 = 1_000_000_001;
-/// The engine's own rate is taken over at most so many.
+/// Updates of a round of the engine alone, at most.
 const ENGINE_UPDATES_MAX: u64 = 2_000_000;
 const PATIENCE: Duration = Duration::from_secs(600);
+/// The hub's thread that makes snapshots.
+const SNAPSHOTTER: &str = "keeper";
 
-/// What is recorded.
+/// The load that is recorded.
 #[derive(Debug, Clone)]
 pub enum Load {
-    /// The recorded order flow, round after round; none: the extract that the program carries. An order that is done is
-    /// removed.
+    /// The recorded order flow, round after round, from this file or from the extract in the program. Completed orders
+    /// are removed.
     Flow(Option<PathBuf>),
-    /// The trades of `load`, every one of which the state keeps for late busts.
+    /// The trades of `load`, all of which the state keeps for late busts.
     Trades,
 }
 
@@ -70,86 +68,139 @@ impl Load {
     }
 }
 
-/// See the module. Times in milliseconds, latencies in microseconds, rates in updates a second.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct History {
-    pub updates: u64,
-    pub recording_per_second: f64,
-    pub journal_bytes_per_update: f64,
-    pub snapshots: usize,
-    pub snapshot_bytes_of_all: u64,
-    pub start_with_snapshots_ms: f64,
-    pub start_without_snapshots_ms: f64,
-    pub engine_per_second: f64,
-    pub replay_per_second: f64,
-    pub replay_to_engine: f64,
-    /// The last of the instants, right after the start.
-    pub as_at_soon_ms: f64,
-    /// After the start, to the second.
-    pub gaps_filled_ms: f64,
-    pub as_at_cold_ms: Vec<f64>,
-    pub as_at_cached_ms: Vec<f64>,
-    pub resident_before_mib: u64,
-    pub resident_after_mib: u64,
-    pub live_p50_us: f64,
-    pub live_p99_us: f64,
-    pub live_p50_beside_histories_us: f64,
-    pub live_p99_beside_histories_us: f64,
-    pub live_p99_grows_percent: f64,
-    pub histories_meanwhile: u64,
+/// Figures by name, unit last; see [`run`].
+pub type Figures = BTreeMap<String, f64>;
+
+/// A run under way: its figures so far, and the folder of its hub.
+struct Run<'r> {
+    folder: &'r Path,
+    load: &'r Load,
+    updates: u64,
+    /// How long rates are measured at least.
+    length: Duration,
+    figures: Figures,
 }
 
-/// Records so many updates and asks for their past.
+/// Records `updates` updates through a hub, starts it again, and asks it for past states.
 ///
 /// # Errors
 /// If a hub does not start or a connection fails.
-pub fn run(load: &Load, updates: u64, say: impl Fn(&str)) -> io::Result<History> {
+pub fn run(load: &Load, updates: u64, length: Duration, step: impl Fn(&str)) -> io::Result<Figures> {
     let folder = tempfile::tempdir()?;
-    let mut report = History { updates, ..History::default() };
-    say("recording");
-    let (hub, _) = start(folder.path())?;
-    report.recording_per_second = record(hub.addr(), load, updates)?;
-    let instants = instants(hub.addr(), updates)?;
+    let mut run = Run { folder: folder.path(), load, updates, length, figures: Figures::new() };
+    run.put("updates", updates as f64);
+    step("recording");
+    let instants = run.record()?;
+    step("engine and replay");
+    run.rates()?;
+    step("past states");
+    run.gaps(&instants)?;
+    let hub = run.past(&instants)?;
+    step("live latency beside past states");
+    run.live(hub.addr(), &instants)?;
     hub.stop().map_err(io::Error::other)?;
-    report.journal_bytes_per_update = bytes_of(folder.path(), "seg-")?.1 as f64 / updates as f64;
-    (report.snapshots, report.snapshot_bytes_of_all) = bytes_of(folder.path(), "snap-")?;
-
-    say("engine and replay");
-    report.engine_per_second = parts::engine_on(load.requests(updates.min(ENGINE_UPDATES_MAX))?);
-    let (replayed, took) = parts::replay(folder.path())?;
-    report.replay_per_second = replayed as f64 / took.as_secs_f64();
-    report.replay_to_engine = report.replay_per_second / report.engine_per_second;
-
-    say("states of the past");
-    let (hub, took) = start(folder.path())?;
-    report.start_with_snapshots_ms = ms(took);
-    // A load without pause leaves gaps between snapshots: asked before they are filled, and after.
-    report.as_at_soon_ms = ms(ask(hub.addr(), &instants[instants.len() - 1])?);
-    let begun = Instant::now();
-    wait_until_idle("keeper")?;
-    report.gaps_filled_ms = ms(begun.elapsed());
-    drop(hub);
-    let (hub, _) = start(folder.path())?;
-    report.resident_before_mib = resident_mib()?;
-    for instant in &instants {
-        report.as_at_cold_ms.push(ms(ask(hub.addr(), instant)?));
-        report.as_at_cached_ms.push(ms(ask(hub.addr(), instant)?));
-    }
-    report.resident_after_mib = resident_mib()?;
-
-    say("the present beside them");
-    live(&mut report, hub.addr(), &instants)?;
+    step("start without snapshots");
+    remove_snapshots(run.folder)?;
+    let (hub, took) = start(run.folder)?;
+    run.put("start_without_snapshots_ms", ms(took));
     hub.stop().map_err(io::Error::other)?;
-
-    say("a start without snapshots");
-    remove_snapshots(folder.path())?;
-    let (hub, took) = start(folder.path())?;
-    report.start_without_snapshots_ms = ms(took);
-    hub.stop().map_err(io::Error::other)?;
-    Ok(report)
+    Ok(run.figures)
 }
 
-/// A hub with default settings, and the time until it is ready.
+impl Run<'_> {
+    fn put(&mut self, name: &str, value: f64) {
+        self.figures.insert(name.to_owned(), value);
+    }
+
+    /// Records the load; the times of some of its updates.
+    fn record(&mut self) -> io::Result<Vec<String>> {
+        let (hub, _) = start(self.folder)?;
+        let rate = record(hub.addr(), self.load, self.updates)?;
+        self.put("recording_updates_per_s", rate);
+        let instants = instants(hub.addr(), self.updates)?;
+        hub.stop().map_err(io::Error::other)?;
+        let (_, journal_bytes) = files_of(self.folder, "seg-")?;
+        self.put("journal_bytes_per_update", journal_bytes as f64 / self.updates as f64);
+        let (snapshots, snapshot_bytes) = files_of(self.folder, "snap-")?;
+        self.put("snapshots", snapshots as f64);
+        self.put("snapshots_bytes", snapshot_bytes as f64);
+        Ok(instants)
+    }
+
+    fn rates(&mut self) -> io::Result<()> {
+        let round = self.updates.min(ENGINE_UPDATES_MAX);
+        let engine = parts::engine_on(self.length, || self.load.requests(round))?;
+        self.put("engine_updates_per_s", engine);
+        self.put("replay_updates_per_s", parts::replay(self.folder, self.length)?);
+        Ok(())
+    }
+
+    /// A load without pause leaves gaps between snapshots: a past state is asked for before they are filled.
+    fn gaps(&mut self, instants: &[String]) -> io::Result<()> {
+        let (hub, took) = start(self.folder)?;
+        self.put("start_with_snapshots_ms", ms(took));
+        self.put("as_at_before_gaps_are_filled_ms", ms(ask(hub.addr(), &instants[instants.len() - 1])?));
+        let begun = Instant::now();
+        wait_until_idle(SNAPSHOTTER)?;
+        self.put("gaps_filled_ms", ms(begun.elapsed()));
+        Ok(())
+    }
+
+    /// Past states on a hub that has just been started, each twice in a row; the hub.
+    fn past(&mut self, instants: &[String]) -> io::Result<Hub> {
+        let (hub, _) = start(self.folder)?;
+        self.put("resident_before_mib", resident_mib()?);
+        let (mut cold, mut cached) = (Vec::new(), Vec::new());
+        for instant in instants {
+            cold.push(ms(ask(hub.addr(), instant)?));
+            cached.push(ms(ask(hub.addr(), instant)?));
+        }
+        self.put("resident_after_mib", resident_mib()?);
+        for (name, times) in [("as_at_cold_ms", cold), ("as_at_cached_ms", cached)] {
+            self.put(&format!("{name}_min"), times.iter().copied().fold(f64::INFINITY, f64::min));
+            self.put(&format!("{name}_max"), times.iter().copied().fold(0.0, f64::max));
+        }
+        Ok(hub)
+    }
+
+    /// The latency of live updates, alone and while past states are asked for one after another.
+    fn live(&mut self, addr: SocketAddr, instants: &[String]) -> io::Result<()> {
+        wait_until_idle(SNAPSHOTTER)?;
+        let alone = latency::paced_through(addr, load::FIRST, LIVE_PER_SECOND, self.length)?;
+        wait_until_free(addr)?;
+        let is_over = AtomicBool::new(false);
+        let (beside, asked) = thread::scope(|scope| {
+            let asking = scope.spawn(|| ask_until(addr, instants, &is_over));
+            let first = load::FIRST + latency::paced_updates(LIVE_PER_SECOND, self.length);
+            let beside = latency::paced_through(addr, first, LIVE_PER_SECOND, self.length);
+            is_over.store(true, Ordering::Relaxed);
+            (beside, asking.join())
+        });
+        let asked = asked.map_err(|_| io::Error::other("the thread that asks panicked"))??;
+        self.put("histories_meanwhile", asked as f64);
+        for (name, latencies) in [("live", alone), ("live_beside_histories", beside?)] {
+            for (word, quantile) in [("p50", 0.5), ("p99", 0.99)] {
+                self.put(&format!("{name}_{word}_us"), latencies.value_at_quantile(quantile) as f64 / 1_000.0);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Asks for past states until the flag is set, the latest instant first: no folded state serves the next. How many.
+fn ask_until(addr: SocketAddr, instants: &[String], is_over: &AtomicBool) -> io::Result<u64> {
+    let mut asked = 0;
+    for instant in instants.iter().rev().cycle() {
+        if is_over.load(Ordering::Relaxed) {
+            break;
+        }
+        ask(addr, instant)?;
+        asked += 1;
+    }
+    Ok(asked)
+}
+
+/// A hub with default settings, and the time until it serves.
 fn start(folder: &Path) -> io::Result<(Hub, Duration)> {
     let mut config = Config::new(folder);
     config.dev = true;
@@ -158,7 +209,7 @@ fn start(folder: &Path) -> io::Result<(Hub, Duration)> {
     Ok((hub, begun.elapsed()))
 }
 
-/// Updates a second, until the last was durable.
+/// Updates a second, until the last is durable.
 fn record(addr: SocketAddr, load: &Load, updates: u64) -> io::Result<f64> {
     let begun = Instant::now();
     let mut adapter = Adapter::open(addr, RECORDED).map_err(io::Error::other)?;
@@ -171,7 +222,7 @@ fn record(addr: SocketAddr, load: &Load, updates: u64) -> io::Result<f64> {
     Ok(updates as f64 / took.as_secs_f64())
 }
 
-/// When the updates at some places of the record came.
+/// The times of some updates, spread over the record.
 fn instants(addr: SocketAddr, updates: u64) -> io::Result<Vec<String>> {
     let places = (1..=INSTANTS).map(|nth| updates * nth / (INSTANTS + 1));
     places
@@ -194,40 +245,7 @@ fn get(addr: SocketAddr, target: &str) -> io::Result<rest::Answer> {
     rest::get(addr, target).map_err(io::Error::other)
 }
 
-/// The latency of the present, alone and while states of the past are asked for one after another.
-fn live(report: &mut History, addr: SocketAddr, instants: &[String]) -> io::Result<()> {
-    let us = |latencies: &latency::Latencies, quantile| latencies.value_at_quantile(quantile) as f64 / 1_000.0;
-    wait_until_idle("keeper")?;
-    let alone = latency::paced_through(addr, LIVE_FIRST, LIVE_PER_SECOND, LIVE_UPDATES)?;
-    wait_until_free(addr)?;
-    let is_over = AtomicBool::new(false);
-    let (beside, asked) = thread::scope(|scope| {
-        let asking = scope.spawn(|| {
-            let mut asked = 0;
-            // The last before the first: nothing that was folded serves the next.
-            for instant in instants.iter().rev().cycle() {
-                if is_over.load(Ordering::Relaxed) {
-                    break;
-                }
-                ask(addr, instant)?;
-                asked += 1;
-            }
-            Ok::<u64, io::Error>(asked)
-        });
-        let first = LIVE_FIRST + latency::paced_updates(LIVE_UPDATES);
-        let beside = latency::paced_through(addr, first, LIVE_PER_SECOND, LIVE_UPDATES);
-        is_over.store(true, Ordering::Relaxed);
-        (beside, asking.join())
-    });
-    let beside = beside?;
-    report.histories_meanwhile = asked.map_err(|_| io::Error::other("the asker panicked"))??;
-    (report.live_p50_us, report.live_p99_us) = (us(&alone, 0.5), us(&alone, 0.99));
-    (report.live_p50_beside_histories_us, report.live_p99_beside_histories_us) = (us(&beside, 0.5), us(&beside, 0.99));
-    report.live_p99_grows_percent = (us(&beside, 0.99) / us(&alone, 0.99) - 1.0) * 100.0;
-    Ok(())
-}
-
-/// Until a thread of this process has been at rest for a while.
+/// Returns when a thread of this process has used no processor time for a second.
 fn wait_until_idle(name: &str) -> io::Result<()> {
     let mut before = ticks_of(name)?;
     loop {
@@ -240,7 +258,7 @@ fn wait_until_idle(name: &str) -> io::Result<()> {
     }
 }
 
-/// What a thread has used of the processor, in clock ticks.
+/// Processor time of a thread, in clock ticks.
 fn ticks_of(name: &str) -> io::Result<u64> {
     for task in std::fs::read_dir("/proc/self/task")? {
         let task = task?.path();
@@ -252,10 +270,10 @@ fn ticks_of(name: &str) -> io::Result<u64> {
             return Ok(after_name.split(' ').skip(11).take(2).filter_map(|it| it.parse::<u64>().ok()).sum());
         }
     }
-    Ok(0)
+    Err(io::Error::other(format!("the hub has no thread '{name}'")))
 }
 
-/// Until the hub has seen that nobody supplies the present's feed any more.
+/// Returns when the hub has noticed that the live feed's connection ended.
 fn wait_until_free(addr: SocketAddr) -> io::Result<()> {
     loop {
         let feed = get(addr, &format!("/feed/byid/{}", load::FEED))?;
@@ -267,8 +285,8 @@ fn wait_until_free(addr: SocketAddr) -> io::Result<()> {
     }
 }
 
-/// How many files of a kind there are, and their bytes.
-fn bytes_of(dir: &Path, kind: &str) -> io::Result<(usize, u64)> {
+/// Number and bytes of the files of a kind.
+fn files_of(dir: &Path, kind: &str) -> io::Result<(usize, u64)> {
     let mut found = (0, 0);
     for entry in std::fs::read_dir(dir)? {
         let entry = entry?;
@@ -289,11 +307,11 @@ fn remove_snapshots(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn resident_mib() -> io::Result<u64> {
+fn resident_mib() -> io::Result<f64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|line| line.trim().split(' ').next()).and_then(|kib| kib.parse::<u64>().ok());
-    Ok(kib.unwrap_or(0) / 1024)
+    let kib = line.and_then(|line| line.trim().split(' ').next()).and_then(|kib| kib.parse::<f64>().ok());
+    Ok((kib.unwrap_or_default() / 1024.0).round())
 }
 
 fn ms(took: Duration) -> f64 {

@@ -1,4 +1,5 @@
-//! The report as a page: percentile plots of every latency, and all figures in a table. No script, nothing fetched.
+//! The report as an HTML page: conditions, percentile plots of every latency, all figures in a table. No script, no
+//! request to elsewhere.
 
 use std::fmt::Write;
 
@@ -7,9 +8,9 @@ use crate::report::{Curve, Report};
 const WIDTH: f64 = 860.0;
 const HEIGHT: f64 = 360.0;
 const MARGIN: f64 = 56.0;
-/// Of the lines, in turn.
+/// Colours of the lines, in turn.
 const COLOURS: [&str; 8] = ["#1b6ca8", "#c8553d", "#3a7d44", "#8e5aa8", "#b8860b", "#2f8f9d", "#7a4b2a", "#555555"];
-/// The plot goes from the fastest to one in this many, in powers of ten.
+/// The plot ends at the percentile with this many nines.
 const NINES_MAX: f64 = 5.0;
 
 pub(crate) fn page(report: &Report) -> String {
@@ -19,8 +20,8 @@ pub(crate) fn page(report: &Report) -> String {
          td,th{padding:2px 14px 2px 0;text-align:left}td.v{text-align:right;font-variant-numeric:tabular-nums}\
          svg{background:#fafafa;border:1px solid #ddd}</style>\n<h1>ordo bench</h1>\n<table>\n",
     );
-    for (name, value) in &report.machine {
-        writeln!(page, "<tr><td>{}</td><td>{}</td></tr>", escaped(name), escaped(value)).expect(TEXT);
+    for (name, value) in report.conditions.rows() {
+        writeln!(page, "<tr><td>{}</td><td>{}</td></tr>", escaped(&name), escaped(&value)).expect(TEXT);
     }
     page.push_str("</table>\n<h2>Latency by percentile</h2>\n");
     page.push_str(&plot(&report.curves));
@@ -35,7 +36,7 @@ pub(crate) fn page(report: &Report) -> String {
 
 const TEXT: &str = "a String takes all text";
 
-/// Microseconds (logarithmic) over one-in-how-many (logarithmic): p90, p99, p99.9 stand at even distances.
+/// Microseconds over percentiles, both logarithmic: p90, p99 and p99.9 have equal distances.
 fn plot(curves: &[Curve]) -> String {
     let values = || curves.iter().flat_map(|curve| curve.points.iter().map(|(_, us)| us.max(1.0).log10()));
     let low = values().fold(f64::MAX, f64::min).floor().min(0.0);

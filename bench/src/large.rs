@@ -1,4 +1,4 @@
-//! A large state: what an account and an open order take in the engine, and whether updates wait because of them.
+//! A large state: bytes an account and an open order in the engine, and the time of each update meanwhile.
 
 use std::hint::black_box;
 use std::io;
@@ -17,16 +17,16 @@ use prost::Message;
 use crate::latency::{Latencies, histogram};
 use crate::load;
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug, Clone)]
 pub struct Large {
     pub bytes_an_account: f64,
     pub bytes_an_order: f64,
-    /// Of one update in the engine, nanoseconds: deposits, new orders, then trades on orders all over the table.
+    /// Nanoseconds of each update in the engine: deposits, new orders, then trades on orders all over the table.
     pub applying: Latencies,
 }
 
-/// An engine, and the clock of what goes into it.
+/// An engine, and the latencies of its updates.
 struct Loaded {
     engine: Engine,
     outcome: Outcome,
@@ -34,7 +34,8 @@ struct Loaded {
     applying: Latencies,
 }
 
-/// So many accounts with a balance each, so many open orders (one an account), then a fifth as many trades on them.
+/// Applies `count` deposits to as many accounts, an open order in each, then a fifth as many trades. To be run first in a
+/// process: memory that was freed before would be used again, and missing from the figures.
 ///
 /// # Errors
 /// If the memory in use cannot be read.
@@ -46,10 +47,14 @@ pub fn run(count: u64) -> io::Result<Large> {
     let with_accounts = memory_bytes()?;
     (0..count).for_each(|n| loaded.apply(order(n, count, false)));
     let with_orders = memory_bytes()?;
-    // A step that has no factor in common with the count: neighbours in time are far apart in memory.
+    // A step without a common factor with the count: orders that follow each other are far apart in memory.
     (0..count / 5).for_each(|n| loaded.apply(order(n.wrapping_mul(7_919) % count, count, true)));
     let counts = loaded.engine.counts();
-    assert_eq!((counts.accounts as u64, counts.orders as u64), (count, count), "all of them are there");
+    assert_eq!(
+        (counts.accounts as u64, counts.orders as u64),
+        (count, count),
+        "every account and order is in the state"
+    );
     black_box(&loaded.engine);
     Ok(Large {
         bytes_an_account: (with_accounts - before) as f64 / count as f64,
@@ -92,7 +97,7 @@ fn deposit(n: u64) -> ExternalAction {
     }
 }
 
-/// The n-th order: as it comes, or with a trade on it.
+/// The n-th order: as entered, or with a trade.
 fn order(n: u64, count: u64, traded: bool) -> ExternalAction {
     let mut action = load::trade(1).feed.and_then(|feed| feed.action).expect("a trade has an action");
     let template = action.order.take().map(|order| *order).unwrap_or_default();
@@ -112,7 +117,7 @@ fn order(n: u64, count: u64, traded: bool) -> ExternalAction {
     action
 }
 
-/// Bytes of memory that the process holds.
+/// Resident bytes of this process.
 fn memory_bytes() -> io::Result<i64> {
     let statm = std::fs::read_to_string("/proc/self/statm")?;
     let pages: i64 = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or_default();

@@ -1,10 +1,11 @@
-//! Latency from an order's trade going in to the last of its four events coming out, over real sockets.
+//! Latency of a trade: from its frame written to the last of its four events read, over real sockets.
 //!
-//! `unloaded`: one at a time, the next when the last event of the one before has come. `paced`: a fixed rate whatever
-//! comes back, measured from the time at which each was meant to be sent, so that a stall counts for all it delayed.
+//! `unloaded`: one trade at a time, the next when the last event of the one before has been read. `paced`: a fixed rate,
+//! whatever comes back, measured from the time at which each trade was due, so that a stall counts for every trade that
+//! it delayed.
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,12 +14,14 @@ use ordo_gateway::hub::{Config, Durability, Hub};
 
 use crate::echo::Echo;
 use crate::ingest::{drain, is_update, open_feed, subscribe_all};
-use crate::load::{Frames, VIEWS};
+use crate::load::{self, Trades, VIEWS};
 use crate::raw::RawConnection;
 
+/// Trades sent before latencies are recorded.
 const WARM: u64 = 2_000;
 /// A latency above this counts as this.
 const WORST_NS: u64 = 60_000_000_000;
+const EVENTS_EACH: u64 = VIEWS.len() as u64;
 
 /// Percentiles in nanoseconds.
 pub type Latencies = Histogram<u64>;
@@ -27,104 +30,132 @@ pub(crate) fn histogram() -> Latencies {
     Histogram::new_with_bounds(1, WORST_NS, 3).expect("valid bounds")
 }
 
-/// Round trips through the echo, one at a time, with messages of the size of a trade.
+/// Round trips through a WebSocket echo for `length`, one at a time, with messages of the size of a trade.
 ///
 /// # Errors
 /// If the connection fails.
-pub fn echo(count: u64) -> io::Result<Latencies> {
+pub fn echo(length: Duration) -> io::Result<Latencies> {
     let server = Echo::start()?;
     let mut connection = RawConnection::open(server.addr())?;
-    let mut writer = connection.writer()?;
-    let frames = Frames::trades(1..1_001);
-    let mut latencies = histogram();
-    for at in 0..WARM + count {
-        let start = Instant::now();
-        writer.write_all(frames.get(at as usize % 1_000))?;
-        wait_for(&mut connection, 1, |_| true)?;
-        if at >= WARM {
-            latencies.saturating_record(start.elapsed().as_nanos() as u64);
-        }
-    }
+    let writer = connection.writer()?;
+    let latencies = one_by_one(writer, length, || wait_for(&mut connection, 1, |_| true));
     drop(connection);
-    Ok(latencies)
+    latencies
 }
 
-/// One update at a time through a hub.
+/// One trade at a time through a fresh hub, for `length`.
 ///
 /// # Errors
 /// If the hub does not start or a connection fails.
-pub fn unloaded(durability: Durability, count: u64) -> io::Result<Latencies> {
+pub fn unloaded(durability: Durability, length: Duration) -> io::Result<Latencies> {
     with_hub(durability, |addr| {
-        let (mut subscriber, mut writer) = connect(addr)?;
-        let frames = Frames::trades(1..WARM + count + 1);
-        let mut latencies = histogram();
-        for at in 0..WARM + count {
-            let start = Instant::now();
-            writer.write_all(frames.get(at as usize))?;
-            wait_for(&mut subscriber, VIEWS.len(), is_update)?;
-            if at >= WARM {
-                latencies.saturating_record(start.elapsed().as_nanos() as u64);
-            }
-        }
-        Ok(latencies)
+        let (mut subscriber, writer) = connect(addr)?;
+        one_by_one(writer, length, || wait_for(&mut subscriber, VIEWS.len(), is_update))
     })
 }
 
-/// Updates at a fixed rate through a hub.
+/// Writes one trade after another; `wait` returns when what a trade brings back has been read.
+fn one_by_one(
+    mut writer: TcpStream,
+    length: Duration,
+    mut wait: impl FnMut() -> io::Result<()>,
+) -> io::Result<Latencies> {
+    let mut trades = Trades::from_position(load::FIRST);
+    let (mut frame, mut latencies) = (Vec::new(), histogram());
+    let (mut begun, mut count) = (Instant::now(), 0);
+    while count <= WARM || begun.elapsed() < length {
+        frame.clear();
+        trades.put_next(&mut frame);
+        let start = Instant::now();
+        writer.write_all(&frame)?;
+        wait()?;
+        count += 1;
+        match count {
+            ..WARM => {}
+            WARM => begun = Instant::now(),
+            _ => latencies.saturating_record(start.elapsed().as_nanos() as u64),
+        }
+    }
+    Ok(latencies)
+}
+
+/// Trades at a fixed rate through a fresh hub, for `length`.
 ///
 /// # Errors
 /// If the hub does not start or a connection fails.
-pub fn paced(durability: Durability, per_second: u64, count: u64) -> io::Result<Latencies> {
-    with_hub(durability, |addr| paced_through(addr, 1, per_second, count))
+pub fn paced(durability: Durability, per_second: u64, length: Duration) -> io::Result<Latencies> {
+    with_hub(durability, |addr| paced_through(addr, load::FIRST, per_second, length))
 }
 
-/// The same through a hub that runs already, whose feed is at the position before `first`.
+/// The same through a running hub, whose feed is before position `first`.
 ///
 /// # Errors
 /// If a connection fails.
-pub fn paced_through(addr: SocketAddr, first: u64, per_second: u64, count: u64) -> io::Result<Latencies> {
-    let (mut subscriber, mut writer) = connect(addr)?;
-    let frames = Frames::trades(first..first + WARM + count);
-    let start = Instant::now() + Duration::from_millis(20);
-    let due = move |at: u64| start + Duration::from_nanos(at * 1_000_000_000 / per_second);
-    let reader = thread::spawn(move || -> io::Result<Latencies> {
-        let mut latencies = histogram();
-        let mut events = 0;
-        let per_update = VIEWS.len() as u64;
-        while events < (WARM + count) * per_update {
-            let before = events;
-            subscriber.read_messages(|payload| events += u64::from(is_update(payload)))?;
-            let now = Instant::now();
-            for at in before / per_update..events / per_update {
-                if at >= WARM {
-                    latencies.saturating_record(now.saturating_duration_since(due(at)).as_nanos() as u64);
-                }
-            }
-        }
-        Ok(latencies)
-    });
-    let mut at = 0;
-    while at < WARM + count {
-        let now = Instant::now();
-        let first = at;
-        while at < WARM + count && due(at) <= now {
-            at += 1;
-        }
-        if at > first {
-            let start = if first == 0 { 0 } else { frames.ends[first as usize - 1] };
-            writer.write_all(&frames.bytes[start..frames.ends[at as usize - 1]])?;
-        } else {
-            thread::sleep(due(at) - now);
-        }
-    }
+pub fn paced_through(addr: SocketAddr, first: u64, per_second: u64, length: Duration) -> io::Result<Latencies> {
+    let (subscriber, writer) = connect(addr)?;
+    let schedule = Schedule {
+        start: Instant::now() + Duration::from_millis(20),
+        per_second,
+        count: paced_updates(per_second, length),
+    };
+    let reader = thread::spawn(move || schedule.read(subscriber));
+    schedule.write(&writer, Trades::from_position(first))?;
     let latencies = reader.join().map_err(|_| io::Error::other("the reader panicked"))??;
     writer.shutdown(std::net::Shutdown::Both)?;
     Ok(latencies)
 }
 
-/// How many updates such a run makes in all.
-pub fn paced_updates(count: u64) -> u64 {
-    WARM + count
+/// The number of trades of a paced run, those included that warm the hub up.
+#[must_use]
+pub fn paced_updates(per_second: u64, length: Duration) -> u64 {
+    WARM + (per_second as f64 * length.as_secs_f64()) as u64
+}
+
+/// When each trade of a paced run is due.
+#[derive(Debug, Clone, Copy)]
+struct Schedule {
+    start: Instant,
+    per_second: u64,
+    count: u64,
+}
+
+impl Schedule {
+    fn due(&self, at: u64) -> Instant {
+        self.start + Duration::from_nanos(at * 1_000_000_000 / self.per_second)
+    }
+
+    /// Writes every trade when it is due; those that are overdue together.
+    fn write(&self, mut writer: &TcpStream, mut trades: Trades) -> io::Result<()> {
+        let (mut at, mut frames) = (0, Vec::new());
+        while at < self.count {
+            let now = Instant::now();
+            frames.clear();
+            while at < self.count && self.due(at) <= now {
+                trades.put_next(&mut frames);
+                at += 1;
+            }
+            if frames.is_empty() {
+                thread::sleep(self.due(at) - now);
+            } else {
+                writer.write_all(&frames)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the events of every trade, and records the latency of its last one.
+    fn read(&self, mut subscriber: RawConnection) -> io::Result<Latencies> {
+        let (mut latencies, mut events) = (histogram(), 0);
+        while events < self.count * EVENTS_EACH {
+            let before = events;
+            subscriber.read_messages(|payload| events += u64::from(is_update(payload)))?;
+            let now = Instant::now();
+            for at in (before / EVENTS_EACH).max(WARM)..events / EVENTS_EACH {
+                latencies.saturating_record(now.saturating_duration_since(self.due(at)).as_nanos() as u64);
+            }
+        }
+        Ok(latencies)
+    }
 }
 
 fn with_hub(durability: Durability, run: impl FnOnce(SocketAddr) -> io::Result<Latencies>) -> io::Result<Latencies> {
@@ -138,8 +169,8 @@ fn with_hub(durability: Durability, run: impl FnOnce(SocketAddr) -> io::Result<L
     result
 }
 
-/// A subscriber, and the writing half of an open feed whose Bookmarks somebody reads.
-fn connect(addr: SocketAddr) -> io::Result<(RawConnection, std::net::TcpStream)> {
+/// A subscriber to the four views, and the writing half of an open feed whose Bookmarks a thread reads.
+fn connect(addr: SocketAddr) -> io::Result<(RawConnection, TcpStream)> {
     let subscriber = subscribe_all(addr)?;
     let feed = open_feed(addr)?;
     let writer = feed.writer()?;
@@ -147,8 +178,8 @@ fn connect(addr: SocketAddr) -> io::Result<(RawConnection, std::net::TcpStream)>
     Ok((subscriber, writer))
 }
 
-/// Blocks until `wanted` messages that count have come. A client that polls instead would take a core from what it
-/// measures: the end of a write to the disk needs one too.
+/// Blocks until `wanted` messages that count have been read. A client that polls would take a core from the hub that it
+/// measures, and from the kernel's completion of a write to the disk.
 fn wait_for(connection: &mut RawConnection, wanted: usize, counts: impl Fn(&[u8]) -> bool) -> io::Result<()> {
     let mut seen = 0;
     while seen < wanted {

@@ -1,5 +1,6 @@
-//! Load generators and reports. Every figure stands beside a floor or a peer of the same run.
+//! Load generators, measurements and reports. Every figure stands beside a floor or a peer of the same run.
 
+pub mod conditions;
 pub mod echo;
 pub mod floors;
 pub mod flow;
@@ -9,6 +10,7 @@ pub mod ingest;
 pub mod large;
 pub mod latency;
 pub mod load;
+pub mod pages;
 pub mod parts;
 pub mod raw;
 pub mod report;

@@ -1,7 +1,7 @@
 //! The load: trades as a feed adapter sends them, each with the full state of its order.
 //!
-//! 50 accounts, 1,000 orders a round; every order is filled in ten trades, then completed and removed, and a new one
-//! begins: the state stays as large as it is at the start, however long the run.
+//! 50 accounts and 1,000 open orders; every order is filled in ten trades, removed with the last, and followed by a new
+//! one. The book keeps its size, however long the run; trades are kept for late busts.
 
 use ordo_core::dec::Dec;
 use ordo_core::proto::{
@@ -14,12 +14,19 @@ use prost::Message;
 use crate::raw::put_frame;
 
 pub const FEED: &str = "bench";
-/// Owner of every account that trades here.
+/// Owner of every account.
 pub const OWNER: &str = "BENCH";
 const ACCOUNTS: u64 = 50;
 const ORDERS_OPEN: u64 = 1_000;
 const FILLS: u64 = 10;
-/// The views of the benchmark: every trade makes one event in each.
+/// Trades until the same orders, under other ids, are traded in the same way again.
+const ROUND: u64 = ORDERS_OPEN * FILLS;
+/// The first position of a load without end: from here to [`LAST`] positions take the same number of bytes, which is
+/// what lets [`Trades`] write a trade by copying one. A multiple of a round, plus one.
+pub const FIRST: u64 = 1_000_000_001;
+/// The last position of a load without end.
+pub const LAST: u64 = (1 << 35) - 1;
+/// The views that are streamed: every trade causes one event in each.
 pub const VIEWS: [SubscriptionType; 4] =
     [SubscriptionType::Orders, SubscriptionType::Holdings, SubscriptionType::Balances, SubscriptionType::Transactions];
 
@@ -36,7 +43,7 @@ pub fn subscribe(view: SubscriptionType) -> RequestMessage {
     subscribe_to(view, Vec::new())
 }
 
-/// The same, of what the targets choose.
+/// The same with targets.
 pub fn subscribe_to(view: SubscriptionType, targets: Vec<SubscriptionTarget>) -> RequestMessage {
     RequestMessage {
         r#type: RequestMessageType::Subscribe as i32,
@@ -62,7 +69,7 @@ fn feed_message(feed: FeedRequest) -> RequestMessage {
     }
 }
 
-/// The trade at a position (from 1), as the message that carries it.
+/// The message of the trade at a position; positions begin at 1.
 pub fn trade(position: u64) -> RequestMessage {
     let at = position - 1;
     let (round, order) = (at / (ORDERS_OPEN * FILLS), at % ORDERS_OPEN);
@@ -87,7 +94,7 @@ pub fn trade(position: u64) -> RequestMessage {
         created: Some(TimestampWithTimeZone { seconds: 1_777_689_380, nanoseconds: 521_000_000, tz_offset: 0 }),
         timestamp: Some(TimestampWithTimeZone {
             seconds: 1_777_689_381,
-            nanoseconds: at as u32 % 1_000_000_000,
+            nanoseconds: (at % ROUND) as u32,
             tz_offset: 0,
         }),
         executed_value: Some(price.times(executed).expect("small figures").into()),
@@ -122,11 +129,11 @@ fn dec(mantissa: i128, scale: u32) -> Dec {
     Dec::new(mantissa, scale).expect("small figures")
 }
 
-/// Frames ready to be written, with the bounds of each.
+/// Encoded frames and their bounds.
 #[derive(Debug, Default)]
 pub struct Frames {
     pub bytes: Vec<u8>,
-    /// Where each frame ends.
+    /// The end of each frame.
     pub ends: Vec<usize>,
 }
 
@@ -146,5 +153,107 @@ impl Frames {
     pub fn get(&self, at: usize) -> &[u8] {
         let start = if at == 0 { 0 } else { self.ends[at - 1] };
         &self.bytes[start..self.ends[at]]
+    }
+}
+
+/// Trades without end, as frames: the trades of one round, copied with the ids and the position of the trade that is
+/// due. Encoding each anew would take more of the cores that the hub under test needs.
+#[derive(Debug)]
+pub struct Trades {
+    round: Frames,
+    places: Vec<Places>,
+    /// Of the next trade.
+    position: u64,
+}
+
+/// Where a frame has what differs from round to round.
+#[derive(Debug, Clone, Copy)]
+struct Places {
+    position: usize,
+    order_digits: usize,
+    trade_digits: usize,
+}
+
+const ORDER_DIGITS: usize = 15;
+const TRADE_DIGITS: usize = 12;
+const POSITION_BYTES: usize = 5;
+
+impl Trades {
+    /// # Panics
+    /// If the position is before [`FIRST`].
+    #[must_use]
+    pub fn from_position(position: u64) -> Trades {
+        assert!((FIRST..=LAST).contains(&position), "positions begin at {FIRST}");
+        let round = Frames::trades(FIRST..FIRST + ROUND);
+        let places = (0..ROUND).map(|at| Places::of(round.get(at as usize), FIRST + at)).collect();
+        Trades { round, places, position }
+    }
+
+    /// The position of the next trade.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Appends the next frame.
+    pub fn put_next(&mut self, out: &mut Vec<u8>) {
+        let at = (self.position - 1) % ROUND;
+        let (round, places) = ((self.position - 1) / ROUND, self.places[at as usize]);
+        let start = out.len();
+        out.extend_from_slice(self.round.get(at as usize));
+        let frame = &mut out[start..];
+        put_digits(&mut frame[places.order_digits..][..ORDER_DIGITS], round * ORDERS_OPEN + at % ORDERS_OPEN);
+        put_digits(&mut frame[places.trade_digits..][..TRADE_DIGITS], self.position);
+        put_varint(&mut frame[places.position..][..POSITION_BYTES], self.position);
+        self.position += 1;
+    }
+}
+
+impl Places {
+    fn of(frame: &[u8], position: u64) -> Places {
+        let at = position - 1;
+        let order = format!("B{:015}", at / ROUND * ORDERS_OPEN + at % ORDERS_OPEN);
+        let supply = FeedPosition { sequence: FEED.into(), position: position as i64 }.encode_to_vec();
+        Places {
+            position: place_of(frame, &supply) + supply.len() - POSITION_BYTES,
+            order_digits: place_of(frame, order.as_bytes()) + 1,
+            trade_digits: place_of(frame, format!("T{position:012}").as_bytes()) + 1,
+        }
+    }
+}
+
+fn place_of(frame: &[u8], wanted: &[u8]) -> usize {
+    let found = frame.windows(wanted.len()).position(|window| window == wanted);
+    found.expect("invariant: a trade holds its ids and its position")
+}
+
+fn put_digits(out: &mut [u8], mut number: u64) {
+    for digit in out.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+}
+
+fn put_varint(out: &mut [u8], number: u64) {
+    let last = out.len() - 1;
+    for (at, byte) in out.iter_mut().enumerate() {
+        let more = if at == last { 0 } else { 0x80 };
+        *byte = (number >> (7 * at)) as u8 & 0x7f | more;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copied_trades_are_those_that_would_have_been_encoded() {
+        for first in [FIRST, FIRST + ROUND - 3, LAST - ROUND] {
+            let mut trades = Trades::from_position(first);
+            let mut copied = Vec::new();
+            (0..6).for_each(|_| trades.put_next(&mut copied));
+            assert_eq!(copied, Frames::trades(first..first + 6).bytes, "from {first}");
+            assert_eq!(trades.position(), first + 6);
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! The parts alone, on one thread, in memory: codec against prost, engine, replay. What the pipeline adds is not in it.
+//! Parts of the hub alone, in memory: the codec beside prost, the engine, the replay. Rings, threads and sockets are not
+//! included.
 
 use std::hint::black_box;
 use std::io;
@@ -19,13 +20,17 @@ use crate::load;
 /// Nanoseconds an update.
 #[derive(Debug, Clone, Copy)]
 pub struct Codec {
+    /// A trade, from its bytes to the record that the engine reads.
     pub decode: f64,
+    /// The same trade, from its bytes to prost's messages.
     pub decode_prost: f64,
+    /// The four events of a trade, from the engine's outcome and the received bytes.
     pub encode: f64,
+    /// The same events by prost, from messages that were built before: building them is not included.
     pub encode_prost: f64,
 }
 
-/// A recorded trade, as the engine gets it.
+/// A trade as the engine reads it.
 struct Recorded {
     bytes: Vec<u8>,
     request: FeedRequest,
@@ -56,7 +61,7 @@ fn stamp(position: u64) -> Stamp {
     }
 }
 
-/// An engine that knows the feed of the load.
+/// An engine with the feed of the load.
 fn engine_with_feed() -> Engine {
     let mut engine = Engine::new(1 << 16);
     let status = ordo_core::proto::FeedRequest {
@@ -71,7 +76,7 @@ fn engine_with_feed() -> Engine {
     engine
 }
 
-/// A state of so many kept trades as an image, and back.
+/// Size of a state's image, and the times to write and load it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Image {
     pub bytes: usize,
@@ -80,7 +85,7 @@ pub struct Image {
     pub views: Duration,
 }
 
-/// What an image of so many kept trades takes.
+/// Writes the image of a state that keeps `trades` trades, and loads it again.
 pub fn image(trades: u64) -> Image {
     let mut engine = engine_with_feed();
     let mut outcome = Outcome::with_room();
@@ -101,14 +106,38 @@ pub fn image(trades: u64) -> Image {
     Image { bytes: image.len(), write, load, views: timed.elapsed() }
 }
 
-/// Trades applied per second by the engine alone.
-pub fn engine(count: u64) -> f64 {
-    engine_on((1..=count).map(encoded))
+/// Trades that a state holds at the end of a round of [`engine`].
+const ROUND_UPDATES: u64 = 500_000;
+
+/// Trades a second that the engine alone applies, over at least `length` of applying; a fresh state every
+/// 500,000 trades.
+pub fn engine(length: Duration) -> f64 {
+    engine_on(length, || Ok((1..=ROUND_UPDATES).map(encoded))).expect("invariant: a round has requests, from no file")
 }
 
-/// FeedRequests applied per second by the engine alone, at positions from 1: batches are decoded before the clock runs,
-/// as the receiver does it.
-pub fn engine_on(mut requests: impl Iterator<Item = Vec<u8>>) -> f64 {
+/// FeedRequests a second that the engine alone applies, over at least `length` of applying; a fresh state for each of
+/// the rounds that `requests` begins.
+///
+/// # Errors
+/// As `requests`, and if a round has none.
+pub fn engine_on<R: Iterator<Item = Vec<u8>>>(
+    length: Duration,
+    requests: impl Fn() -> io::Result<R>,
+) -> io::Result<f64> {
+    let (mut applying, mut count) = (Duration::ZERO, 0);
+    while count == 0 || applying < length {
+        let (updates, took) = apply_all(requests()?);
+        if updates == 0 {
+            return Err(io::Error::other("a round without a request"));
+        }
+        (applying, count) = (applying + took, count + updates);
+    }
+    Ok(count as f64 / applying.as_secs_f64())
+}
+
+/// Applies requests at positions from 1 to a fresh state; how many, and the time of applying. Batches are decoded before
+/// the clock runs, as the receiver does.
+fn apply_all(mut requests: impl Iterator<Item = Vec<u8>>) -> (u64, Duration) {
     const BATCH: usize = 1_000;
     let mut engine = engine_with_feed();
     let mut outcome = Outcome::with_room();
@@ -116,7 +145,7 @@ pub fn engine_on(mut requests: impl Iterator<Item = Vec<u8>>) -> f64 {
     loop {
         let batch: Vec<Recorded> = requests.by_ref().take(BATCH).map(Recorded::of).collect();
         if batch.is_empty() {
-            return count as f64 / applying.as_secs_f64();
+            return (count, applying);
         }
         let start = Instant::now();
         for update in &batch {
@@ -129,22 +158,22 @@ pub fn engine_on(mut requests: impl Iterator<Item = Vec<u8>>) -> f64 {
     }
 }
 
-/// One trade decoded, and its four events encoded: generated codec and prost beside each other.
-pub fn codec(count: u64) -> Codec {
+/// One trade decoded and its four events encoded, each for `length`: generated codec and prost beside each other.
+pub fn codec(length: Duration) -> Codec {
     let frames: Vec<Vec<u8>> = (1..=1_000).map(|position| load::trade(position).encode_to_vec()).collect();
     let mut request = FeedRequest::default();
-    let decode = per_update(count, |at| {
+    let decode = per_update(length, |at| {
         let bytes = &frames[at % 1_000];
         let envelope = RequestMessage::decode(bytes).expect("a trade decodes");
         request.decode_into(bytes, envelope.feed).expect("a trade decodes");
         black_box(&request);
     });
-    let decode_prost = per_update(count / 4, |at| {
+    let decode_prost = per_update(length, |at| {
         black_box(ordo_core::proto::RequestMessage::decode(&frames[at % 1_000][..]).expect("a trade decodes"));
     });
     let (names, inputs, outcomes) = applied();
     let mut w = ReverseWriter::with_capacity(8192);
-    let encode = per_update(count, |at| {
+    let encode = per_update(length, |at| {
         let (input, outcome) = (&inputs[at % 1_000], &outcomes[at % 1_000]);
         let stamp = outcome.stamp;
         let input = Input { stamp, bytes: &input.bytes, request: &input.request };
@@ -163,16 +192,15 @@ pub fn codec(count: u64) -> Codec {
         })
         .collect();
     let mut buffer = Vec::with_capacity(8192);
-    let encode_prost = per_update(count / 4, |at| {
+    let encode_prost = per_update(length, |at| {
         buffer.clear();
-        // An encoder without splicing builds the messages first.
-        decoded[at % 1_000].clone().encode(&mut buffer).expect("a Vec takes all bytes");
+        decoded[at % 1_000].encode(&mut buffer).expect("a Vec takes all bytes");
         black_box(&buffer);
     });
     Codec { decode, decode_prost, encode, encode_prost }
 }
 
-/// A thousand trades with what they did.
+/// A thousand trades with their outcomes.
 fn applied() -> (Names, Vec<Recorded>, Vec<Outcome>) {
     let inputs: Vec<Recorded> = (1..=1_000).map(recorded).collect();
     let mut engine = engine_with_feed();
@@ -197,21 +225,35 @@ fn write_events(w: &mut ReverseWriter, names: &Names, input: &Input<'_>, outcome
     encode::position(w, load::FEED, outcome.stamp.position, outcome.stamp.time_ns);
 }
 
-fn per_update(count: u64, mut run: impl FnMut(usize)) -> f64 {
-    (0..count as usize / 10).for_each(&mut run);
-    let start = Instant::now();
-    (0..count as usize).for_each(&mut run);
-    start.elapsed().as_nanos() as f64 / count as f64
+/// Nanoseconds of one of many calls, the mean over `length`.
+fn per_update(length: Duration, mut run: impl FnMut(usize)) -> f64 {
+    const CALLS: usize = 1_000;
+    (0..CALLS).for_each(&mut run);
+    let (start, mut count) = (Instant::now(), 0);
+    loop {
+        (0..CALLS).for_each(&mut run);
+        count += CALLS;
+        let elapsed = start.elapsed();
+        if elapsed >= length {
+            return elapsed.as_nanos() as f64 / count as f64;
+        }
+    }
 }
 
-/// Replays a folder from the beginning; updates and the time it took, state rebuilt, views included.
+/// Updates a second of replays of a folder from its beginning, again and again for at least `length`: frames read,
+/// checked, decoded and applied to the engine. Views are not built.
 ///
 /// # Errors
 /// If the folder cannot be replayed.
-pub fn replay(folder: &Path) -> io::Result<(u64, Duration)> {
-    let start = Instant::now();
-    let mut replay =
-        Replay::open(folder, Options { snapshots: false, ..Options::default() }).map_err(io::Error::other)?;
-    let updates = replay.run().map_err(io::Error::other)?;
-    Ok((updates, start.elapsed()))
+pub fn replay(folder: &Path, length: Duration) -> io::Result<f64> {
+    let (start, mut count) = (Instant::now(), 0);
+    loop {
+        let mut replay =
+            Replay::open(folder, Options { snapshots: false, ..Options::default() }).map_err(io::Error::other)?;
+        count += replay.run().map_err(io::Error::other)?;
+        let elapsed = start.elapsed();
+        if elapsed >= length {
+            return Ok(count as f64 / elapsed.as_secs_f64());
+        }
+    }
 }

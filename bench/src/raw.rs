@@ -1,12 +1,11 @@
-//! The least a WebSocket client can be: frames written as they are, answers counted by their heads.
+//! A minimal WebSocket client: writes prepared frames, and reads frames without decoding their payload.
 //!
-//! A load generator shares the machine with the hub it measures; what it costs is taken from the hub. Nothing is
-//! decoded here that need not be.
+//! A load generator shares the cores with the hub under test: every instruction here is taken from the hub.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-/// A client's frames are masked; with a mask of zeros the payload stays as it is.
+/// Clients mask their frames; a mask of zeros leaves the payload unchanged.
 const MASKED: u8 = 0x80;
 const BINARY: u8 = 0x82;
 const READ_BYTES: usize = 256 * 1024;
@@ -22,7 +21,7 @@ pub struct RawConnection {
 
 impl RawConnection {
     /// # Errors
-    /// If the hub is not there or refuses the upgrade.
+    /// If the connection or the upgrade is refused.
     pub fn open(addr: SocketAddr) -> io::Result<RawConnection> {
         let mut stream = TcpStream::connect(addr)?;
         stream.set_nodelay(true)?;
@@ -43,7 +42,7 @@ impl RawConnection {
         Ok(RawConnection { stream, buffer: vec![0; READ_BYTES], start: 0, end: 0 })
     }
 
-    /// The same connection for another thread: one writes, one reads.
+    /// The writing half, for another thread.
     ///
     /// # Errors
     /// If the descriptor cannot be duplicated.
@@ -51,10 +50,10 @@ impl RawConnection {
         self.stream.try_clone()
     }
 
-    /// Reads at least one message and hands on the payload of each that is complete; how many.
+    /// Reads at least one message, and passes the payload of every complete one to `each`; their number.
     ///
     /// # Errors
-    /// As the socket's; `UnexpectedEof` where the hub closes.
+    /// As the socket's; `UnexpectedEof` if the hub closes the connection.
     pub fn read_messages(&mut self, mut each: impl FnMut(&[u8])) -> io::Result<usize> {
         let mut count = 0;
         while count == 0 {
@@ -90,7 +89,7 @@ impl RawConnection {
     }
 }
 
-/// Length of the head and of the payload, if the frame is all there.
+/// Lengths of head and payload of a complete frame.
 fn frame(bytes: &[u8]) -> Option<(usize, usize)> {
     let (head, len) = match *bytes.get(1)? & 0x7f {
         126 => (4, usize::from(u16::from_be_bytes(bytes.get(2..4)?.try_into().ok()?))),

@@ -1,36 +1,39 @@
-//! REST reads over one connection, one at a time: a record against the smallest answer that the same server gives.
+//! REST reads over one connection, one at a time: a record beside the smallest answer of the same server.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::latency::{Latencies, histogram};
 
-/// Requests before the clock counts.
+/// Requests sent before latencies are recorded.
 const WARM: u64 = 200;
 
-/// `count` GETs of a path, each answered before the next.
+/// GETs of a path for `length`, each answered before the next.
 ///
 /// # Errors
-/// If the connection fails, or an answer is no 200.
-pub fn get(addr: SocketAddr, path: &str, count: u64) -> io::Result<Latencies> {
+/// If the connection fails, or the status of an answer is not 200.
+pub fn get(addr: SocketAddr, path: &str, length: Duration) -> io::Result<Latencies> {
     let mut stream = TcpStream::connect(addr)?;
     stream.set_nodelay(true)?;
     let mut reader = BufReader::new(stream.try_clone()?);
     let request = format!("GET {path} HTTP/1.1\r\nHost: {addr}\r\n\r\n");
     let mut latencies = histogram();
-    for at in 0..WARM + count {
+    for _ in 0..WARM {
+        stream.write_all(request.as_bytes())?;
+        answer(&mut reader)?;
+    }
+    let begun = Instant::now();
+    while begun.elapsed() < length {
         let start = Instant::now();
         stream.write_all(request.as_bytes())?;
         answer(&mut reader)?;
-        if at >= WARM {
-            latencies.saturating_record(start.elapsed().as_nanos() as u64);
-        }
+        latencies.saturating_record(start.elapsed().as_nanos() as u64);
     }
     Ok(latencies)
 }
 
-/// Reads one answer whole.
+/// Reads one answer to its end.
 fn answer(reader: &mut BufReader<TcpStream>) -> io::Result<()> {
     let mut line = String::new();
     reader.read_line(&mut line)?;

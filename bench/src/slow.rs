@@ -1,7 +1,9 @@
-//! What one subscriber that does not read costs all others: ingest with it among fifty, over ingest with fifty that read.
+//! Ingest with fifty subscribers of which one reads nothing, over ingest with fifty that read.
 
 use std::io;
+use std::net::SocketAddr;
 use std::thread;
+use std::time::Duration;
 
 use ordo_core::proto::{EventMessage, EventMessageType, SubscriptionTarget};
 use ordo_gateway::hub::{Config, Durability, Hub};
@@ -11,7 +13,7 @@ use crate::ingest::{self, Ingest, drain, send};
 use crate::load::{self, VIEWS};
 use crate::raw::RawConnection;
 
-/// Subscribers beside the one that ingest itself counts the events of.
+/// Subscribers beside the one whose events end the measurement.
 const SUBSCRIBERS: usize = 50;
 
 /// Both rates of one pair of runs.
@@ -22,21 +24,22 @@ pub struct Slow {
 }
 
 impl Slow {
-    /// 1: it costs nothing.
+    /// 1: the subscriber that does not read costs nothing.
+    #[must_use]
     pub fn ratio(&self) -> f64 {
         self.one_does_not.updates_per_second() / self.all_read.updates_per_second()
     }
 }
 
-/// Runs ingest twice, each time on a fresh hub.
+/// Runs ingest twice for `length`, each time on a fresh hub.
 ///
 /// # Errors
 /// If a hub does not start or a connection fails.
-pub fn run(durability: Durability, updates: u64) -> io::Result<Slow> {
-    Ok(Slow { all_read: among(durability, updates, false)?, one_does_not: among(durability, updates, true)? })
+pub fn run(durability: Durability, length: Duration) -> io::Result<Slow> {
+    Ok(Slow { all_read: among(durability, length, false)?, one_does_not: among(durability, length, true)? })
 }
 
-fn among(durability: Durability, updates: u64, has_slow: bool) -> io::Result<Ingest> {
+fn among(durability: Durability, length: Duration, has_slow: bool) -> io::Result<Ingest> {
     let folder = tempfile::tempdir()?;
     let mut config = Config::new(folder.path());
     config.dev = true;
@@ -47,16 +50,16 @@ fn among(durability: Durability, updates: u64, has_slow: bool) -> io::Result<Ing
         let reader = of_one_account(hub.addr(), account)?;
         thread::spawn(move || drain(reader));
     }
-    // Subscribed to everything, and never read again; kept until the end.
+    // Subscribed to everything and never read again; the connection stays open until the end.
     let slow = has_slow.then(|| ingest::subscribe_all(hub.addr())).transpose()?;
-    let result = ingest::drive(hub.addr(), updates);
+    let result = ingest::drive(hub.addr(), length);
     drop(slow);
     hub.stop().map_err(io::Error::other)?;
     result
 }
 
-/// Of the load's fifty accounts, one each: all of them together get as much as one subscriber that gets everything.
-fn of_one_account(addr: std::net::SocketAddr, account: usize) -> io::Result<RawConnection> {
+/// A subscriber to one of the load's fifty accounts: fifty of them read as many events as one that reads all.
+fn of_one_account(addr: SocketAddr, account: usize) -> io::Result<RawConnection> {
     let mut reader = RawConnection::open(addr)?;
     for view in VIEWS {
         send(&reader, &load::subscribe_to(view, of_account(account)))?;

@@ -1,11 +1,11 @@
 //! `ordo backup`: a consistent copy of a hub's folder, also while the hub runs.
 //!
-//! Snapshots first, then segments, so that no snapshot is ahead of what it stands for. The open segment is cut right
-//! behind its last Mark, which proves that all before it is durable; where nobody writes any more and frames without a
-//! Mark are left, as after a kill, they are kept as a start would keep them.
+//! Snapshots are copied before segments, so that no snapshot is ahead of the segments. The open segment is cut after its
+//! last Mark, which proves that every frame before it is durable; in the folder of a hub that was killed, frames after
+//! the last Mark are kept, as a start keeps them.
 //!
-//! Invariants: the source is only read, and nothing waits for this. What is at DEST under its own name is whole,
-//! verified and on stable storage. Absent on purpose: the tail, which a copy must not go on from.
+//! Invariants: the source is only read, and the hub never waits for a backup. A folder at DEST under its final name is
+//! complete, verified and on stable storage. Absent on purpose: the tail, from which a copy must not continue.
 
 pub(crate) mod draft;
 pub(crate) mod held;
@@ -23,14 +23,14 @@ use crate::signals::StopAsked;
 use crate::table::Output;
 use crate::{Failure, check_folder};
 
-/// Copies a hub's folder, also of a running hub
+/// Copies the folder of a hub, also while the hub runs
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  ordo backup ./data --to /backups/2026-11-22
 
-The copy holds all that was durable when it began, and is verified before it gets its name; an interrupted one keeps a
-name that ends in .partial, and can be removed. What a hub with durability=async has not brought to the disk yet is not
-in it. Prints the last number and time that it holds, and its size. Back again: ordo restore.
-Exits 65 if the folder is damaged: run 'ordo journal verify'.")]
+The copy holds every update that was durable when the backup began, and is verified before it gets its name; an
+interrupted one keeps a name that ends in .partial and can be removed. Updates of a hub with durability=async that are not
+on stable storage yet are not in it. Prints the last number and time of the copy, and its size. 'ordo restore' is the way
+back. Exits 65 if the folder is damaged: run 'ordo journal verify'.")]
 pub(crate) struct Backup {
     /// Folder of the journal
     dir: PathBuf,
@@ -41,7 +41,7 @@ pub(crate) struct Backup {
     output: Output,
 }
 
-/// A hub that runs has said by then, with a Mark, that what was there is durable; unless its disk stalls for longer.
+/// Within this time a running hub writes a Mark for the frames that were there, unless its disk stalls.
 const MARK_PATIENCE: Duration = Duration::from_millis(500);
 
 impl Backup {
@@ -51,14 +51,14 @@ impl Backup {
         let begun = Instant::now();
         let known = last_number(&self.segments()?).max(self.newest_snapshot()?);
         for name in begin_and_snapshots(&self.dir)? {
-            // A hub thins its snapshots as it goes.
+            // A running hub thins its snapshots out.
             draft.copy_if_there(&self.dir, &name)?;
         }
         let open = self.copy_sealed(&mut draft)?;
         thread::sleep(MARK_PATIENCE.saturating_sub(begun.elapsed()));
         draft.copy(&self.dir, &open)?;
         let found = Held::verify(draft.path())?;
-        // What is wrong now was wrong there: the copy has just been made.
+        // The copy has just been made: damage found in it was in the source.
         let of_source = |why| {
             let dir = self.dir.display();
             Failure::with_code(65, format!("{dir} is damaged: {why}; run 'ordo journal verify {dir}'"))
@@ -69,13 +69,13 @@ impl Backup {
         let held = Held::verify(draft.path())?;
         held.check_is(end.number)?;
         held.check_can_start(&draft)?;
-        held.leave_note(draft.path())?;
+        held.write_note(draft.path())?;
         let facts = facts(&held, draft.contents()?, begun.elapsed());
         draft.finish()?;
         facts.print(self.output.format())
     }
 
-    /// What a snapshot holds is durable; a journal that ends before it has lost its end.
+    /// The number of the newest snapshot: its updates were durable, and a journal that ends before it lost its end.
     fn newest_snapshot(&self) -> Result<u64, Failure> {
         let known = Snapshots::new(&self.dir, usize::MAX).known_durable();
         known.map_err(|error| Failure::new(format!("{}: {error}", self.dir.display())))
@@ -89,7 +89,7 @@ impl Backup {
         Ok(listed)
     }
 
-    /// Copies the segments that nobody writes to any more, those too that become so meanwhile; the name of the open one.
+    /// Copies the sealed segments, also those sealed meanwhile; the name of the open one.
     fn copy_sealed(&self, draft: &mut Draft) -> Result<String, Failure> {
         let mut next = 0;
         loop {
@@ -110,7 +110,7 @@ impl Backup {
     }
 }
 
-/// The last number that the segments have.
+/// The last number in the segments.
 fn last_number(segments: &[SegmentInfo]) -> u64 {
     segments.iter().filter_map(|segment| segment.last).map(|(number, _)| number).max().unwrap_or(0)
 }

@@ -1,4 +1,4 @@
-//! `ordo bench`: figures of this machine, beside their floors of the same run.
+//! `ordo bench`: figures of a hub on this machine, beside floors of the same run.
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -8,29 +8,32 @@ use indicatif::{ProgressBar, ProgressStyle};
 use ordo_bench::report::{Report, Scale};
 
 use crate::Failure;
+use crate::input_file::{CHANGES_BYTES_MAX, read_text};
 use crate::logging::note;
 use crate::table::{self, Output, Table};
 
-/// Measures latency and throughput
+/// Measures latency and throughput of a hub on this machine
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  ordo bench --quick --json
   ordo bench --html report.html
   ordo bench compare before.json after.json
 
-Every figure stands beside a floor or a peer of the same run: on a shared machine only their ratios mean something.")]
+Every figure stands beside a floor or a peer of the same run: on a shared machine only ratios can be compared. The result
+states its conditions (commit, compiler, profile, kernel, file system, load, steal), with a flag for each that distorts
+the figures; a quick run, of less than 5 s a figure, is one of them.")]
 pub(crate) struct Bench {
     #[command(subcommand)]
     command: Option<BenchCommand>,
-    /// Under 50 seconds instead of minutes
+    /// Takes under 50 seconds instead of four minutes; the result is marked as quick
     #[arg(long)]
     quick: bool,
-    /// One JSON object on stdout; else a table, CSV when piped
+    /// Prints one JSON object; without it a table, CSV when piped
     #[arg(long)]
     json: bool,
-    /// Writes a report with percentile plots; the full run writes ordo-bench.html where nothing is said
+    /// Writes a report with percentile plots [default: ordo-bench.html for a full run, none for a quick one]
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Keeps the JSON result
+    /// Writes the JSON result to a file
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -40,7 +43,7 @@ enum BenchCommand {
     Compare(Compare),
 }
 
-/// Tells two results apart, figure by figure
+/// Compares two results, figure by figure
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  ordo bench compare before.json after.json")]
 struct Compare {
@@ -50,7 +53,7 @@ struct Compare {
     output: Output,
 }
 
-/// Where a full run leaves its report.
+/// The report of a full run.
 const HTML: &str = "ordo-bench.html";
 
 impl Bench {
@@ -68,6 +71,7 @@ impl Bench {
         });
         bar.finish_and_clear();
         let report = report.map_err(Failure::new)?;
+        note_flags("this run", &report);
         let json = report.to_json();
         if let Some(path) = self.html.or_else(|| (!self.quick).then(|| HTML.into())) {
             write(&path, &report.to_html())?;
@@ -87,6 +91,8 @@ impl Bench {
 impl Compare {
     fn run(self) -> Result<(), Failure> {
         let (before, after) = (read(&self.before)?, read(&self.after)?);
+        note_flags(&self.before.display().to_string(), &before);
+        note_flags(&self.after.display().to_string(), &after);
         let mut table = Table::new(&["Figure", "Before", "After", "Ratio"], &["Before", "After", "Ratio"]);
         for (name, was) in &before.figures {
             let Some(is) = after.figures.get(name) else { continue };
@@ -96,10 +102,15 @@ impl Compare {
         let missing = before.figures.keys().filter(|name| !after.figures.contains_key(*name)).count();
         let new = after.figures.keys().filter(|name| !before.figures.contains_key(*name)).count();
         if missing + new > 0 && std::io::stderr().is_terminal() {
-            note!("{missing} figures of the first are not in the second, {new} are new in it");
+            note!("{missing} figures are in the first result only, {new} in the second only");
         }
         table.print(self.output.format())
     }
+}
+
+/// Reports what distorts the figures of a result.
+fn note_flags(result: &str, report: &Report) {
+    report.conditions.flags.iter().for_each(|flag| note!("warning: {result}: {flag}"));
 }
 
 fn shown(value: f64) -> String {
@@ -107,8 +118,9 @@ fn shown(value: f64) -> String {
 }
 
 fn read(path: &Path) -> Result<Report, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
-    Report::from_json(&text).map_err(|error| Failure::new(format!("{}: no result of a bench: {error}", path.display())))
+    let text = read_text(path, CHANGES_BYTES_MAX)?;
+    Report::from_json(&text)
+        .map_err(|error| Failure::new(format!("{}: not a result of a bench: {error}", path.display())))
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {

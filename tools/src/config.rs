@@ -1,4 +1,4 @@
-//! `ordo config`: the settings in force, what each means and costs, and who said so.
+//! `ordo config`: the effective settings, with meaning, cost and origin of each.
 
 use std::path::{Path, PathBuf};
 
@@ -11,19 +11,19 @@ use crate::logging::note;
 use crate::settings::{Settings, Sources};
 use crate::table::{Format, Output, Table, print};
 
-/// Shows the settings of a hub, or checks a file of them
+/// Prints the effective settings of a hub, or checks a settings file
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  ordo config --config hub.toml --set durability=async
   ordo config --check hub.toml
 
-Each setting with its value, unit, default, range, origin (default, file, environment or command line), meaning, and
-what it costs to go up (larger, true, further right in the range) and down. --check exits 0 if a hub would take the
-file, 1 with the reason if not. Warns of what a hub would warn of: a tail_dir that takes no file, and, without --check,
-ORDO_ variables that are no settings.")]
+Prints value, unit, default, range, origin (default, file, environment or command line) and meaning of each setting, and
+the cost of a larger value (true, or further right in the range) and of a smaller one. --check exits 0 if a hub accepts
+the file, or 1 with the reason. Warnings are those of a starting hub: a tail_dir in which no file can be made and,
+without --check, ORDO_ variables that name no setting.")]
 pub(crate) struct Config {
     #[command(flatten)]
     sources: Sources,
-    /// Only checks a file
+    /// Checks a settings file and prints nothing else
     #[arg(long, value_name = "FILE", conflicts_with_all = ["config", "set", "json", "csv"])]
     check: Option<PathBuf>,
     #[command(flatten)]
@@ -41,7 +41,7 @@ impl Config {
         settings.config.validate().map_err(Failure::new)?;
         warn(&settings);
         match self.output.format() {
-            Format::Table => print(&told(&settings)),
+            Format::Table => print(&paragraphs(&settings)),
             format => table(&settings).print(format),
         }
     }
@@ -56,10 +56,10 @@ fn check(file: &Path) -> Result<(), Failure> {
     print(&format!("{}: good\n", file.display()))
 }
 
-/// As a hub would when it starts.
+/// Prints the warnings of a starting hub.
 fn warn(settings: &Settings) {
-    for doubt in settings.doubts() {
-        note!("warning: {doubt}");
+    for warning in settings.warnings() {
+        note!("warning: {warning}");
     }
 }
 
@@ -72,7 +72,7 @@ fn table(settings: &Settings) -> Table {
     table
 }
 
-/// What is told of a setting, its key aside, in the order of the columns.
+/// The cells of a setting after its key, in the order of the columns.
 fn cells(setting: &Setting, settings: &Settings) -> [String; 8] {
     let default = setting.value(&hub::Config::default());
     let origin = settings.origin(setting.key).name();
@@ -81,8 +81,8 @@ fn cells(setting: &Setting, settings: &Settings) -> [String; 8] {
     [setting.value(&settings.config), unit, default, setting.range(), origin, meaning, up, down]
 }
 
-/// For a terminal: a paragraph each, the texts are too long for columns.
-fn told(settings: &Settings) -> String {
+/// A paragraph for each setting: on a terminal the texts are too long for columns.
+fn paragraphs(settings: &Settings) -> String {
     let paragraph = |setting: &Setting| {
         let [value, unit, default, range, origin, meaning, up, down] = cells(setting, settings);
         format!(
@@ -102,7 +102,7 @@ mod tests {
     fn every_setting_is_shown_with_its_origin() {
         let mut settings = Settings::on(hub::Config::default());
         settings.read_command_line(&["ring_slots=512".into()]).ok().unwrap();
-        let text = told(&settings);
+        let text = paragraphs(&settings);
         for setting in &SETTINGS {
             assert!(text.contains(&format!("{} = ", setting.key)), "{}", setting.key);
         }
@@ -117,7 +117,7 @@ mod tests {
         std::fs::write(&file, "wait = \"busy\"\nlayout = \"cores-4\"\n").unwrap();
         assert!(check(&file).is_ok());
         std::fs::write(&file, "message_bytes_max = 4194304\ntail_bytes = 1048576\n").unwrap();
-        let Err(failure) = check(&file) else { panic!("it was taken") };
+        let Err(failure) = check(&file) else { panic!("the contradiction passed") };
         assert!(failure.code == 1 && failure.line.contains("tail_bytes"), "{}", failure.line);
     }
 }

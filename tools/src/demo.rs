@@ -1,10 +1,9 @@
-//! `ordo demo`: the main job on real input, over the real protocol, with nothing else installed.
+//! `ordo demo`: recorded order flow through a hub, over its protocol, with nothing else installed.
 //!
-//! One process: a hub, an adapter that plays the recorded flow, four subscribers that fold the views. They talk over
-//! sockets, as they would from elsewhere, and share this machine's cores: the figures are of all of them together.
+//! One process: a hub, an adapter that submits the recorded flow, four subscribers that fold the views. They communicate
+//! over sockets and share the cores: the figures include all of them.
 //!
-//! Absent on purpose: client requests and the built-in venue, which are not there yet; any way past the protocol to the
-//! hub's state.
+//! Absent on purpose: any access to the hub's state but the protocol. Not built yet: client requests, the built-in venue.
 
 mod checks;
 mod feed;
@@ -28,25 +27,25 @@ use checks::Checks;
 use feed::Played;
 use watch::{Clock, Watched, Watchers};
 
-/// Plays recorded order flow through a hub, and checks what comes out
+/// Plays recorded order flow through a hub and checks the results
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  ordo demo --exit
 
-Starts a hub on a fresh folder, plays six minutes of a Bitcoin order book (Bitstamp, BTC/USD) through a feed adapter,
-first paced to measure latency, then flat out, while subscribers fold the views. Then shows balances, holdings and
-orders, and checks that the folded views equal what REST answers, and that the record gives the same state again.
-Stays up for a look around until Ctrl-C.")]
+Starts a hub on a fresh folder and submits six minutes of a Bitcoin order book (Bitstamp, BTC/USD) through a feed
+adapter, first paced to measure latency, then as fast as the hub accepts, while subscribers fold the views. Then prints
+balances, holdings and orders, and checks that the folded views equal the answers of REST, and that a replay and a
+restart give the same state. Without --exit the hub stays up until Ctrl-C.")]
 pub(crate) struct Demo {
-    /// Folder for the journal; must hold none. Default: a temporary one, removed at the end
+    /// Empty folder for the journal [default: a temporary one, removed at the end]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Another recording, .csv or .csv.gz: its orders; its trades lie beside it
+    /// Orders of another recording, .csv or .csv.gz; its trades are read from the file beside it
     #[arg(long, value_name = "FILE")]
     flow: Option<PathBuf>,
-    /// One setting of the hub, as `ordo serve` takes it; may be repeated
+    /// Setting of the hub, as for `ordo serve`; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Stops when done; exits 0 if every check held
+    /// Stops when done; exits 0 if every check passed
     #[arg(long)]
     exit: bool,
 }
@@ -55,7 +54,7 @@ pub(crate) struct Demo {
 const SHOWN: [&str; 3] = ["00", "01", "02"];
 /// Orders shown of each, the newest.
 const ORDERS_SHOWN_MAX: usize = 4;
-/// How long a signal may go unseen.
+/// A signal is noticed within this time.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 impl Demo {
@@ -92,7 +91,7 @@ impl Demo {
     fn config(&self, data: &Path) -> Result<Config, Failure> {
         let mut config = Config::new(data);
         config.dev = true;
-        // Clients and hub share the cores here: a hub that only yields would starve the kernel's end of each sync.
+        // Clients and hub share the cores: a hub that yields without sleeping would delay the kernel's completion of syncs.
         config.wait = Wait::Park;
         let mut settings = Settings::on(config);
         settings.read_command_line(&self.set)?;
@@ -100,7 +99,7 @@ impl Demo {
     }
 }
 
-/// Where the journal lies; a temporary folder goes with it.
+/// The folder of the journal; a temporary one is removed when this is dropped.
 enum Folder {
     Given(PathBuf),
     Temporary(TempDir),
@@ -149,7 +148,7 @@ fn shown<L: Listed>(watched: &Watched, of_each_max: usize) -> Result<String, Fai
 fn stay(hub: &Hub, asked: &StopAsked) -> Result<(), Failure> {
     let (addr, owner) = (hub.addr(), ordo_bench::flow::OWNER);
     print(&format!(
-        "\nthe hub stays up on http://{addr}; Ctrl-C stops it. For a look around:\n  \
+        "\nthe hub stays up on http://{addr}; Ctrl-C stops it. Try:\n  \
          curl http://{addr}/balance/for/{owner}/00\n  curl http://{addr}/order/for/{owner}/00\n"
     ))?;
     while !asked.is_asked() {

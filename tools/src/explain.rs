@@ -1,4 +1,4 @@
-//! `ordo explain`: why a figure is what it is.
+//! `ordo explain`: every update that changed a figure, up to its value.
 
 use std::path::PathBuf;
 
@@ -14,19 +14,18 @@ use crate::rows::Rows;
 use crate::table::Output;
 use crate::{Failure, check_folder};
 
-/// Why a figure is what it is: each update that moved it, in order, before and after
+/// Prints each update that changed a figure, in order, with its value before and after
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  ordo explain balance OWN ACC AUD --as-at 2026-11-22T10:15:00Z --data ./data
 
-The changes of a figure sum to what it is. An empty owner is given as ''. Reads only: safe on the folder of a running
-hub.")]
+The changes of a figure sum to its value. An empty owner is given as ''. Only reads: safe on the folder of a running hub.")]
 pub(crate) struct Explain {
     #[command(subcommand)]
     subject: Asked,
     /// Folder of the journal
     #[arg(long, default_value = "./data", global = true)]
     data: PathBuf,
-    /// The last place that counts: a time, a position (oms:123), a number of the journal
+    /// Last place to apply: a time, a position (oms:123) or a number of the journal
     #[arg(long, value_name = "PLACE", global = true)]
     as_at: Option<Place>,
     /// JSON lines
@@ -39,13 +38,13 @@ pub(crate) struct Explain {
 
 #[derive(Debug, Subcommand)]
 enum Asked {
-    /// A balance's figures
+    /// The figures of a balance
     #[command(after_help = "Example:\n  ordo explain balance OWN ACC AUD --as-at 2026-11-22T10:15:00Z --data ./data")]
     Balance { owner: String, account: String, currency: String },
-    /// A holding's figures
+    /// The figures of a holding
     #[command(after_help = "Example:\n  ordo explain holding OWN ACC XNAS AAPL --as-at XNAS:120 --data ./data")]
     Holding { owner: String, account: String, exchange: String, code: String },
-    /// An order's state
+    /// The state of an order
     #[command(after_help = "Example:\n  ordo explain order OWN ACC 17 --data ./data --json")]
     Order { owner: String, account: String, order: String },
 }
@@ -88,7 +87,7 @@ const COLUMNS: &[&str] =
     &["Number", "Sequence", "Position", "Time", "Kind", "Order", "Reference", "Field", "Before", "Change", "After"];
 const FIGURES: &[&str] = &["Number", "Position", "Before", "Change", "After"];
 
-/// A figure that an update moved.
+/// The row of a figure that an update changed.
 fn row(step: &Step, moved: &Moved) -> Vec<String> {
     vec![
         step.number.to_string(),

@@ -1,4 +1,4 @@
-//! `ordo journal`: looks at a journal without changing it, on the folder of a running hub too.
+//! `ordo journal`: reads a journal without changing it, also in the folder of a running hub.
 
 mod dump;
 mod export;
@@ -10,13 +10,13 @@ use ordo_core::proto::TimestampWithTimeZone;
 
 use crate::Failure;
 
-/// Looks at a journal, changing nothing
+/// Reads a journal without changing it
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  ordo journal info ./data
   ordo journal verify ./data\n  ordo journal dump ./data --feed XNAS --kind trade
   ordo journal export ./data --to updates.csv
 
-Each has a --help of its own. Reads only: safe on the folder of a running hub.")]
+Each has its own --help. Only reads: safe on the folder of a running hub.")]
 pub(crate) struct Journal {
     #[command(subcommand)]
     command: JournalCommand,
@@ -41,7 +41,7 @@ impl Journal {
     }
 }
 
-/// A record's time as text.
+/// Nanoseconds since 1970 as ISO-8601 text.
 pub(crate) fn time(nanos: u64) -> String {
     TimestampWithTimeZone::from_unix_nanos(nanos).to_iso().unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The records that commands list, and their columns: the field names of the schema.
+//! Records that commands list. Their columns have the field names of the schema.
 
 use ordo_core::json::{MessageId, message};
 use ordo_core::proto::{Account, AssetPosition, BigNumber, CashPosition, OrderState, OrderType, Side};

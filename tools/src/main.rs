@@ -1,13 +1,14 @@
-//! `ordo`: the one program of the hub. A file for each command; here is only what they share.
+//! `ordo`: the program of the hub. Each command has its own file; this one holds what commands share.
 //!
-//! Exit codes: 0 done, 1 it failed, 2 wrong usage, 65 corrupt data, 74 an I/O error that poisons, 75 the folder is
-//! locked. What went wrong, and what to do about it, is one line on stderr.
+//! Exit codes: 0 done, 1 failed, 2 wrong usage, 65 corrupt data, 74 an I/O error after which the disk is not trusted, 75
+//! the folder is locked. A failure is one line on stderr: its cause, and what to do.
 
 mod backup;
 mod bench;
 mod config;
 mod demo;
 mod explain;
+mod input_file;
 mod journal;
 mod listed;
 mod logging;
@@ -50,7 +51,7 @@ enum Command {
     Bench(bench::Bench),
 }
 
-/// Why a command failed: what its one line on stderr says, and its exit code.
+/// A failed command: its line on stderr and its exit code.
 #[derive(Debug)]
 struct Failure {
     code: u8,
@@ -67,8 +68,8 @@ impl Failure {
     }
 }
 
-/// A folder with a journal in it; most often one without was mistyped. What is wrong with a journal that has lost its
-/// segments is for those to say who read it.
+/// Refuses a folder without a journal: its name was most likely mistyped. A journal that lost its segments passes: the
+/// reader of the journal reports that.
 fn check_folder(dir: &Path) -> Result<(), Failure> {
     if !dir.is_dir() {
         return Err(Failure::new(format!("{}: no such folder; name the --data folder of a hub", dir.display())));
@@ -85,12 +86,12 @@ fn check_folder(dir: &Path) -> Result<(), Failure> {
     Err(Failure::new(format!("{}: no journal is in it; name the --data folder of a hub", dir.display())))
 }
 
-/// What is written must not lie in the folder that is read: that is a hub's own, or a backup.
+/// Refuses to write into the folder that is read, which belongs to a hub or is a backup.
 fn check_is_outside(folder: &Path, to: &Path) -> Result<(), Failure> {
     let whole =
         |path: &Path| std::path::absolute(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())));
     let to_whole = whole(to)?;
-    // The last part of it that is there, wherever links lead.
+    // The longest part of the path that exists, links resolved.
     let found = to_whole.ancestors().find_map(|part| part.canonicalize().ok());
     let folder_found = folder.canonicalize().map_or_else(|_| whole(folder), Ok)?;
     if found.is_some_and(|found| found.starts_with(&folder_found)) {
@@ -147,13 +148,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_lies_outside_of_what_it_is_made_of() {
+    fn output_inside_the_source_folder_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let (data, link) = (folder.path().join("data"), folder.path().join("link"));
         std::fs::create_dir(&data).unwrap();
         std::os::unix::fs::symlink(&data, &link).unwrap();
         for inside in [data.clone(), data.join("sub"), data.join("a/b/c.csv"), link.join("sub")] {
-            let refused = check_is_outside(&data, &inside).expect_err("it lies inside");
+            let refused = check_is_outside(&data, &inside).expect_err("a place inside");
             assert_eq!(refused.code, 2, "{}", inside.display());
         }
         assert!(check_is_outside(&link, &data.join("sub")).is_err());

@@ -1,6 +1,6 @@
-//! A place in the record, as commands take it: a time, a position of a feed, or a number of the journal.
+//! A place in the record, as commands are given it: a time, a position in a sequence, or a number of the journal.
 //!
-//! It is a point of the one order in which all updates were applied: what lies up to it or from it on is of every feed.
+//! It is a point in the order in which the updates of all feeds were applied, and bounds every feed.
 
 use std::ops::ControlFlow;
 use std::str::FromStr;
@@ -18,7 +18,7 @@ use crate::replay::of_replay;
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// `123`: the number of an update in the journal, over all feeds.
+    /// `123`: an update's number in the journal, over all feeds.
     Number(u64),
     /// `oms:123`: a position in a sequence.
     Position(SequencePosition),
@@ -33,17 +33,30 @@ impl FromStr for Place {
         if let Ok(number) = text.parse() {
             return Ok(Place::Number(number));
         }
-        if let Ok(time) = text.parse::<TimestampWithTimeZone>() {
-            return time.unix_nanos().map(Place::Time).map_err(|error| error.to_string());
+        match text.parse::<TimestampWithTimeZone>().and_then(|time| time.unix_nanos()) {
+            Ok(time) => return Ok(Place::Time(time)),
+            Err(error) if begins_as_a_time(text) => return Err(format!("{error}; {TIMES}")),
+            Err(_) => {}
         }
         let wrong = |_| "a journal number (123), a position (oms:123) or a time (2026-11-22T10:00:00Z)".to_owned();
         text.parse().map(Place::Position).map_err(wrong)
     }
 }
 
+const TIMES: &str = "a time is written 2026-11-22T10:00:00Z, or with an offset of at most 18 hours, as \
+                     2026-11-22T20:00:00+10:00";
+
+/// Whether a text has a date and the `T` of a time behind it: such a text is a mistyped time, not a position in a
+/// sequence of that name (`2026-11-22T10:00:00+18` at `01`).
+fn begins_as_a_time(text: &str) -> bool {
+    let is_date = |date: &str| date.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    let date = text.split_once('T').map_or("", |(date, _)| date);
+    matches!(date.len(), 8 | 10) && is_date(date)
+}
+
 impl Place {
-    /// Whether an applied update is the first at this place or behind it. Of a position, the first of its sequence:
-    /// whatever follows lies behind it.
+    /// Whether an applied update is the first at or after this place. For a position: the first of its sequence that is;
+    /// whatever was applied later lies after it.
     pub(crate) fn is_reached(&self, stamp: &Stamp, names: &Names) -> bool {
         match self {
             Place::Number(number) => stamp.sequence >= *number,
@@ -52,8 +65,8 @@ impl Place {
         }
     }
 
-    /// Whether all up to this place has been applied: the next update lies behind it. Of a position, whether its
-    /// sequence has come so far, or goes on beyond it.
+    /// Whether every update up to this place has been applied: the next one lies after it. For a position: whether its
+    /// sequence has reached it, or continues after it.
     pub(crate) fn is_behind(&self, engine: &Engine, next: &Stamp) -> bool {
         match self {
             Place::Number(number) => next.sequence > *number,
@@ -68,7 +81,7 @@ impl Place {
         }
     }
 
-    /// Whether a state holds more than what lies up to this place, or may.
+    /// Whether a state contains updates after this place, or may.
     pub(crate) fn is_passed_by(&self, engine: &Engine) -> bool {
         match self {
             Place::Number(number) => engine.sequence() > *number,
@@ -78,8 +91,8 @@ impl Place {
     }
 }
 
-/// Refuses places in sequences that the record never names: what is asked for there is neither early nor late. Asked when
-/// a replay has come to its places; it is taken on to the end of the record if that is to show the name.
+/// Refuses a place in a sequence that the record never names. Called when a replay has reached its places; continues it to
+/// the end of the record where the name has not come yet.
 pub(crate) fn check_are_named<'p>(
     replay: &mut Replay,
     places: impl IntoIterator<Item = &'p Place>,
@@ -101,14 +114,14 @@ pub(crate) fn check_are_named<'p>(
     Ok(())
 }
 
-/// Applies what is left up to a place, or all; `each` sees the number of every update.
+/// Applies the updates up to a place, or all of them; `each` receives the number of every one.
 pub(crate) fn fold(replay: &mut Replay, until: Option<&Place>, mut each: impl FnMut(u64)) -> Result<(), ReplayError> {
     let is_within = |engine: &Engine, next: &Stamp| until.is_none_or(|until| !until.is_behind(engine, next));
-    let told = |stamp: &Stamp| {
+    let applied = |stamp: &Stamp| {
         each(stamp.sequence);
         ControlFlow::Continue(())
     };
-    replay.fold_while(is_within, told).map(drop)
+    replay.fold_while(is_within, applied).map(drop)
 }
 
 #[cfg(test)]
@@ -122,5 +135,16 @@ mod tests {
         assert_eq!("oms:7".parse(), Ok(Place::Position(position)));
         assert_eq!("1970-01-01T00:00:01Z".parse(), Ok(Place::Time(1_000_000_000)));
         assert!(":7".parse::<Place>().is_err() && "x".parse::<Place>().is_err());
+    }
+
+    #[test]
+    fn a_mistyped_time_is_not_taken_for_a_position() {
+        for text in ["2026-11-22T10:00:00+18:01", "2026-11-22T10:00:00", "2026-13-22T10:00:00Z", "20261122T100000+1801"]
+        {
+            let refused = text.parse::<Place>().expect_err(text);
+            assert!(refused.contains("a time is written 2026-11-22T10:00:00Z"), "{text}: {refused}");
+        }
+        let position = SequencePosition { sequence: "TOKYO".into(), position: 7 };
+        assert_eq!("TOKYO:7".parse(), Ok(Place::Position(position)));
     }
 }

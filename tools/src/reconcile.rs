@@ -1,7 +1,7 @@
-//! `ordo reconcile`: what a custodian says of balances and holdings, against what the hub has.
+//! `ordo reconcile`: a custodian's balances and holdings against the hub's.
 //!
-//! A record that is on one side only counts as zero on the other: custodians leave empty accounts out, and so may the
-//! hub. Figures are compared as exact decimals, none is rounded.
+//! A record that one side does not have counts as zero there: custodians leave empty accounts out, and so may the hub.
+//! Figures are compared as exact decimals, without rounding.
 
 mod ours;
 mod theirs;
@@ -25,12 +25,12 @@ use theirs::Theirs;
     after_help = "Examples:\n  ordo reconcile --balances cash.csv --holdings stock.csv --as-at 2026-11-22T06:00:00Z --data ./data
   ordo reconcile --balances cash.csv --hub http://127.0.0.1:8700 --token $TOKEN
 
-Columns of balances: OwnerID (or Owner), AccountID (or Account), Currency, Balance (or Amount), and if wanted
-UnbookedTransactions, UnfilledBuys, Margin. Of holdings: OwnerID, AccountID, Exchange, Code, Quantity, and if wanted
-UnfilledSells. Other columns, and empty cells of those that may be left out, are not compared. A record that one side
-does not have counts as zero there.
-Prints a row for each figure that differs; the difference is theirs minus ours. Exits 0 if all are equal, 1 if any
-differs or a row cannot be read. With --data it only reads: safe on the folder of a running hub."
+Columns of balances: OwnerID (or Owner), AccountID (or Account), Currency, Balance (or Amount); optional:
+UnbookedTransactions, UnfilledBuys, Margin. Columns of holdings: OwnerID, AccountID, Exchange, Code, Quantity; optional:
+UnfilledSells. Other columns, and empty cells of optional ones, are not compared. A record that one side does not have
+counts as zero there.
+Prints a row for each figure that differs; the difference is theirs minus ours. Exits 0 if all figures are equal, 1 if
+one differs or a row cannot be read. With --data only reads: safe on the folder of a running hub."
 )]
 pub(crate) struct Reconcile {
     /// The custodian's balances, as CSV
@@ -39,30 +39,30 @@ pub(crate) struct Reconcile {
     /// The custodian's holdings, as CSV
     #[arg(long, value_name = "FILE")]
     holdings: Option<PathBuf>,
-    /// The last place that counts: a time; with --data also a position (oms:123) or a number of the journal
+    /// Last place to apply: a time; with --data also a position (oms:123) or a number of the journal
     #[arg(long, value_name = "T")]
     as_at: Option<Place>,
     /// Folder of the journal [default: ./data]
     #[arg(long, value_name = "DIR", conflicts_with = "hub")]
     data: Option<PathBuf>,
-    /// Asks a running hub
+    /// Compares with a running hub
     #[arg(long, value_name = "URL")]
     hub: Option<String>,
-    /// For --hub [default: what ORDO_TOKEN says]
+    /// Token for --hub [default: the value of ORDO_TOKEN]
     #[arg(long, requires = "hub")]
     token: Option<String>,
     #[command(flatten)]
     output: Output,
 }
 
-/// What is compared.
+/// The kind of records that are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Balance,
     Holding,
 }
 
-/// A column, under each name that it may have.
+/// The names that a column may have.
 type Column = &'static [&'static str];
 
 impl Kind {
@@ -80,7 +80,7 @@ impl Kind {
         }
     }
 
-    /// The first must be there.
+    /// The first is required.
     const fn figures(self) -> &'static [Column] {
         match self {
             Kind::Balance => &[&["Balance", "Amount"], &["UnbookedTransactions"], &["UnfilledBuys"], &["Margin"]],
@@ -89,9 +89,9 @@ impl Kind {
     }
 }
 
-/// Owner, account, and what names the record under it, as in the columns.
+/// Owner, account, and the rest of the record's key, in the order of the columns.
 type Key = Vec<String>;
-/// A figure for each of the kind's, where it is known.
+/// The figures of the kind; none where a figure is not given.
 type Figures = Vec<Option<Dec>>;
 type Records = BTreeMap<Key, Figures>;
 
@@ -111,7 +111,7 @@ impl Reconcile {
         let (mut compared, mut differing, mut unread) = (0, 0, 0);
         for (theirs, ours) in said.iter().zip(&ours) {
             let keys: BTreeSet<&Key> = theirs.records.keys().chain(ours.keys()).collect();
-            // What stands in a row that cannot be read is neither equal nor missing.
+            // A record whose row cannot be read is neither equal nor missing.
             for key in keys.into_iter().filter(|key| !theirs.unread.contains(*key)) {
                 compared += 1;
                 let found = differences(theirs, key, ours)?;
@@ -141,7 +141,7 @@ fn differences(theirs: &Theirs, key: &Key, ours: &Records) -> Result<Vec<Vec<Str
     for (at, column) in theirs.kind.figures().iter().enumerate() {
         let figure = |side: Option<&Figures>| side.and_then(|figures| figures.get(at).copied().flatten());
         let (said_figure, had_figure) = (figure(said), figure(had));
-        // Of a record that they have, only what they say of it; of one that they do not have, what they say of others.
+        // Of a record that they have, the figures they give; of one that they do not have, the figures of their columns.
         let is_compared = if said.is_some() { said_figure.is_some() } else { theirs.columns[at] };
         let (said_value, had_value) = (said_figure.unwrap_or(Dec::ZERO), had_figure.unwrap_or(Dec::ZERO));
         if !is_compared || said_value == had_value {

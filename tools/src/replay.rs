@@ -1,4 +1,5 @@
-//! `ordo replay`: the state rebuilt from the record, offline; of any point, step by step, of two points, or with changes.
+//! `ordo replay`: rebuilds the state from the record, offline: up to any place, step by step, between two places, or with
+//! changes.
 
 mod diff;
 mod step;
@@ -30,13 +31,12 @@ use crate::{Failure, check_folder};
   ordo replay ./data --diff oms:100 oms:200
   ordo replay ./data --what-if changes.toml
 
-A place is a number of the journal (123), a position (oms:123) or a time: a point of the one order in which the updates
-of all feeds were applied, itself included. --diff goes from A to B, also where B comes first: what is told then is the
-reverse; balances, holdings, orders and definitions are compared, in all their fields. Prints counts, time,
-updates per second and the hash of the state. With --state the records are on stdout, the rest goes to stderr. Reads
-only: safe on the folder of a running hub.
+A place is a number of the journal (123), a position (oms:123) or a time: a point in the order in which the updates of
+all feeds were applied, that update included. --diff compares every field of balances, holdings, orders and definitions,
+from A to B; where B comes first the changes are reversed. Prints counts, time, updates per second and the hash of the
+state. With --state the records go to stdout and the rest to stderr. Only reads: safe on the folder of a running hub.
 
-A file of changes, as TOML:
+A file of changes, in TOML:
   [[change]]
   leave_out = \"XNAS:17\"
   [[change]]
@@ -45,28 +45,28 @@ A file of changes, as TOML:
   [[change]]
   settings = { trade_retention_s = 86400 }   # completed_order_retention_s, idempotency_retention_s
 or as JSON lines: {\"leave_out\": \"XNAS:17\"}
-What is inserted at one place is applied in the order of the file. Settings hold from the beginning on, whatever the
-record says of them; those not named are as recorded.")]
+Updates inserted at one place are applied in the order of the file. Settings apply from the beginning, in place of those
+in the record; settings that are not named stay as recorded.")]
 pub(crate) struct Replay {
     /// Folder of the journal
     dir: PathBuf,
-    /// The last place to apply
+    /// Last place to apply
     #[arg(long, value_name = "PLACE")]
     until: Option<Place>,
-    /// Prints these records of the last state
+    /// Prints these records of the resulting state
     #[arg(long, value_enum)]
     state: Option<State>,
-    /// Update by update, each with what it changed; waits for Enter on a terminal. With --json a line for each, and no
-    /// waiting
+    /// Prints update by update, each with the records it changed; on a terminal waits for Enter. With --json prints a
+    /// line for each, without waiting
     #[arg(long, conflicts_with_all = ["state", "diff", "what_if", "csv"])]
     step: bool,
-    /// What differs between two places
+    /// Prints the differences between two places
     #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with_all = ["until", "state", "what_if"])]
     diff: Option<Vec<Place>>,
-    /// What would have come of it, with the changes that a file says
+    /// Prints how the outcome differs with the changes of a file
     #[arg(long, value_name = "FILE", conflicts_with_all = ["until", "state"])]
     what_if: Option<PathBuf>,
-    /// From the beginning of the record, whatever snapshots there are
+    /// Replays from the beginning of the record, without snapshots
     #[arg(long)]
     no_snapshots: bool,
     #[command(flatten)]
@@ -81,8 +81,8 @@ enum State {
     Requests,
 }
 
-/// Updates between two looks at the clock.
-const UPDATES_PER_LOOK: u64 = 8192;
+/// Updates between two refreshes of the progress bar.
+const UPDATES_PER_REFRESH: u64 = 8192;
 
 impl Replay {
     pub(crate) fn run(self) -> Result<(), Failure> {
@@ -121,12 +121,12 @@ impl Replay {
     }
 }
 
-/// A replay at the newest snapshot.
+/// A replay that begins at the newest snapshot.
 pub(crate) fn open_newest(dir: &Path) -> Result<replay::Replay, Failure> {
     replay::Replay::open(dir, replay::Options::default()).map_err(of_replay)
 }
 
-/// A replay at the beginning of what the folder still has of the record, to be applied up to each of some places.
+/// A replay that begins where the record of this folder begins. Refused if one of the places lies before that.
 pub(crate) fn open_beginning(dir: &Path, until: &[Place]) -> Result<replay::Replay, Failure> {
     let Begun { replay, archived } = begin(dir).map_err(|error| match error {
         BeginError::Replay(error) => of_replay(error),
@@ -136,16 +136,16 @@ pub(crate) fn open_beginning(dir: &Path, until: &[Place]) -> Result<replay::Repl
         let (number, at) = (replay.engine().sequence(), time(replay.engine().time_ns()));
         if until.iter().any(|place| place.is_passed_by(replay.engine())) {
             return Err(Failure::new(format!(
-                "what is asked for lies before the oldest state of this folder, at {number} ({at}); updates up to \
-                 {archived} were archived: put those segments back, or ask for a later place"
+                "the place lies before the oldest state of this folder, at {number} ({at}); updates up to {archived} \
+                 were archived: put those segments back, or name a later place"
             )));
         }
-        note!("updates up to {archived} were archived: begins with the snapshot at {number} ({at})");
+        note!("updates up to {archived} were archived: the replay begins with the snapshot at {number} ({at})");
     }
     Ok(replay)
 }
 
-/// A bar that counts updates on a terminal, and goes when it is dropped.
+/// A progress bar that counts updates on a terminal; dropped, it disappears.
 pub(crate) struct Progress {
     bar: ProgressBar,
     updates: std::cell::Cell<u64>,
@@ -158,15 +158,15 @@ impl Progress {
         Progress { bar, updates: std::cell::Cell::new(0) }
     }
 
-    /// Lets something else be printed on the terminal.
+    /// Hides the bar while something is printed.
     pub(crate) fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
         self.bar.suspend(print)
     }
 
-    /// One more.
+    /// Counts an update.
     pub(crate) fn tick(&self) {
         self.updates.set(self.updates.get() + 1);
-        if self.updates.get().is_multiple_of(UPDATES_PER_LOOK) {
+        if self.updates.get().is_multiple_of(UPDATES_PER_REFRESH) {
             self.bar.set_position(self.updates.get());
         }
     }
@@ -225,7 +225,7 @@ pub(crate) fn of_replay(error: ReplayError) -> Failure {
 
 fn of_archived(archived: u64) -> Failure {
     Failure::new(format!(
-        "updates up to {archived} were archived, and no good snapshot of a state behind them is in the folder: put the \
-         archived segments, or such a snapshot, back"
+        "updates up to {archived} were archived, and the folder has no good snapshot of a later state: put the archived \
+         segments, or such a snapshot, back"
     ))
 }

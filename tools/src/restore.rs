@@ -1,7 +1,7 @@
-//! `ordo restore`: a backup back into a folder that a hub can start on.
+//! `ordo restore`: copies a backup into a folder that a hub can start on.
 //!
-//! Verified before and after; what is at the folder's name is whole. A hub that starts there has the state of the last
-//! update in the backup: whatever came after it is to be sent again by its adapters, from where the hub resumes.
+//! The backup is verified before, the copy after; a folder under its final name is complete. A hub that starts there has
+//! the state of the last update in the backup; adapters send later updates again, from where the hub resumes.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -14,11 +14,11 @@ use crate::signals::StopAsked;
 use crate::table::Output;
 use crate::{Failure, check_folder};
 
-/// Brings a backup back into a new folder for a hub
+/// Copies a backup into a new folder for a hub
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  ordo restore /backups/2026-11-22 --data ./data && ordo serve --data ./data
 
-The backup is verified, copied, and the copy verified. An interrupted one keeps a name that ends in .partial, and can be
+Verifies the backup, copies it, and verifies the copy. An interrupted copy keeps a name that ends in .partial and can be
 removed. Exits 65 if the backup is damaged.")]
 pub(crate) struct Restore {
     /// Folder that ordo backup made
@@ -49,7 +49,7 @@ impl Restore {
         let held = Held::verify(draft.path())?;
         held.check_is(backup.last_number())?;
         if held.check() != backup.check() {
-            return Err(Failure::with_code(65, "the copy is not what the backup was; try once more"));
+            return Err(Failure::with_code(65, "the copy differs from the backup; run this command again"));
         }
         held.check_can_start(&draft)?;
         let facts = facts(&held, draft.contents()?, begun.elapsed());

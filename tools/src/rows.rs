@@ -1,6 +1,6 @@
-//! `Rows`: many rows on stdout, each printed when it comes: CSV and JSON lines at once, a table batch by batch.
+//! `Rows`: any number of rows on stdout. CSV and JSON lines are printed row by row, a table batch by batch.
 //!
-//! A column of a table is as wide as its widest cell so far, so that no more than a batch is ever held.
+//! A column of a table is as wide as its widest cell so far, so that at most one batch is in memory.
 
 use std::io::{StdoutLock, Write};
 use std::ops::ControlFlow;
@@ -8,16 +8,16 @@ use std::ops::ControlFlow;
 use crate::Failure;
 use crate::table::{Format, aligned_line, is_pipe_broken, object, of_csv, widths};
 
-/// Rows of a table that are held to learn how wide its columns are.
+/// Rows of a table from which the widths of its columns are computed.
 const BATCH: usize = 1000;
 
-/// See the module. Columns of figures stand right-aligned.
+/// See the module. Columns of figures are right-aligned.
 pub(crate) struct Rows<W: Write = StdoutLock<'static>> {
     columns: &'static [&'static str],
     figures: &'static [&'static str],
     to: To<W>,
     count: u64,
-    /// Why nothing more is printed: a failure, or nobody reads it.
+    /// Set once printing has ended: with a failure, or without one where the pipe was closed.
     ended: Option<Option<Failure>>,
 }
 
@@ -43,7 +43,7 @@ impl<W: Write> Rows<W> {
         Rows { columns, figures, to, count: 0, ended: None }
     }
 
-    /// Goes on while there is somebody to read; what failed is said by `finish`.
+    /// Prints a row. Breaks once printing has ended; `finish` returns the failure.
     pub(crate) fn put(&mut self, row: Vec<String>) -> ControlFlow<()> {
         debug_assert_eq!(row.len(), self.columns.len());
         let printed = match &mut self.to {
@@ -57,17 +57,17 @@ impl<W: Write> Rows<W> {
                 if batch.len() < BATCH { Ok(()) } else { self.print_batch() }
             }
         };
-        self.took(printed)
+        self.printed(printed)
     }
 
-    /// The same for JSON lines that say more than rows do.
+    /// Prints a JSON line that holds more than a row.
     pub(crate) fn put_json(&mut self, line: &str) -> ControlFlow<()> {
-        let To::JsonLines(out) = &mut self.to else { unreachable!("invariant: of JSON lines only") };
+        let To::JsonLines(out) = &mut self.to else { unreachable!("invariant: only where JSON lines are printed") };
         let printed = out.write_all(line.as_bytes());
-        self.took(printed)
+        self.printed(printed)
     }
 
-    /// Prints what is left, the header row at least; the number of rows.
+    /// Prints the last batch, and the header where there was no row; the number of rows.
     pub(crate) fn finish(mut self) -> Result<u64, Failure> {
         if self.ended.is_none() {
             let printed = match &mut self.to {
@@ -88,7 +88,7 @@ impl<W: Write> Rows<W> {
         }
     }
 
-    fn took(&mut self, printed: std::io::Result<()>) -> ControlFlow<()> {
+    fn printed(&mut self, printed: std::io::Result<()>) -> ControlFlow<()> {
         self.count += 1;
         self.ended = match is_pipe_broken(printed) {
             Ok(false) => return ControlFlow::Continue(()),
@@ -133,12 +133,12 @@ mod tests {
         for row in rows {
             assert!(printing.put(row.map(str::to_owned).into()).is_continue());
         }
-        printing.finish().expect("it is printed");
+        printing.finish().expect("rows are printed");
         String::from_utf8(out).expect("text")
     }
 
     #[test]
-    fn rows_look_the_same_in_every_form_as_they_did_whole() {
+    fn rows_are_printed_as_a_whole_table_would_be() {
         let rows = || [["a", "1.50"], ["b,c", "-12"]];
         assert_eq!(printed(Format::Csv, rows()), "Name,Amount\na,1.50\n\"b,c\",-12\n");
         let lines = "{\"Name\":\"a\",\"Amount\":\"1.50\"}\n{\"Name\":\"b,c\",\"Amount\":\"-12\"}\n";
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn without_rows_there_is_the_header_alone() {
+    fn without_rows_only_the_header_is_printed() {
         let none = || [] as [[&str; 2]; 0];
         assert_eq!(printed(Format::Csv, none()), "Name,Amount\n");
         assert_eq!(printed(Format::JsonLines, none()), "");
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_has_gone_is_no_failure() {
+    fn a_closed_pipe_is_no_failure() {
         struct Gone;
         impl Write for Gone {
             fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {

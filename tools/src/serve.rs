@@ -1,4 +1,4 @@
-//! `ordo serve`: the hub, until a signal or a fault.
+//! `ordo serve`: runs the hub until a signal or a fault.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -16,26 +16,27 @@ use crate::{Failure, logging};
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  ordo serve --data ./data --listen 127.0.0.1:8700 --dev --set durability=async
 
-Settings: `ordo config` lists them all, with what each means and costs. The same keys stand in the TOML file of
---config, and in the environment as ORDO_KEY (ORDO_DURABILITY=async). What the command line says counts most, then
-the environment, then the file.
-Stops on SIGINT or SIGTERM: takes no more, records and answers what it took, exits 0.
-Exits 65 if the data is damaged, 74 if the disk fails, 75 if another hub has the folder or one of its files was cut short.")]
+Settings: 'ordo config' lists all of them with meaning and cost. Each can be given in the TOML file of --config, in the
+environment as ORDO_KEY (ORDO_DURABILITY=async), or on the command line; the command line overrides the environment,
+which overrides the file.
+Stops on SIGINT or SIGTERM: accepts no further request, records and answers those accepted, and exits 0. A second
+signal ends the process at once.
+Exits 65 if the data is corrupt, 74 if the disk fails, 75 if another hub has the folder or one of its files was cut short.")]
 pub(crate) struct Serve {
-    /// Folder of the journal and the snapshots; made if it is not there [default: ./data]
+    /// Folder of journal and snapshots; created if missing [default: ./data]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Where to listen, REST and WebSocket alike; port 0 picks a free one [default: 127.0.0.1:8700]
+    /// Address of REST and WebSocket; port 0 picks a free one [default: 127.0.0.1:8700]
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
-    /// Callers from this machine need no token
+    /// Accepts callers from the loopback interface without a token
     #[arg(long)]
     dev: bool,
     #[command(flatten)]
     sources: Sources,
 }
 
-/// How long a signal may go unseen.
+/// A signal is noticed within this time.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 impl Serve {
@@ -45,7 +46,7 @@ impl Serve {
         ordo_journal::exit_on_bus_error().map_err(|error| Failure::new(format!("signals: {error}")))?;
         let hub = Hub::start(self.config()?).map_err(of_hub)?;
         hub.define_request_statuses().map_err(of_hub)?;
-        say_ready(hub.addr());
+        print_ready(hub.addr());
         while !asked.is_asked() {
             if let Some(fault) = hub.wait_fault(LOOK_EVERY) {
                 return Err(Failure::with_code(fault.exit_code(), fault));
@@ -58,8 +59,8 @@ impl Serve {
 
     fn config(self) -> Result<Config, Failure> {
         let settings = self.sources.settle()?;
-        for doubt in settings.doubts() {
-            tracing::warn!("{doubt}");
+        for warning in settings.warnings() {
+            tracing::warn!("{warning}");
         }
         let mut config = settings.config;
         config.data = self.data.unwrap_or(config.data);
@@ -69,10 +70,10 @@ impl Serve {
     }
 }
 
-/// The line that scripts wait for.
-fn say_ready(addr: SocketAddr) {
+/// Prints the line that scripts wait for.
+fn print_ready(addr: SocketAddr) {
     let mut out = std::io::stdout();
-    // Nobody may be listening any more; the hub serves all the same.
+    // A closed stdout does not keep the hub from serving.
     let _ = writeln!(out, "listening on {addr}").and_then(|()| out.flush());
 }
 

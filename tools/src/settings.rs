@@ -1,4 +1,4 @@
-//! Settings of a hub: from the defaults, a TOML file, the environment and the command line, the later counting more.
+//! Settings of a hub: defaults, overridden by a TOML file, the environment and the command line, in this order.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -11,11 +11,12 @@ use ordo_history::investigation::toml_error;
 use toml::{Table, Value};
 
 use crate::Failure;
+use crate::input_file::{SETTINGS_BYTES_MAX, read_text};
 
-/// Where a command takes its settings from.
+/// The settings that a command was given.
 #[derive(Debug, Default, Args)]
 pub(crate) struct Sources {
-    /// Settings, as TOML
+    /// TOML file of settings
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// One setting; may be repeated
@@ -23,7 +24,7 @@ pub(crate) struct Sources {
     pub(crate) set: Vec<String>,
 }
 
-/// Who said what a setting is.
+/// The source of a setting's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
     Default,
@@ -43,17 +44,17 @@ impl Origin {
     }
 }
 
-/// Settings, and where each comes from.
+/// Settings, and the origin of each.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) config: Config,
     origins: BTreeMap<&'static str, Origin>,
-    /// Of the environment.
-    doubts: Vec<String>,
+    /// About variables of the environment.
+    warnings: Vec<String>,
 }
 
 impl Sources {
-    /// All sources, each over the one before. Whether the settings go together is for the caller to ask.
+    /// The settings of all sources, each overriding the one before. Not validated.
     pub(crate) fn settle(&self) -> Result<Settings, Failure> {
         let mut settings = Settings::on(Config::default());
         if let Some(file) = &self.config {
@@ -61,7 +62,7 @@ impl Sources {
         }
         settings.read_environment(|name| std::env::var(name).ok())?;
         let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-        settings.doubts.extend(names.filter_map(|name| doubt_of(&name)));
+        settings.warnings.extend(names.filter_map(|name| warning_about(&name)));
         settings.read_command_line(&self.set)?;
         Ok(settings)
     }
@@ -69,20 +70,20 @@ impl Sources {
 
 impl Settings {
     pub(crate) fn on(config: Config) -> Settings {
-        Settings { config, origins: BTreeMap::new(), doubts: Vec::new() }
+        Settings { config, origins: BTreeMap::new(), warnings: Vec::new() }
     }
 
     pub(crate) fn origin(&self, key: &str) -> Origin {
         self.origins.get(key).copied().unwrap_or(Origin::Default)
     }
 
-    /// What a hub takes, and its operator may have meant otherwise; a line each.
-    pub(crate) fn doubts(&self) -> Vec<String> {
+    /// Valid settings that are likely mistakes, a line each.
+    pub(crate) fn warnings(&self) -> Vec<String> {
         let tail = self.config.tail_dir.as_ref().and_then(|tail| {
             let why = tempfile::tempfile_in(tail).err()?;
             Some(format!("tail_dir = '{}': {why}; the tail will be in the data folder", tail.display()))
         });
-        self.doubts.iter().cloned().chain(tail).collect()
+        self.warnings.iter().cloned().chain(tail).collect()
     }
 
     fn set(&mut self, key: &str, value: &str, origin: Origin) -> Result<(), ConfigError> {
@@ -92,13 +93,13 @@ impl Settings {
         Ok(())
     }
 
-    /// Each key of a TOML file; a key that is no setting is an error, so that a typo does not pass in silence.
+    /// Reads a TOML file. A key that names no setting is an error: a typo must not pass in silence.
     pub(crate) fn read_file(&mut self, file: &Path) -> Result<(), Failure> {
         let fail = |error: &dyn Display| Failure::new(format!("{}: {error}", file.display()));
-        let text = std::fs::read_to_string(file).map_err(|error| fail(&error))?;
+        let text = read_text(file, SETTINGS_BYTES_MAX)?;
         let table: Table = text.parse().map_err(|error| fail(&toml_error(&text, &error)))?;
         if table.contains_key("layout") && table.contains_key(THREADS) {
-            return Err(fail(&"layout and [[threads]] say the same thing: leave one out"));
+            return Err(fail(&"layout and [[threads]] set the same thing: leave one out"));
         }
         for (key, value) in &table {
             let (key, value) = match (key.as_str(), value) {
@@ -115,7 +116,7 @@ impl Settings {
         Ok(())
     }
 
-    /// `ORDO_KEY` for each setting.
+    /// Reads `ORDO_KEY` for each setting.
     fn read_environment(&mut self, variable: impl Fn(&str) -> Option<String>) -> Result<(), Failure> {
         for setting in &SETTINGS {
             let name = format!("ORDO_{}", setting.key.to_uppercase());
@@ -127,7 +128,7 @@ impl Settings {
         Ok(())
     }
 
-    /// Settings as the command line gives them.
+    /// Reads `KEY=VALUE` texts of the command line.
     pub(crate) fn read_command_line(&mut self, given: &[String]) -> Result<(), Failure> {
         for setting in given {
             let usage = |error: &dyn Display| Failure::with_code(2, format!("--set {setting}: {error}"));
@@ -138,13 +139,13 @@ impl Settings {
     }
 }
 
-/// Variables that are no settings: of the commands, and of the tests and scripts that start them.
-const OTHERS_KNOWN: [&str; 9] =
-    ["TOKEN", "LOG", "FLOW_DIR", "SEED", "CASES", "KILLS", "INCIDENT", "BLESS", "POWER_LOSS_CYCLES"];
+/// Variables of commands, tests and scripts.
+const OTHERS_KNOWN: [&str; 10] =
+    ["TOKEN", "LOG", "FLOW_DIR", "SEED", "CASES", "KILLS", "INCIDENT", "BLESS", "POWER_LOSS_CYCLES", "NUMBERS_SHORT"];
 const TESTS_BEGIN: &str = "TEST_";
 
-/// What is to be said of a variable that looks like a setting and is none.
-fn doubt_of(variable: &str) -> Option<String> {
+/// The warning about a variable that looks like a setting and names none.
+fn warning_about(variable: &str) -> Option<String> {
     let name = variable.strip_prefix("ORDO_")?;
     let is_known = |key: &str| SETTINGS.iter().any(|setting| setting.key.to_uppercase() == key);
     if is_known(name) || OTHERS_KNOWN.contains(&name) || name.starts_with(TESTS_BEGIN) {
@@ -156,13 +157,13 @@ fn doubt_of(variable: &str) -> Option<String> {
         Err(_) => None,
     };
     let question = meant.map_or_else(String::new, |key| format!("; is it ORDO_{}?", key.to_uppercase()));
-    Some(format!("{variable} in the environment is no setting, and is passed over{question}"))
+    Some(format!("{variable} in the environment names no setting, and is ignored{question}"))
 }
 
-/// The layout, thread by thread: `[[threads]] core = 1, stages = ["journal", "engine"], wait = "busy"`.
+/// The key of a layout given thread by thread: `[[threads]] core = 1, stages = ["journal", "engine"], wait = "busy"`.
 const THREADS: &str = "threads";
 
-/// The same as one line.
+/// Such a layout as the text of the setting.
 fn layout_text(threads: &Value) -> Result<String, String> {
     let shape = "[[threads]]: each has stages = [\"journal\", ...] and may have core = 1 and wait = \"busy\"";
     let threads = threads.as_array().ok_or(shape)?;
@@ -194,7 +195,7 @@ mod tests {
 
     use super::*;
 
-    /// What a file's text makes of the defaults.
+    /// The defaults, overridden by the text of a file.
     fn read(text: &str) -> Result<Settings, String> {
         let folder = TempDir::new().unwrap();
         let file = folder.path().join("hub.toml");
@@ -205,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_later_source_counts_more_and_each_setting_knows_its_own() {
+    fn a_later_source_overrides_and_each_setting_has_its_origin() {
         let mut settings =
             read("durability = \"async\"\nring_slots = 512\ntail_bytes = 1048576\ndev = true\n").unwrap();
         let variable = |name: &str| (name == "ORDO_TAIL_BYTES").then(|| "2097152".to_owned());
@@ -219,25 +220,25 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_that_is_no_setting_is_doubted_and_the_nearest_named() {
+    fn a_variable_that_names_no_setting_is_warned_of_with_the_nearest_name() {
         for setting in &SETTINGS {
-            assert_eq!(doubt_of(&format!("ORDO_{}", setting.key.to_uppercase())), None);
+            assert_eq!(warning_about(&format!("ORDO_{}", setting.key.to_uppercase())), None);
         }
         for other in ["ORDO_TOKEN", "ORDO_LOG", "ORDO_TEST_PANIC", "ORDO_SEED", "PATH", "MYORDO_WAIT"] {
-            assert_eq!(doubt_of(other), None, "{other}");
+            assert_eq!(warning_about(other), None, "{other}");
         }
         for (variable, meant) in [
             ("ORDO_DURABILTY", "is it ORDO_DURABILITY?"),
             ("ORDO_wait", "is it ORDO_WAIT?"),
-            ("ORDO_COLOUR", "is passed over"),
+            ("ORDO_COLOUR", "is ignored"),
         ] {
-            let doubt = doubt_of(variable).expect("it is no setting");
-            assert!(doubt.starts_with(variable) && doubt.ends_with(meant), "{doubt}");
+            let warning = warning_about(variable).expect("it names no setting");
+            assert!(warning.starts_with(variable) && warning.ends_with(meant), "{warning}");
         }
     }
 
     #[test]
-    fn a_key_that_is_no_setting_is_an_error() {
+    fn a_key_that_names_no_setting_is_an_error() {
         let Err(line) = read("durabilty = \"async\"\n") else { panic!("a typo passed") };
         assert!(line.contains("unknown setting 'durabilty'; is it 'durability'?"), "{line}");
         let Err(line) = read("[wait]\nfor = 1\n") else { panic!("a table passed for a word") };
@@ -245,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_of_a_file_are_a_layout() {
+    fn threads_in_a_file_become_a_layout() {
         let text = "[[threads]]\ncore = 0\nstages = [\"receiver\", \"publisher\"]\n\
                     [[threads]]\ncore = 1\nstages = [\"journal\", \"engine\"]\nwait = \"busy\"\n";
         let settings = read(text).unwrap();
@@ -257,7 +258,7 @@ mod tests {
             ("layout = \"cores-2\"\n[[threads]]\nstages = []\n", "leave one out"),
             ("threads = 3\n", "[[threads]]: each has stages"),
         ] {
-            let Err(line) = read(text) else { panic!("{text} was taken") };
+            let Err(line) = read(text) else { panic!("{text} passed") };
             assert!(line.contains(why), "{line}");
         }
     }

@@ -1,6 +1,6 @@
 //! Rows on stdout: a table on a terminal, CSV with a header row when piped or with `--csv`, JSON lines with `--json`.
 //!
-//! Figures keep all their digits in each.
+//! Figures keep all their digits in every form.
 
 use std::io::{IsTerminal, Write};
 
@@ -46,7 +46,7 @@ impl Output {
 #[derive(Debug)]
 pub(crate) struct Table {
     columns: &'static [&'static str],
-    /// Columns of figures stand right-aligned.
+    /// Columns that are right-aligned.
     figures: &'static [&'static str],
     rows: Vec<Vec<String>>,
 }
@@ -91,7 +91,7 @@ impl Table {
     }
 }
 
-/// How wide columns are that hold these rows.
+/// The widths of columns that hold these rows.
 pub(crate) fn widths(columns: &[&str], rows: &[Vec<String>]) -> Vec<usize> {
     let cells = |at: usize| rows.iter().map(move |row| row[at].chars().count());
     (0..columns.len()).map(|at| cells(at).chain([columns[at].len()]).max().unwrap_or(0)).collect()
@@ -106,12 +106,12 @@ pub(crate) fn aligned_line<C: AsRef<str>>(columns: &[&str], figures: &[&str], wi
     format!("{}\n", padded.collect::<Vec<_>>().join("  ").trim_end())
 }
 
-/// Facts about one thing: a line each on a terminal, one row of CSV, one JSON object.
+/// Named values: a line each on a terminal, one row of CSV, one JSON object.
 #[derive(Debug, Default)]
 pub(crate) struct Facts(Vec<(&'static str, String)>);
 
 impl Facts {
-    /// `name` is a column's and a member's name.
+    /// Adds a value; `name` is its column in CSV and its member in JSON.
     pub(crate) fn push(&mut self, name: &'static str, value: impl ToString) {
         self.0.push((name, value.to_string()));
     }
@@ -156,7 +156,7 @@ fn print_csv<'a>(rows: impl Iterator<Item = Vec<&'a str>>) -> std::io::Result<()
     writer.flush()
 }
 
-/// Why rows could not be written, with the kind that says whether anybody reads them.
+/// An error of the CSV writer with its I/O kind, which tells a closed pipe from a failure.
 pub(crate) fn of_csv(error: csv::Error) -> std::io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
@@ -164,7 +164,7 @@ pub(crate) fn of_csv(error: csv::Error) -> std::io::Error {
     }
 }
 
-/// A JSON line whose members are texts: figures keep their digits, whoever reads them.
+/// A JSON line whose members are texts: a reader that parses numbers as floats does not round them.
 pub(crate) fn object<'a>(members: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let members: Vec<String> = members.map(|(name, value)| format!("{}:{}", quoted(name), quoted(value))).collect();
     format!("{{{}}}\n", members.join(","))
@@ -179,7 +179,7 @@ fn write(text: &str) -> std::io::Result<()> {
     std::io::stdout().write_all(text.as_bytes())
 }
 
-/// Whether who reads stdout has gone: nothing more need be printed.
+/// Whether the reader of stdout has closed the pipe: then nothing more is printed.
 pub(crate) fn is_pipe_broken(printed: std::io::Result<()>) -> Result<bool, Failure> {
     match printed {
         Ok(()) => Ok(false),
@@ -188,12 +188,12 @@ pub(crate) fn is_pipe_broken(printed: std::io::Result<()>) -> Result<bool, Failu
     }
 }
 
-/// `ordo ... | head` has read what it wanted: that is no failure.
+/// A closed pipe, as in `ordo ... | head`, is no failure.
 fn unless_pipe_broke(printed: std::io::Result<()>) -> Result<(), Failure> {
     is_pipe_broken(printed).map(drop)
 }
 
-/// A text of JSON.
+/// A text as a JSON string.
 pub(crate) fn quoted(text: &str) -> String {
     let mut quoted = String::from('"');
     for character in text.chars() {
@@ -212,7 +212,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_stand_right_aligned_and_nothing_trails() {
+    fn figures_are_right_aligned_and_lines_have_no_trailing_blanks() {
         let mut table = Table::new(&["Name", "Amount", "Text"], &["Amount"]);
         table.push(vec!["a".into(), "10.50".into(), String::new()]);
         table.push(vec!["longer".into(), "-1".into(), "x".into()]);

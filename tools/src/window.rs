@@ -1,4 +1,4 @@
-//! `Window`: the part of the record that a command looks at, from a place on and up to a place, both included.
+//! `Window`: the part of the record that a command reads, between two places, both included.
 
 use std::ops::ControlFlow;
 
@@ -8,15 +8,15 @@ use crate::Failure;
 use crate::place::{self, Place};
 use crate::replay::of_replay;
 
-/// See the module. Of every feed: a place is a point of the one order in which all updates were applied.
+/// See the module. It bounds all feeds: a place is a point in the order in which the updates of all feeds were applied.
 pub(crate) struct Window<'p> {
     pub(crate) from: Option<&'p Place>,
     pub(crate) to: Option<&'p Place>,
 }
 
 impl Window<'_> {
-    /// Hands out each update that lies in it, as applied; `tick` hears of every one that goes by, and may end it. At
-    /// the end places in sequences that are not in the record are refused.
+    /// Passes each applied update in the window to `each`. `tick` is called for every update before its end, and may end
+    /// the command. A place in a sequence that the record never names is refused at the end.
     pub(crate) fn go_through(
         &self,
         replay: &mut Replay,

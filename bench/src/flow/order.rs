@@ -1,4 +1,4 @@
-//! An order of the recording, and its state as an adapter states it.
+//! An order of the recording, and its state as an adapter sends it.
 
 use ordo_core::dec::{Dec, OutOfRange};
 use ordo_core::proto::{ExternalAction, ExternalActionType, Lifetime, OrderState, OrderTrade, OrderTradeType};
@@ -7,7 +7,7 @@ use ordo_core::proto::{OrderType, OrderUpdate, OrderUpdateReason, OrderUpdateTyp
 use super::rows::{OrderRow, TradeRow};
 use super::{ACCOUNTS, CODE, CURRENCY, EXCHANGE, Removal, account};
 
-/// What the recording says of a market order instead of a price.
+/// The price of market orders in the recording.
 const PRICE_OF_MARKET_ORDERS: i64 = 999_999_999;
 
 #[derive(Debug, Clone)]
@@ -90,7 +90,7 @@ impl Order {
             timestamp: Some(instant(time_ms)),
             is_completed: self.is_completed,
             status: self.status().into(),
-            // Seconds 0: with this update.
+            // Seconds 0: removed with this update.
             remove_after: leaves.then(TimestampWithTimeZone::default),
             ..OrderState::default()
         }

@@ -1,4 +1,4 @@
-//! The recording again and again, for runs longer than it: every round's orders have ids of their own.
+//! The recording round after round, for runs longer than it: each round's orders have other ids.
 
 use std::path::PathBuf;
 
@@ -6,15 +6,15 @@ use ordo_core::proto::ExternalAction;
 
 use super::{Flow, FlowError, Removal};
 
-/// From a round's ids to the next's: more than any that was recorded, and a multiple of the number of accounts, so that
-/// an order stays with its account.
+/// Distance between the ids of two rounds: more than any recorded id, and a multiple of the number of accounts, so that
+/// an order keeps its account.
 const IDS_EACH: u64 = 10_000_000_000_000_000;
 
-/// See the module. What a round leaves open is cancelled at its end: the book stays as deep as it was recorded. Endless
-/// but for errors.
+/// See the module. Orders that are open at the end of a round are cancelled: the book stays as deep as recorded. Ends
+/// after an error only.
 #[derive(Debug)]
 pub struct Rounds {
-    /// None: what the program carries.
+    /// None: the extract in the program.
     recording: Option<PathBuf>,
     removal: Removal,
     round: u64,

@@ -1,7 +1,7 @@
 //! The two files of a recording as one stream of rows.
 //!
-//! Order within a millisecond: created before trade before changed and deleted, then as in the file. The exchange shows
-//! a fill after the order that makes it and before the order is gone; the files alone do not say so.
+//! Order within a millisecond: created, then trades, then changed and deleted; else as in the file. The exchange publishes
+//! a fill after its orders are created and before they are deleted; the files alone do not show that.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -47,7 +47,7 @@ pub(super) enum Row {
 }
 
 impl Row {
-    /// When it was recorded, of those that become an update.
+    /// The time of a row that becomes an update.
     pub(super) fn time_ms(&self) -> Option<u64> {
         match self {
             Row::Created(row) | Row::Deleted(row) => Some(row.time_ms),
@@ -102,7 +102,7 @@ impl Rows {
     }
 }
 
-/// One file, read one row ahead.
+/// A file, read one row ahead.
 struct Source {
     file: &'static str,
     reader: csv::Reader<Box<dyn Read + Send>>,
@@ -122,7 +122,7 @@ impl Source {
         let refuse = |why: String| FlowError::Row { file, line: 1, why };
         let header = reader.headers().map_err(|error| refuse(error.to_string()))?;
         if header.iter().ne(columns.iter().copied()) {
-            return Err(refuse(format!("the columns are not {}", columns.join(","))));
+            return Err(refuse(format!("the columns must be {}", columns.join(","))));
         }
         let mut source = Source { file, reader, next: StringRecord::new(), next_ms: Some(0) };
         source.advance()?;
@@ -163,7 +163,7 @@ impl Source {
         let is_row = self.reader.read_record(&mut self.next).map_err(|error| self.refuse(error.to_string()))?;
         let time_ms = if is_row { Some(self.field::<u64>(0)?) } else { None };
         if time_ms.is_some_and(|time_ms| Some(time_ms) < self.next_ms) {
-            return Err(self.refuse("its time is before that of the row above".into()));
+            return Err(self.refuse("its time is before that of the row before".into()));
         }
         self.next_ms = time_ms;
         Ok(())
@@ -186,9 +186,14 @@ impl Source {
     }
 }
 
-/// A file's content, unpacked if its name ends in `.gz`.
+/// The content of a regular file, decompressed if its name ends in `.gz`.
 pub(super) fn read(path: &Path) -> Result<Box<dyn Read + Send>, FlowError> {
-    let file = File::open(path).map_err(|source| FlowError::Open { path: path.into(), source })?;
+    let failed = |source| FlowError::Open { path: path.into(), source };
+    // Asked before it is opened: a device has no end, and opening a pipe waits for its writer.
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(failed(std::io::Error::other("not a regular file")));
+    }
+    let file = File::open(path).map_err(failed)?;
     Ok(unpacked(file, path.extension().is_some_and(|extension| extension == "gz")))
 }
 
@@ -196,7 +201,7 @@ pub(super) fn unpacked(read: impl Read + Send + 'static, is_packed: bool) -> Box
     if is_packed { Box::new(MultiGzDecoder::new(read)) } else { Box::new(read) }
 }
 
-/// `x-orders.csv.gz`: `x-trades.csv.gz`, else `x-trades.csv`.
+/// The file of trades beside `x-orders.csv.gz`: `x-trades.csv.gz`, or else `x-trades.csv`.
 pub(super) fn trades_beside(orders: &Path) -> Result<PathBuf, FlowError> {
     let name = orders.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let (before, after) = name.rsplit_once("orders").ok_or_else(|| FlowError::Name { path: orders.into() })?;

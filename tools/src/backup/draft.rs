@@ -1,4 +1,4 @@
-//! A folder that is being filled under a temporary name, and gets its own when it is whole.
+//! A folder that is filled under a temporary name, and gets its final name when it is complete.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -13,7 +13,7 @@ use crate::logging::note;
 use crate::signals::StopAsked;
 use crate::{Failure, check_is_outside};
 
-/// See the module. Dropped unfinished, it is removed.
+/// See the module. An unfinished one is removed when it is dropped.
 pub(crate) struct Draft {
     folder: TempDir,
     to: PathBuf,
@@ -21,7 +21,7 @@ pub(crate) struct Draft {
     bar: ProgressBar,
 }
 
-/// What is in a draft.
+/// The contents of a draft.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Contents {
     pub(crate) segments: usize,
@@ -33,7 +33,7 @@ const PIECE_BYTES: usize = 1 << 20;
 const BEGIN_NAME: &str = "begin.ordo";
 
 impl Draft {
-    /// Beside `to`, which is new or empty, and not in the folder that is copied.
+    /// A draft beside `to`. Refused if `to` exists and is not empty, or lies in the folder that is copied.
     pub(crate) fn of(from: &Path, to: &Path, asked: StopAsked) -> Result<Draft, Failure> {
         check_is_outside(from, to)?;
         let to = std::path::absolute(to).map_err(failed("name", to))?;
@@ -59,19 +59,19 @@ impl Draft {
         self.folder.path()
     }
 
-    /// So many bytes are still to come.
+    /// Adds bytes to the total of the progress bar.
     pub(crate) fn expect(&self, bytes: u64) {
         self.bar.set_length(self.bar.position() + bytes);
     }
 
-    /// Copies a file of a folder, as it is now, to stable storage.
+    /// Copies a file to stable storage.
     pub(crate) fn copy(&mut self, dir: &Path, name: &str) -> Result<(), Failure> {
         let from = dir.join(name);
         let source = File::open(&from).map_err(failed("open", &from))?;
         self.pour(source, &from, name)
     }
 
-    /// The same, of a file that may have gone.
+    /// The same for a file that may have been removed.
     pub(crate) fn copy_if_there(&mut self, dir: &Path, name: &str) -> Result<(), Failure> {
         let from = dir.join(name);
         match File::open(&from) {
@@ -102,7 +102,7 @@ impl Draft {
         copy.sync_all().map_err(failed("sync", &to))
     }
 
-    /// Writes zeros to the end of a copied file.
+    /// Overwrites a copied file with zeros from an offset to its end.
     pub(crate) fn zero_from(&self, name: &str, offset: u64) -> Result<(), Failure> {
         let path = self.path().join(name);
         let zero = || -> io::Result<()> {
@@ -115,14 +115,14 @@ impl Draft {
         zero().map_err(failed("cut", &path))
     }
 
-    /// Takes away the snapshots that are damaged, and those of numbers that the copy does not hold.
+    /// Removes damaged snapshots, and those after the last number of the copy.
     pub(crate) fn keep_good_snapshots(&self, last_number: u64) -> Result<(), Failure> {
         let snapshots = Snapshots::new(self.path(), usize::MAX);
         for number in snapshots.sequences().map_err(failed("list", self.path()))? {
             let loaded = snapshots.load(number);
             let why = match loaded {
                 Err(error) => error.to_string(),
-                Ok(_) if number > last_number => "the segments have not come so far".into(),
+                Ok(_) if number > last_number => "it is after the last number of the segments".into(),
                 Ok(_) => continue,
             };
             note!("snapshot {number} is left out: {why}");
@@ -131,7 +131,7 @@ impl Draft {
         Ok(())
     }
 
-    /// The oldest number that a snapshot is needed for has one at or after it.
+    /// Whether there is a snapshot at or after a number.
     pub(crate) fn has_snapshot_from(&self, number: u64) -> Result<bool, Failure> {
         let snapshots = Snapshots::new(self.path(), usize::MAX).sequences().map_err(failed("list", self.path()))?;
         Ok(snapshots.into_iter().any(|at| at >= number))
@@ -149,18 +149,18 @@ impl Draft {
         Ok(contents)
     }
 
-    /// Gives it its name, durably.
+    /// Gives the folder its final name, durably.
     pub(crate) fn finish(self) -> Result<(), Failure> {
         self.bar.finish_and_clear();
         sync_folder(self.path())?;
         fs::rename(self.path(), &self.to).map_err(failed("name", &self.to))?;
-        // It has gone from there: nothing is to be removed.
+        // The folder has its final name: the temporary one is not to be removed.
         let _ = self.folder.keep();
         self.to.parent().map_or(Ok(()), sync_folder)
     }
 }
 
-/// The files of a folder that are copied before its segments; the snapshots newest first.
+/// The files that are copied before the segments: snapshots, newest first, and the beginning.
 pub(crate) fn begin_and_snapshots(dir: &Path) -> Result<Vec<String>, Failure> {
     let mut snapshots = Vec::new();
     for entry in fs::read_dir(dir).map_err(failed("list", dir))? {
@@ -174,7 +174,7 @@ pub(crate) fn begin_and_snapshots(dir: &Path) -> Result<Vec<String>, Failure> {
     Ok(snapshots)
 }
 
-/// A file that is open to nobody to whom its source was not; its owner goes on writing it.
+/// A new file whose permissions are no wider than the source's, but for its owner, who reads and writes it.
 pub(crate) fn create(path: &Path, source_mode: u32) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(source_mode & 0o666 | 0o600).open(path)
 }

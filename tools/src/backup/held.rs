@@ -1,4 +1,4 @@
-//! What a copy holds, as verification finds it.
+//! The verified contents of a folder.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use ordo_journal::{Field, HEADER_BYTES, Kind, ReadError, RealDisk, Report, verif
 
 use super::draft::{Contents, Draft, create, failed};
 use crate::Failure;
+use crate::input_file::{SETTINGS_BYTES_MAX, read_text};
 use crate::journal::time;
 use crate::logging::note;
 use crate::replay::Progress;
@@ -18,22 +19,22 @@ use crate::table::Facts;
 pub(crate) struct Held {
     dir: PathBuf,
     pub(crate) report: Report,
-    /// Bytes of good frames behind the last Mark.
+    /// Bytes of good frames after the last Mark.
     behind_mark: u64,
 }
 
-/// Where a copy ends.
+/// The end of a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct End {
-    /// In the open segment.
+    /// In the open segment, bytes.
     pub(crate) offset: u64,
     /// The last number before it.
     pub(crate) number: u64,
 }
 
-/// Says where a copy ends, so that one that lost its last segments is found out: the chain alone cannot tell.
+/// Records where a backup ends: the chain alone does not show that its last segments are missing.
 const NOTE_NAME: &str = "backup.toml";
-/// As a hub's own files have.
+/// The mode of a hub's files.
 const NOTE_MODE: u32 = 0o640;
 
 impl Held {
@@ -55,7 +56,7 @@ impl Held {
         self.report.last.map_or(self.report.begins_after, |(number, _)| number)
     }
 
-    /// Where a copy that was taken while its source may have been written is to be cut; `known` was there before.
+    /// Where to cut a copy whose source may have been written meanwhile; updates up to `known` were there before.
     pub(crate) fn end(&self, known: u64) -> Result<End, String> {
         let last = self.last_number();
         let open = self.report.segments.last().ok_or("no segment is there")?;
@@ -63,21 +64,21 @@ impl Held {
             Some(bad) if last < known || bad.unknown.is_some() || bad.file != open.name => {
                 return Err(format!("{}, in {} at byte {}", bad.place, bad.file, bad.place.offset));
             }
-            // Segments get their names when they have their size: nobody is still making it.
+            // A segment gets its name when it has its size: it is not still being made.
             Some(bad) if bad.place.field == Field::Size => {
                 return Err(format!("{}, in {}: the file is too short", bad.place, bad.file));
             }
-            None if last < known => return Err(format!("it ends at {last}, and {known} had been there")),
+            None if last < known => return Err(format!("it ends at {last}, and {known} was in it before")),
             _ => {}
         }
         if self.report.durable >= known {
             return Ok(End { offset: open.used_bytes - self.behind_mark, number: self.report.durable });
         }
-        // No Mark came: nobody writes here.
+        // No Mark has been written: no hub runs on this folder.
         Ok(End { offset: open.used_bytes, number: last })
     }
 
-    /// A copy that is good to its last number.
+    /// Refuses a copy that is damaged, or does not end at `last_number`.
     pub(crate) fn check_is(&self, last_number: u64) -> Result<(), Failure> {
         let dir = self.dir.display();
         for remark in &self.report.remarks {
@@ -96,17 +97,20 @@ impl Held {
         Ok(())
     }
 
-    /// A journal whose beginning was archived needs a snapshot to start from.
+    /// Refuses a journal whose beginning was archived and that has no snapshot to start from.
     pub(crate) fn check_can_start(&self, draft: &Draft) -> Result<(), Failure> {
         let begins_after = self.report.begins_after;
         if begins_after == 0 || draft.has_snapshot_from(begins_after)? {
             return Ok(());
         }
-        Err(Failure::with_code(65, format!("the journal begins after {begins_after}, and no good snapshot is there")))
+        Err(Failure::with_code(
+            65,
+            format!("the journal begins after {begins_after}, and there is no good snapshot to start from"),
+        ))
     }
 
-    /// Leaves the note in a backup that says where it ends.
-    pub(crate) fn leave_note(&self, dir: &Path) -> Result<(), Failure> {
+    /// Writes the note that records where the backup ends.
+    pub(crate) fn write_note(&self, dir: &Path) -> Result<(), Failure> {
         let path = dir.join(NOTE_NAME);
         let text = format!(
             "# Written by ordo backup, compared by ordo restore.\nlast_number = {}\ncheck = \"{}\"\n",
@@ -121,13 +125,13 @@ impl Held {
         write().map_err(failed("write", &path))
     }
 
-    /// Whether this is all that the backup's note says it is; a folder without one was copied by other means.
+    /// Refuses a backup that does not end where its note records. A folder without a note was copied by other means.
     pub(crate) fn check_note(&self) -> Result<(), Failure> {
         let path = self.dir.join(NOTE_NAME);
-        let text = match std::fs::read_to_string(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            read => read.map_err(failed("read", &path))?,
-        };
+        if !path.exists() {
+            return Ok(());
+        }
+        let text = read_text(&path, SETTINGS_BYTES_MAX)?;
         let note: toml::Table =
             text.parse().map_err(|error| Failure::with_code(65, format!("{}: {error}", path.display())))?;
         let number = note.get("last_number").and_then(toml::Value::as_integer);
@@ -135,22 +139,22 @@ impl Held {
         if number == i64::try_from(self.last_number()).ok() && check == Some(&*self.check()) {
             return Ok(());
         }
-        let said = number.map_or_else(|| "nothing".into(), |number| number.to_string());
+        let noted = number.map_or_else(|| "no number".into(), |number| number.to_string());
         let line = format!(
-            "{} ends at {}; its note says {said}: part of it is missing",
+            "{} ends at {}, not at {noted} as its note records: part of it is missing",
             self.dir.display(),
             self.last_number()
         );
         Err(Failure::with_code(65, line))
     }
 
-    /// Stands for every byte before it.
+    /// A hash of every byte of the segments.
     pub(crate) fn check(&self) -> String {
         self.report.check.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
-/// What is printed of a copy.
+/// The output for a finished copy.
 pub(crate) fn facts(held: &Held, contents: Contents, took: Duration) -> Facts {
     let mut facts = Facts::default();
     facts.push("last_number", held.last_number());

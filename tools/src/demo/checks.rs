@@ -1,4 +1,4 @@
-//! What must hold at the end of the demo.
+//! The checks at the end of the demo.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ use crate::Failure;
 use crate::listed::Listed;
 use crate::serve::of_hub;
 
-/// Each check, and whether it held.
+/// Each check, and whether it passed.
 #[derive(Debug, Default)]
 pub(super) struct Checks {
     results: Vec<(String, bool)>,
@@ -28,7 +28,7 @@ impl Checks {
         self.results.push((what.into(), holds));
     }
 
-    /// The views folded from the streams equal what REST answers.
+    /// The views folded from the streams equal the answers of REST.
     pub(super) fn folded_equals_rest(&mut self, addr: SocketAddr, watched: &Watched) -> Result<(), Failure> {
         self.equals_rest::<CashPosition>(addr, watched, "/balance", "folded")?;
         self.equals_rest::<AssetPosition>(addr, watched, "/holding", "folded")?;
@@ -45,7 +45,7 @@ impl Checks {
         let folded = watched.records::<L>()?;
         let answer = rest::get(addr, path).map_err(Failure::new)?;
         let mut answered = answer.records::<L>(L::MESSAGE).map_err(Failure::new)?;
-        // Both in the order of their keys; the keys are the first columns.
+        // Sorted by key: the first columns are the key.
         answered.sort_by_cached_key(Listed::row);
         let mut sorted = folded;
         sorted.sort_by_cached_key(Listed::row);
@@ -53,7 +53,7 @@ impl Checks {
         Ok(())
     }
 
-    /// What the recording says must come out of it, whatever the hub is made of.
+    /// Results that follow from the recording alone.
     pub(super) fn flow_adds_up(&mut self, played: &Played, watched: &Watched) -> Result<(), Failure> {
         let expected = played.transactions();
         let transactions = watched.events(SubscriptionType::Transactions);
@@ -69,7 +69,7 @@ impl Checks {
         Ok(())
     }
 
-    /// Stops the hub, replays its record from the beginning, and starts it again at the same address.
+    /// Stops the hub, replays its record from the beginning, and starts the hub again at the same address.
     pub(super) fn restart(&mut self, hub: Hub, config: Config, watched: &Watched) -> Result<Hub, Failure> {
         let stopped = hub.stop().map_err(of_hub)?;
         self.state_hash = stopped.state_hash;
@@ -87,7 +87,7 @@ impl Checks {
         Ok(hub)
     }
 
-    /// Stops the restarted hub, which nobody has written to: its state is that of the first one.
+    /// Stops the restarted hub, which has recorded nothing: its state is that of the first one.
     pub(super) fn stops_as_it_was(&mut self, hub: Hub) -> Result<(), Failure> {
         let stopped = hub.stop().map_err(of_hub)?;
         let is_same = stopped.state_hash == self.state_hash;
@@ -112,7 +112,7 @@ impl fmt::Display for Checks {
     }
 }
 
-/// None where it cannot be held.
+/// None where a sum is out of range.
 fn sum(figures: impl Iterator<Item = Option<BigNumber>>) -> Option<Dec> {
     figures.flatten().try_fold(Dec::ZERO, |sum, figure| sum.plus(figure.dec()).ok())
 }

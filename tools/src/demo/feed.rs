@@ -1,4 +1,4 @@
-//! The adapter of the demo: deposits and stock, then the flow, its first part paced and the rest flat out.
+//! The adapter of the demo: deposits and stock, then the flow, its first part paced, the rest at full speed.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -18,16 +18,16 @@ pub(super) const FEED: &str = "bitstamp";
 
 /// Updates of the paced part.
 const PACED_UPDATES: u64 = 4_000;
-/// One update each.
+/// Time between two paced updates.
 const PACE: Duration = Duration::from_millis(1);
-/// An update is sent this much before it is due at the earliest: a sleep ends late, so the rest is waited out awake.
+/// Sleeps end late: the last part of each pause is spent yielding.
 const AWAKE: Duration = Duration::from_micros(200);
-/// How long the hub may take for what is in flight.
+/// The hub makes updates in flight durable within this time.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Updates between two looks at the progress bar and at signals.
-const UPDATES_PER_LOOK: u64 = 1024;
+/// Updates between two refreshes of the progress bar, and checks for signals.
+const UPDATES_PER_REFRESH: u64 = 1024;
 
-/// What was played, and how fast it was durable.
+/// Counts and times of what was played.
 #[derive(Debug)]
 pub(super) struct Played {
     pub(super) counts: FlowCounts,
@@ -56,13 +56,13 @@ impl fmt::Display for Played {
         writeln!(f, "{created} orders, {trade_legs} sides of trades, {cancelled} cancellations")?;
         let rate = self.flat_out as f64 / self.took.as_secs_f64();
         let (count, took) = (self.flat_out, self.took.as_secs_f64());
-        writeln!(f, "flat out: {count} updates durable in {took:.2} s, {rate:.0} a second, four views streamed")?;
+        writeln!(f, "full speed: {count} updates durable in {took:.2} s, {rate:.0} a second, four views streamed")?;
         let rate = self.paced as f64 / self.paced_took.as_secs_f64();
         writeln!(f, "paced: {} updates, {rate:.0} a second", self.paced)
     }
 }
 
-/// Plays everything; returns when all of it is durable.
+/// Plays the flow; returns when all updates are durable.
 pub(super) fn play(
     addr: SocketAddr,
     recording: Option<&Path>,
@@ -106,7 +106,7 @@ impl Player<'_> {
     fn submit(&mut self, action: ExternalAction) -> Result<(), Failure> {
         self.position += 1;
         self.adapter.submit(self.position, action).map_err(Failure::new)?;
-        if (self.position as u64).is_multiple_of(UPDATES_PER_LOOK) {
+        if (self.position as u64).is_multiple_of(UPDATES_PER_REFRESH) {
             self.bar.set_position(self.position as u64);
             if self.asked.is_asked() {
                 return Err(Failure::new("interrupted"));
@@ -115,12 +115,12 @@ impl Player<'_> {
         Ok(())
     }
 
-    /// Until all that was submitted is durable.
+    /// Returns when all submitted updates are durable.
     fn wait(&mut self) -> Result<(), Failure> {
         self.adapter.wait_bookmark(self.position, PATIENCE).map(|_| ()).map_err(Failure::new)
     }
 
-    /// An update is due every `PACE`, whether the one before is through or not; latency counts from then.
+    /// An update is due every `PACE`, whether the one before has been answered or not; latency counts from then.
     fn play_paced(&mut self, flow: &mut Flow, clock: &Clock) -> Result<u64, Failure> {
         let begun = Instant::now();
         let mut count = 0;

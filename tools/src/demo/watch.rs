@@ -1,4 +1,4 @@
-//! The subscribers of the demo: one connection and thread a view, each folding what it hears.
+//! The subscribers of the demo: one connection and one thread a view, each of which folds the events it receives.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,14 +17,14 @@ use crate::listed::Listed;
 const VIEWS: [SubscriptionType; 4] =
     [SubscriptionType::Balances, SubscriptionType::Holdings, SubscriptionType::Orders, SubscriptionType::Transactions];
 
-/// Positions whose latency can be kept: the opening and the paced part, with room.
+/// Positions whose latency can be measured: more than the opening and the paced part have.
 const EXPECTED_MAX: usize = 1 << 16;
-/// Anything slower counts as this: a minute.
+/// A latency above this counts as this: a minute.
 const LATENCY_NS_MAX: u64 = 60_000_000_000;
-/// A message is waited for this long before a watcher looks whether it is to finish.
+/// A watcher waits this long for a message before it checks whether to finish.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// When each update of the paced part was due, for those who see its events.
+/// When each update of the paced part was due, for the watchers of its events.
 #[derive(Debug, Clone)]
 pub(super) struct Clock {
     begun: Instant,
@@ -37,7 +37,7 @@ impl Clock {
         Clock { begun: Instant::now(), due_ns: (0..EXPECTED_MAX).map(|_| AtomicU64::new(0)).collect() }
     }
 
-    /// Before the update is sent: the socket carries the order of the two.
+    /// Stores when an update is due; called before it is sent.
     pub(super) fn expect(&self, position: i64, due: Instant) {
         if let Some(slot) = self.due_ns.get(position as usize) {
             slot.store((due - self.begun).as_nanos() as u64, Ordering::Release);
@@ -59,7 +59,7 @@ pub(super) struct Watchers {
     threads: Vec<JoinHandle<Result<Seen, ClientError>>>,
 }
 
-/// What one watcher has seen.
+/// The results of one watcher.
 struct Seen {
     subscriber: Subscriber,
     view: ViewId,
@@ -80,7 +80,7 @@ impl Watchers {
         Ok(Watchers { is_done, threads: threads.into_iter().collect::<Result<_, _>>()? })
     }
 
-    /// Waits until each has folded all that the hub has told anybody.
+    /// Returns when each has folded every event that the hub has published.
     pub(super) fn finish(self) -> Result<Watched, Failure> {
         self.is_done.store(true, Ordering::Release);
         let join = |thread: JoinHandle<_>| thread.join().expect("invariant: a panic ends the process");
@@ -112,7 +112,7 @@ impl Seen {
     }
 }
 
-/// What all watchers have seen.
+/// The results of all watchers.
 pub(super) struct Watched {
     seen: Vec<Seen>,
 }

@@ -1,4 +1,4 @@
-//! `ordo journal dump`: the updates, readable or as JSON lines.
+//! `ordo journal dump`: the updates, as a table, CSV or JSON lines.
 
 use std::borrow::Cow;
 use std::ops::ControlFlow;
@@ -21,45 +21,44 @@ use crate::{Failure, check_folder};
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  ordo journal dump ./data --feed XNAS --from XNAS:100 --kind trade --json
 
-A place is a number of the journal (123), a position (oms:123) or a time: a point of the one order in which the updates
-of all feeds were applied. --from and --to are inclusive, and bound all feeds alike: '--from oms:5 --to oms:9' is what
-happened from oms:5 to oms:9, on any feed; --feed says of which. Reads only: safe on the folder of a running hub.")]
+A place is a number of the journal (123), a position (oms:123) or a time: a point in the order in which the updates of
+all feeds were applied. --from and --to are inclusive and bound every feed: '--from oms:5 --to oms:9' prints the updates
+of all feeds from oms:5 to oms:9; --feed selects one. Only reads: safe on the folder of a running hub.")]
 pub(super) struct Dump {
     /// Folder of the journal
     dir: PathBuf,
-    /// The first place to print
+    /// First place to print
     #[arg(long)]
     from: Option<Place>,
-    /// The last place to print
+    /// Last place to print
     #[arg(long)]
     to: Option<Place>,
-    /// Updates of this sequence only: a feed, or oms
+    /// Only updates of this sequence: a feed, or oms
     #[arg(long)]
     feed: Option<String>,
-    /// Updates of this account only, those too that move an order away from it; as OWNER/ACCOUNT, or /ACCOUNT where it
-    /// has no owner
+    /// Only updates of this account, and those that move an order away from it: OWNER/ACCOUNT, or /ACCOUNT without owner
     #[arg(long, value_parser = account)]
     account: Option<String>,
-    /// Updates of the order with this OrderID only
+    /// Only updates of the order with this OrderID
     #[arg(long)]
     order: Option<String>,
-    /// Update, Replace, Trade, CashTransfer, AssetTransfer, Operation (or one by name, as DefineOwner), Status,
-    /// Configure
+    /// Only updates of this kind: Update, Replace, Trade, CashTransfer, AssetTransfer, Operation (or one by name, as
+    /// DefineOwner), Status, Configure
     #[arg(long, value_parser = kind)]
     kind: Option<String>,
     #[command(flatten)]
     output: Output,
 }
 
-/// As updates are told: an account may be without an owner, but not without a name.
+/// An account in the form of the output: the owner may be empty, the account may not.
 fn account(text: &str) -> Result<String, String> {
     match text.split_once('/') {
         Some((_, account)) if !account.is_empty() => Ok(text.to_owned()),
-        _ => Err("an account is written OWNER/ACCOUNT, or /ACCOUNT where it has no owner".into()),
+        _ => Err("an account is written OWNER/ACCOUNT, or /ACCOUNT without owner".into()),
     }
 }
 
-/// A family of kinds, or one by name.
+/// A family of kinds, or a single kind.
 fn kind(text: &str) -> Result<String, String> {
     let kinds = kinds();
     let is_one = |kind: &String| is_kind(text, kind);
@@ -74,7 +73,7 @@ fn is_kind(wanted: &str, kind: &str) -> bool {
 const COLUMNS: &[&str] = &["Number", "Sequence", "Position", "Time", "Kind", "Account", "Order", "Errors", "Update"];
 const FIGURES: &[&str] = &["Number", "Position"];
 
-/// What a dump says of an update.
+/// The output for an update.
 struct Line {
     number: u64,
     sequence: String,
@@ -140,7 +139,7 @@ impl Line {
         vec![
             self.number.to_string(),
             self.sequence,
-            // An update that changed nothing has none.
+            // An update that changed nothing has no position.
             if self.position == 0 { String::new() } else { self.position.to_string() },
             self.time,
             self.what.kind,

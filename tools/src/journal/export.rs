@@ -1,7 +1,7 @@
 //! `ordo journal export`: updates, events or trades as a table in a file, for analysis elsewhere.
 //!
-//! Rows are made and written one by one, whatever the size of the record. The file gets its name when it is whole; of
-//! one that is interrupted nothing is left.
+//! Rows are written one by one: memory does not grow with the record. The file gets its name when it is complete; an
+//! interrupted export leaves nothing.
 
 mod csv_file;
 mod events;
@@ -30,26 +30,26 @@ use crate::{Failure, check_folder, check_is_outside};
 #[command(after_help = "Examples:\n  ordo journal export ./data --to updates.csv
   ordo journal export ./data --to trades.csv --what trades --from 2026-11-22T00:00:00Z
 
-The file's name says its form: .csv, or .parquet where this program was built with the feature of that name.
-  updates  a row for each update as received, refused ones too, the update as JSON
-  events   a row for each event that it caused, in each view, the record as JSON
+The file's extension selects the format: .csv, or .parquet if this program was built with the feature of that name.
+  updates  a row for each update as received, refused ones included, the update as JSON
+  events   a row for each event of an update, in each view, the record as JSON
   trades   a row for each trade, correction and cancel that was applied
-A place is a number of the journal (123), a position (oms:123) or a time: a point of the one order in which the updates
-of all feeds were applied. --from and --until are inclusive, and bound all feeds alike. Figures are texts with all their digits, times are UTC; Position is empty where an update took none. Reads only: safe on the folder
-of a running hub.")]
+A place is a number of the journal (123), a position (oms:123) or a time: a point in the order in which the updates of
+all feeds were applied. --from and --until are inclusive and bound every feed. Figures are texts with all their digits,
+times are UTC; Position is empty for an update without one. Only reads: safe on the folder of a running hub.")]
 pub(super) struct Export {
     /// Folder of the journal
     dir: PathBuf,
-    /// File to write; one that is there is replaced
+    /// File to write; an existing one is replaced
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
-    /// What to write
+    /// Rows to write
     #[arg(long, value_enum, default_value = "updates")]
     what: What,
-    /// The first place to write
+    /// First place to write
     #[arg(long, value_name = "PLACE")]
     from: Option<Place>,
-    /// The last place to write
+    /// Last place to write
     #[arg(long, value_name = "PLACE")]
     until: Option<Place>,
     #[command(flatten)]
@@ -63,11 +63,11 @@ enum What {
     Trades,
 }
 
-/// What a column holds.
+/// The type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Type {
     Number,
-    /// A number that may be missing.
+    /// A number or nothing.
     NumberIfAny,
     /// Nanoseconds since 1970 UTC.
     Time,
@@ -76,7 +76,7 @@ enum Type {
 
 type Columns = &'static [(&'static str, Type)];
 
-/// One value of a row; of the type that its column says.
+/// One value of a row, of the type of its column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Cell {
     Number(i64),
@@ -87,11 +87,11 @@ enum Cell {
 
 type Row = Vec<Cell>;
 
-/// A file that rows go to.
+/// A file format that rows are written in.
 trait Sink {
     fn put(&mut self, row: &Row) -> Result<(), Failure>;
 
-    /// All rows are there: the rest is written.
+    /// Writes what is buffered, after the last row.
     fn finish(self: Box<Self>) -> Result<(), Failure>;
 }
 
@@ -128,7 +128,7 @@ impl Export {
             &mut replay,
             || {
                 bar.tick();
-                // The draft goes with this.
+                // The draft file is removed with this return.
                 if asked.is_asked() { Err(Failure::new("interrupted: nothing is written")) } else { Ok(()) }
             },
             |applied| {
@@ -152,7 +152,7 @@ impl Export {
     }
 }
 
-/// The stamp's columns, which every row begins with.
+/// The columns of the stamp, with which every row begins.
 fn place(applied: &Applied<'_>) -> Row {
     let stamp = &applied.outcome.stamp;
     let position = if stamp.position == 0 { Cell::Nothing } else { Cell::Number(stamp.position) };
@@ -178,7 +178,7 @@ fn sink(to: &Path, draft: &NamedTempFile, columns: Columns) -> Result<Box<dyn Si
         Some("parquet") => Ok(Box::new(parquet_file::ParquetFile::begin(file()?, columns)?)),
         #[cfg(not(feature = "parquet"))]
         Some("parquet") => Err(Failure::new(
-            "this program writes no Parquet; build it with 'cargo build --release -p ordo --features parquet', or write .csv",
+            "this program was built without Parquet; build it with 'cargo build --release -p ordo --features parquet', or write .csv",
         )),
         _ => Err(Failure::with_code(2, format!("{}: name a file that ends in .csv or .parquet", to.display()))),
     }

@@ -1,4 +1,4 @@
-//! `ordo journal info`: what a folder holds, in short.
+//! `ordo journal info`: a summary of a folder.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -13,11 +13,11 @@ use crate::replay::of_replay;
 use crate::table::{self, Format, Output, Table, quoted};
 use crate::{Failure, check_folder};
 
-/// Segments, positions and times, feeds, snapshots, versions and sizes
+/// Prints segments, positions and times, feeds, snapshots, versions and sizes
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  ordo journal info ./data --json
 
-Reads only: safe on the folder of a running hub. A damaged journal is described as far as it is good.")]
+Only reads: safe on the folder of a running hub. A damaged journal is described up to the damage.")]
 pub(super) struct Info {
     /// Folder of the journal
     dir: PathBuf,
@@ -25,7 +25,7 @@ pub(super) struct Info {
     output: Output,
 }
 
-/// One fact: what it is about, its name, its value.
+/// A fact: its subject, name and value.
 type Fact = (&'static str, String, String);
 
 impl Info {
@@ -48,7 +48,7 @@ impl Info {
 fn journal(report: &Report, dir: &Path) -> std::io::Result<Vec<Fact>> {
     let mut bytes = 0;
     for entry in std::fs::read_dir(dir)? {
-        // On a live folder one may go, or get another name, while we look.
+        // A running hub may remove or rename a file meanwhile.
         bytes += match entry?.metadata() {
             Err(error) if error.kind() == ErrorKind::NotFound => 0,
             metadata => metadata?.len(),
@@ -90,7 +90,7 @@ fn snapshots(dir: &Path) -> std::io::Result<Vec<Fact>> {
         let (found, skipped) = snapshots.newest_good_until(sequence)?;
         let value = match found.filter(|snapshot| snapshot.info.sequence == sequence) {
             Some(snapshot) => format!("at {}, {} bytes", time(snapshot.info.time_ns), snapshot.info.body_bytes),
-            // A hub takes one away when there are others enough.
+            // A running hub has thinned it out meanwhile.
             None if !snapshots.sequences()?.contains(&sequence) => continue,
             None => skipped
                 .into_iter()
@@ -102,7 +102,7 @@ fn snapshots(dir: &Path) -> std::io::Result<Vec<Fact>> {
     Ok(facts)
 }
 
-/// The last position of every sequence: that of `oms` is known to the engine alone.
+/// The last position of every sequence. That of `oms` is a result of the engine, so the record is replayed.
 fn feeds(dir: &Path) -> Result<Vec<Fact>, Failure> {
     let mut replay = Replay::open(dir, Options::default()).map_err(of_replay)?;
     replay.run().map_err(of_replay)?;
@@ -120,7 +120,7 @@ fn print(facts: &[Fact], format: Format) -> Result<(), Failure> {
     table.print(format)
 }
 
-/// One object, with an object for each thing that facts are about.
+/// A JSON object with a member object for each subject.
 fn object(facts: &[Fact]) -> String {
     let mut abouts: Vec<&str> = facts.iter().map(|(about, ..)| *about).collect();
     abouts.dedup();

@@ -1,4 +1,4 @@
-//! `ordo journal verify`: every record and the chain, checked.
+//! `ordo journal verify`: checks every record and the chain.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,8 @@ use crate::{Failure, check_folder};
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  ordo journal verify ./data
 
-Exits 0 if all is good, else 1: the first bad position, its file and offset, and what is still good, are said.")]
+Exits 0 if all is good, else 1; then prints the first bad position with its file and offset, and the range that is good.
+Only reads: safe on the folder of a running hub.")]
 pub(super) struct Verify {
     /// Folder of the journal
     dir: PathBuf,
@@ -27,7 +28,7 @@ impl Verify {
         check_folder(&self.dir)?;
         let report = verify(&self.dir).map_err(|error| match error {
             ReadError::Archived { archived } => {
-                Failure::new(format!("segments were archived meanwhile, up to {archived}: run it once more"))
+                Failure::new(format!("segments were archived meanwhile, up to {archived}: run this command again"))
             }
             error => Failure::new(format!("{}: {error}", self.dir.display())),
         })?;
@@ -39,7 +40,7 @@ impl Verify {
         match &report.bad {
             Some(bad) => Err(Failure::new(verdict(&self.dir, bad, report.snapshot))),
             None if report.is_good() => Ok(()),
-            None => Err(Failure::new("every record is good, but not all around them; see above")),
+            None => Err(Failure::new("every record is good, but the folder has other faults; see above")),
         }
     }
 }
@@ -86,7 +87,7 @@ fn verdict(dir: &Path, bad: &Bad, snapshot: u64) -> String {
         }
         (Some(_), _) => "use the build that wrote it, or a newer one".into(),
         (None, true) if bad.place.field == Field::Missing => {
-            format!("it was durable up to {snapshot}, as a snapshot knows: restore what is missing from a copy")
+            format!("it was durable up to {snapshot}, according to a snapshot: restore the missing part from a copy")
         }
         (None, true) => "it was durable: restore the file from a copy".into(),
         (None, false) => "it was never acknowledged: a torn end, which the next start cuts off".to_string(),

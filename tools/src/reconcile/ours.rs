@@ -1,4 +1,4 @@
-//! What the hub has: from its folder, or as a running hub answers.
+//! The hub's records: from its folder, or from a running hub.
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use crate::place::{self, Place};
 use crate::replay::{Progress, of_replay, open_beginning, open_newest};
 use crate::{Failure, check_folder};
 
-/// Where to look.
+/// The source of the hub's records.
 pub(super) enum Source {
     Folder { data: PathBuf, as_at: Option<Place> },
     Hub { addr: SocketAddr, token: Option<String>, as_at: Option<String> },
@@ -34,7 +34,12 @@ impl Source {
         let as_at = match as_at {
             None => None,
             Some(Place::Time(nanos)) => TimestampWithTimeZone::from_unix_nanos(nanos).to_iso().ok(),
-            Some(_) => return Err(Failure::with_code(2, "--as-at: a hub answers for times, not for positions")),
+            Some(_) => {
+                return Err(Failure::with_code(
+                    2,
+                    "--as-at: a running hub takes a time here; positions and numbers need --data",
+                ));
+            }
         };
         Ok(Source::Hub { addr: address(&hub)?, token, as_at })
     }
@@ -43,7 +48,7 @@ impl Source {
     pub(super) fn records(&self, kinds: &[Kind]) -> Result<Vec<Records>, Failure> {
         match self {
             Source::Folder { data, as_at } => {
-                // A snapshot may be later than what is asked for.
+                // A snapshot may be later than the place.
                 let mut replay = match as_at {
                     Some(place) => open_beginning(data, std::slice::from_ref(place))?,
                     None => open_newest(data)?,
@@ -70,9 +75,9 @@ impl Source {
     }
 }
 
-/// A record as it is compared.
+/// A record that is compared.
 trait Position: Listed {
-    /// What names it, and its figures, both as the kind's columns have them.
+    /// Its key and its figures, in the order of the kind's columns.
     fn parts(self) -> (Vec<String>, Vec<Option<BigNumber>>);
 }
 
@@ -117,7 +122,7 @@ fn get(addr: SocketAddr, path: &str, token: Option<&str>, as_at: Option<&str>) -
 
 /// `http://HOST:PORT`, with or without a slash behind it.
 fn address(url: &str) -> Result<SocketAddr, Failure> {
-    let wrong = || Failure::with_code(2, format!("--hub {url}: an address such as http://127.0.0.1:8700"));
+    let wrong = || Failure::with_code(2, format!("--hub {url}: an address such as http://127.0.0.1:8700 is expected"));
     let authority = url.strip_prefix("http://").ok_or_else(wrong)?.trim_end_matches('/');
     let mut found = authority.to_socket_addrs().map_err(|_| wrong())?;
     found.next().ok_or_else(wrong)

@@ -7,33 +7,33 @@ use csv::{ReaderBuilder, StringRecord, Trim};
 use ordo_core::dec::Dec;
 
 use super::{Column, Figures, Key, Kind, Records};
-use crate::Failure;
 use crate::logging::note;
+use crate::{Failure, input_file};
 
-/// What a file says, row by row. Rows that cannot be read are named on stderr.
+/// The records of a file. Rows that cannot be read are reported on stderr.
 #[derive(Debug)]
 pub(super) struct Theirs {
     pub(super) kind: Kind,
     pub(super) records: Records,
-    /// Which of the kind's figures the file has.
+    /// For each of the kind's figures, whether the file has its column.
     pub(super) columns: Vec<bool>,
-    /// Of rows that cannot be read, the records that they are about, where that much can be.
+    /// The keys of rows that cannot be read, where the key can.
     pub(super) unread: BTreeSet<Key>,
     pub(super) bad_rows: usize,
 }
 
-/// Where the columns stand in a file.
+/// The columns of a file.
 struct Layout {
     keys: Vec<usize>,
     figures: Vec<Option<usize>>,
-    /// Columns, those too that are not compared.
+    /// Number of columns, those that are not compared included.
     length: usize,
 }
 
 impl Theirs {
     pub(super) fn read(kind: Kind, file: &Path) -> Result<Theirs, Failure> {
         let failed = |error: &dyn std::fmt::Display| Failure::new(format!("{}: {error}", file.display()));
-        let bytes = std::fs::read(file).map_err(|error| failed(&error))?;
+        let bytes = input_file::read(file, input_file::TABLE_BYTES_MAX)?;
         let mut reader = ReaderBuilder::new().trim(Trim::All).flexible(true).from_reader(&*bytes);
         let headers = reader.headers().map_err(|error| failed(&error))?;
         let line = line_of(headers.position(), &bytes);
@@ -58,7 +58,7 @@ impl Theirs {
         let key = layout.key(self.kind, row)?;
         let taken = layout.check_length(row).and_then(|()| layout.figures(self.kind, row)).and_then(|figures| {
             if self.records.contains_key(&key) {
-                return Err(format!("{} stands there twice", key.join("/")));
+                return Err(format!("{} is there twice", key.join("/")));
             }
             Ok(figures)
         });
@@ -75,8 +75,8 @@ impl Theirs {
     }
 }
 
-/// The line that a row begins in. Its position is where the row before it ended: blank lines, and the second half of a
-/// CRLF, lie between.
+/// The line in which a row begins. The reader's position is the end of the row before: blank lines, and the second half
+/// of a CRLF, lie between.
 fn line_of(position: Option<&csv::Position>, bytes: &[u8]) -> u64 {
     let Some(position) = position else { return 1 };
     let from = usize::try_from(position.byte()).unwrap_or(usize::MAX);
@@ -92,7 +92,7 @@ impl Layout {
         };
         for column in kind.keys().iter().chain(kind.figures()) {
             if let [(_, one), (_, other), ..] = named(column)[..] {
-                return Err(format!("columns {one} and {other} stand for the same: leave one out"));
+                return Err(format!("columns {one} and {other} mean the same: leave one out"));
             }
         }
         let place = |column: &Column| named(column).first().map(|(at, _)| *at);
@@ -106,12 +106,12 @@ impl Layout {
         Ok(Layout { keys, figures, length: headers.len() })
     }
 
-    /// A cell too many is as a rule the rest of a figure: `5,000.00` without quotes.
+    /// Refuses a row with more or fewer cells than columns: most often a figure such as `5,000.00` without quotes.
     fn check_length(&self, row: &StringRecord) -> Result<(), String> {
         if row.len() == self.length {
             return Ok(());
         }
-        Err(format!("{} cells under {} columns; a cell with a comma in it stands in quotes", row.len(), self.length))
+        Err(format!("{} cells under {} columns; a cell that contains a comma needs quotes", row.len(), self.length))
     }
 
     fn key(&self, kind: Kind, row: &StringRecord) -> Result<Key, String> {
@@ -119,7 +119,7 @@ impl Layout {
         cells
             .map(|(at, column)| match row.get(*at) {
                 None => Err(format!("{} is missing", column[0])),
-                // An owner may be without a name, and an asset without a market.
+                // Owner and exchange may be empty.
                 Some("") if !matches!(column[0], "OwnerID" | "Exchange") => Err(format!("{} is empty", column[0])),
                 Some(cell) => Ok(cell.to_owned()),
             })
@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_that_cannot_be_read_is_not_taken_for_a_record() {
+    fn a_row_that_cannot_be_read_is_no_record() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("cash.csv");
         let text = "Owner,Account,Currency,Amount\nO,A,AUD,1.50\nO,A,AUD,2\nO,B,AUD,many\nO,,AUD,1\nO,C\n";
@@ -154,7 +154,7 @@ mod tests {
         let theirs = Theirs::read(Kind::Balance, &file).ok().unwrap();
         assert_eq!((theirs.records.len(), theirs.bad_rows), (1, 4));
         let unread: Vec<String> = theirs.unread.iter().map(|key| key.join("/")).collect();
-        assert_eq!(unread, ["O/A/AUD", "O/B/AUD"], "a record that stands there twice says nothing");
+        assert_eq!(unread, ["O/A/AUD", "O/B/AUD"], "a record that is there twice counts as unread");
     }
 
     #[test]
@@ -179,21 +179,21 @@ mod tests {
     }
 
     #[test]
-    fn columns_that_stand_for_the_same_are_refused() {
+    fn columns_with_the_same_meaning_are_refused() {
         for headers in [
             ["OwnerID", "AccountID", "Currency", "Balance", "Balance"],
             ["OwnerID", "AccountID", "Currency", "Owner", "Balance"],
             ["OwnerID", "AccountID", "Currency", "Amount", "Balance"],
         ] {
             let refused = Layout::of(Kind::Balance, &StringRecord::from(headers.to_vec())).err().unwrap();
-            assert!(refused.ends_with(" stand for the same: leave one out"), "{refused}");
+            assert!(refused.ends_with(" mean the same: leave one out"), "{refused}");
         }
         let others = StringRecord::from(vec!["OwnerID", "AccountID", "Currency", "Balance", "Note", "Note"]);
-        assert!(Layout::of(Kind::Balance, &others).is_ok(), "what is not compared may be there twice");
+        assert!(Layout::of(Kind::Balance, &others).is_ok(), "columns that are not compared may be there twice");
     }
 
     #[test]
-    fn a_file_without_a_column_that_must_be_there_is_none() {
+    fn a_missing_required_column_is_refused() {
         let headers = StringRecord::from(vec!["OwnerID", "AccountID", "Exchange", "Code", "Amount"]);
         assert_eq!(Layout::of(Kind::Holding, &headers).err().unwrap(), "column Quantity is missing");
     }

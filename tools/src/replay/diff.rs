@@ -1,4 +1,4 @@
-//! `ordo replay --diff`: what differs between two places.
+//! `ordo replay --diff`: the differences between the states at two places.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -18,7 +18,7 @@ use crate::table::Output;
 const COLUMNS: &[&str] = &["Record", "OwnerID", "AccountID", "Key", "Field", "Before", "After", "Change"];
 const FIGURES: &[&str] = &["Before", "After", "Change"];
 
-/// From A to B, also where B comes first.
+/// Prints the differences from A to B, also where B comes first.
 pub(super) fn run(dir: &Path, places: &[Place; 2], output: Output) -> Result<(), Failure> {
     let mut replay = open_beginning(dir, places)?;
     let bar = Progress::new();
@@ -36,12 +36,12 @@ pub(super) fn run(dir: &Path, places: &[Place; 2], output: Output) -> Result<(),
     drop(bar);
     place::check_are_named(&mut replay, places)?;
     let [(before, a), (after, b)] = states.map(|state| state.expect("invariant: kept at the latest at the end"));
-    let found = print(output, |tell| differences(&before, &after, Style::default(), tell))?;
+    let found = print(output, |each| differences(&before, &after, Style::default(), each))?;
     note!("{found} fields differ, {} updates between", a.abs_diff(b));
     Ok(())
 }
 
-/// The states at places that are reached for the first time, and their numbers in the journal.
+/// Keeps the state, and its number in the journal, of each place that is reached for the first time.
 fn keep(states: &mut [Option<(Views, u64)>; 2], is_reached: [bool; 2], replay: &Replay) {
     for (state, is_reached) in states.iter_mut().zip(is_reached) {
         if is_reached && state.is_none() {
@@ -50,13 +50,13 @@ fn keep(states: &mut [Option<(Views, u64)>; 2], is_reached: [bool; 2], replay: &
     }
 }
 
-/// Prints a row for each field that `find` tells of; how many.
+/// Prints a row for each difference that `find` finds; their number.
 pub(super) fn print(
     output: Output,
     find: impl FnOnce(&mut dyn FnMut(Difference) -> ControlFlow<()>) -> ControlFlow<()>,
 ) -> Result<u64, Failure> {
     let mut rows = Rows::new(COLUMNS, FIGURES, output.format());
-    // Where it breaks off, `finish` says why.
+    // If printing ends early, `finish` returns why.
     let _ = find(&mut |it| {
         let change = it.change.map_or_else(String::new, |change| change.to_string());
         let names = [it.kind.name().to_owned(), it.owner, it.account, it.key, it.field];

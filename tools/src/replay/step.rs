@@ -1,4 +1,4 @@
-//! `ordo replay --step`: update by update, each with what it changed; as text for reading, or as JSON lines.
+//! `ordo replay --step`: update by update, each with the records it changed, as text or as JSON lines.
 
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::Path;
@@ -25,20 +25,20 @@ pub(super) fn run(dir: &Path, until: Option<&Place>, output: Output) -> Result<(
             break;
         }
         let Some(applied) = replay.next().map_err(of_replay)? else { break };
-        let text = if is_json { json_line(&applied) } else { told(&applied) };
-        if is_pipe_broken(out.write_all(text.as_bytes()))? {
+        let line = if is_json { json_line(&applied) } else { text(&applied) };
+        if is_pipe_broken(out.write_all(line.as_bytes()))? {
             return Ok(());
         }
-        let mut line = String::new();
-        if waits && std::io::stdin().lock().read_line(&mut line).is_ok_and(|bytes| bytes == 0 || line.trim() == "q") {
+        let mut key = String::new();
+        if waits && std::io::stdin().lock().read_line(&mut key).is_ok_and(|bytes| bytes == 0 || key.trim() == "q") {
             return Ok(());
         }
     }
     place::check_are_named(&mut replay, until)
 }
 
-/// The update on a line, and under it a line for each record it left behind.
-fn told(applied: &Applied<'_>) -> String {
+/// A line for the update, and below it one for each record that it changed.
+fn text(applied: &Applied<'_>) -> String {
     let (outcome, names) = (applied.outcome, applied.names);
     let (stamp, words) = (outcome.stamp, words(applied.input.bytes, applied.input.request));
     let about = [words.account, words.order_id, words.reference].join(" ");
@@ -55,7 +55,7 @@ fn told(applied: &Applied<'_>) -> String {
     text
 }
 
-/// The same as an object.
+/// The same as a JSON object.
 fn json_line(applied: &Applied<'_>) -> String {
     let (outcome, names) = (applied.outcome, applied.names);
     let (stamp, words) = (outcome.stamp, words(applied.input.bytes, applied.input.request));
@@ -78,22 +78,22 @@ fn json_line(applied: &Applied<'_>) -> String {
     format!("{{\"Number\":{number},{texts},\"Errors\":[{errors}],\"Records\":[{records}]}}\n")
 }
 
-/// Each record that an update left behind, as JSON, and whether it was removed.
-fn each_record(applied: &Applied<'_>, mut tell: impl FnMut(&str, bool, &str)) {
+/// Passes each record that an update changed to `each`: its kind, whether it was removed, and its JSON.
+fn each_record(applied: &Applied<'_>, mut each: impl FnMut(&str, bool, &str)) {
     let (outcome, names) = (applied.outcome, applied.names);
     let mut scratch = ReverseWriter::default();
     for event in &outcome.orders {
-        tell("order", event.removed, &json_of(message::ORDER_STATE, outcome.bytes_of(event.state)));
+        each("order", event.removed, &json_of(message::ORDER_STATE, outcome.bytes_of(event.state)));
     }
     for event in &outcome.holdings {
         scratch.clear();
         encode::asset_position(&mut scratch, names, event);
-        tell("holding", event.removed, &json_of(message::ASSET_POSITION, scratch.bytes()));
+        each("holding", event.removed, &json_of(message::ASSET_POSITION, scratch.bytes()));
     }
     for event in &outcome.balances {
         scratch.clear();
         encode::cash_position(&mut scratch, names, outcome, event);
-        tell("balance", event.removed, &json_of(message::CASH_POSITION, scratch.bytes()));
+        each("balance", event.removed, &json_of(message::CASH_POSITION, scratch.bytes()));
     }
 }
 

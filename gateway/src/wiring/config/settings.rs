@@ -66,7 +66,7 @@ macro_rules! word {
 }
 
 /// All settings, in the order of [`Config`]'s fields.
-pub static SETTINGS: [Setting; 28] = [
+pub static SETTINGS: [Setting; 27] = [
     Setting {
         key: "data",
         meaning: "folder of the journal and the snapshots; made if it is not there",
@@ -296,14 +296,6 @@ pub static SETTINGS: [Setting; 28] = [
         up: "memory: each takes as much as the state",
         down: "the same question is folded again; 0: always",
         takes: number!(history_states_max, Any, 0, 1_024),
-    },
-    Setting {
-        key: "request_timeout_ms",
-        meaning: "how long a request that is routed to an adapter may take before it is answered as timed out",
-        unit: "ms",
-        up: "a client waits longer for an adapter that is gone",
-        down: "a slow adapter's answer comes too late",
-        takes: number!(request_timeout_ms, Any, 1, 3_600_000),
     },
     Setting {
         key: "trade_retention_s",

@@ -25,10 +25,10 @@ pub(super) const COLUMNS: Columns = &[
     ("Record", Type::Text),
 ];
 
-/// Where rows go.
+/// Receives the rows.
 type Put<'p> = &'p mut dyn FnMut(Row) -> Result<(), Failure>;
 
-/// What a row says besides its place and its record.
+/// The columns of a row between its place and its record.
 struct Event<'a> {
     view: &'static str,
     is_removed: bool,
@@ -141,7 +141,7 @@ fn transaction_id(bytes: &[u8], applied: &Applied<'_>, outcome: &Outcome) -> Str
     if given.is_empty() { said.text(bytes).to_owned() } else { String::from_utf8_lossy(given).into_owned() }
 }
 
-/// A record as JSON, without what is at its default.
+/// A record as JSON, without fields at their defaults.
 pub(super) fn json(kind: MessageId, record: &[u8]) -> Result<String, Failure> {
     let mut text = Vec::new();
     let written = json::from_binary(kind, record, Style { is_compact: true }, &mut text);

@@ -1,6 +1,6 @@
 //! Rows as Parquet: texts as UTF-8, times as timestamps in nanoseconds UTC.
 //!
-//! A row group is gathered in memory and written as a whole, so what is held does not grow with the record.
+//! A row group is gathered in memory and written as a whole: memory does not grow with the record.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use parquet::schema::parser::parse_message_type;
 use super::{Cell, Columns, Row, Sink, Type};
 use crate::Failure;
 
-/// A row group is written when it has so many rows, or texts of so many bytes. Larger: fewer groups, more memory.
+/// A row group is written when it has this many rows, or this many bytes of text. Larger: fewer groups, more memory.
 const GROUP_ROWS: usize = 1 << 16;
 const GROUP_BYTES: usize = 32 << 20;
 
@@ -26,10 +26,10 @@ pub(super) struct ParquetFile {
     bytes: usize,
 }
 
-/// One column of the row group to come.
+/// A column of the row group that is being gathered.
 enum Gathered {
     Numbers(Vec<i64>),
-    /// The values that are there, and for each row whether it has one.
+    /// The values, and for each row whether it has one.
     NumbersIfAny(Vec<i64>, Vec<i16>),
     Texts(Vec<ByteArray>),
 }

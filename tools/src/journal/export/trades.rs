@@ -1,4 +1,4 @@
-//! Trades as rows: those that were applied, with corrections and cancels as they came.
+//! Applied trades as rows, corrections and cancels included, in the order of the record.
 
 use ordo_core::proto::{BigNumber, ExternalActionType, OrderState, OrderTrade, OrderTradeType, Side};
 use ordo_history::replay::Applied;
@@ -25,7 +25,7 @@ pub(super) const COLUMNS: Columns = &[
     ("Currency", Type::Text),
 ];
 
-/// None of an update that is no trade, or was refused.
+/// The row of an update; none if it is not a trade, or was refused.
 pub(super) fn row(applied: &Applied<'_>) -> Result<Option<Row>, Failure> {
     let (input, outcome) = (&applied.input, applied.outcome);
     let action = &input.request.action;
@@ -49,7 +49,7 @@ pub(super) fn row(applied: &Applied<'_>) -> Result<Option<Row>, Failure> {
     Ok(Some(row))
 }
 
-/// A name of the schema without its type before it.
+/// A name of the schema without its prefix.
 fn short(name: &str) -> &str {
     name.split_once('_').map_or(name, |(_, short)| short)
 }

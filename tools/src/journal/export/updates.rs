@@ -1,4 +1,4 @@
-//! Updates as rows: what was received, as it was received.
+//! Updates as rows, as they were received.
 
 use std::borrow::Cow;
 
