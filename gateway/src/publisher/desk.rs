@@ -438,9 +438,7 @@ impl Desk {
                 Flushed::All | Flushed::Blocked => {}
                 Flushed::Behind => {
                     self.forget(conn);
-                    if let Some(connection) = self.connection(conn) {
-                        connection.fall_behind();
-                    }
+                    self.with(conn, Connection::fall_behind);
                 }
                 Flushed::Over => {
                     self.forget(conn);
