@@ -93,7 +93,7 @@ fn a_gap_of_twenty_thousand_is_filled() {
 }
 
 #[test]
-#[ignore = "a minute and more"]
+#[ignore = "a minute and more: run by perf/long_tests.sh"]
 fn a_gap_of_a_million_is_filled() {
     gap_of(1_000_000, 63);
 }

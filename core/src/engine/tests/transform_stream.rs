@@ -354,7 +354,7 @@ fn streams_with_transforms_keep_the_invariants() {
 }
 
 #[test]
-#[ignore = "minutes: the same over many more seeds"]
+#[ignore = "minutes, the same over many more seeds: run by perf/long_tests.sh"]
 fn many_streams_with_transforms_keep_the_invariants() {
     run_seeds(1_000..3_000, 1_280);
 }
