@@ -1,5 +1,6 @@
 //! A feed connection step by step: what the client's `Adapter` does by itself, said and heard message by message.
 
+use ordo_core::proto::Operation;
 use ordo_core::proto::{EventMessage, EventMessageType, ExternalAction, FeedEvent, FeedEventType, FeedRequest};
 use ordo_gateway::client::{ClientError, Connection, Form, messages};
 
@@ -110,6 +111,13 @@ impl FeedLine {
     pub(crate) fn try_act(&mut self, position: i64, action: ExternalAction) -> Vec<String> {
         let request = messages::action(&self.feed.clone(), position, action);
         self.ask(request)
+    }
+
+    /// Submits an operation, to be accepted.
+    pub(crate) fn operate(&mut self, operation: Operation) {
+        let request = messages::operation(&self.feed.clone(), 0, operation);
+        let errors = self.ask(request);
+        assert!(errors.is_empty(), "refused: {errors:?}");
     }
 
     /// Nothing is on its way to this connection but the answer to a Synchronise, Bookmarks left out.

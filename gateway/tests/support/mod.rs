@@ -6,26 +6,22 @@
 // Each test binary uses a part of this.
 #![allow(dead_code, unused_imports)]
 
-mod actions;
-mod definitions;
 mod faulty_disk;
 mod feed;
-mod random;
 mod raw;
 mod rig;
 mod same;
-mod updates;
 mod watch;
 
-pub(crate) use actions::*;
-pub(crate) use definitions::*;
 pub(crate) use faulty_disk::*;
 pub(crate) use feed::*;
-pub(crate) use random::*;
+pub(crate) use ordo_testkit::Random;
+pub(crate) use ordo_testkit::actions::*;
+pub(crate) use ordo_testkit::definitions::*;
+pub(crate) use ordo_testkit::updates::any_update;
 pub(crate) use raw::*;
 pub(crate) use rig::*;
 pub(crate) use same::*;
-pub(crate) use updates::*;
 pub(crate) use watch::*;
 
 use std::time::Duration;
