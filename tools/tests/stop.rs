@@ -6,9 +6,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use ordo_core::proto::{Account, CashTransfer, ExternalAction, ExternalActionType, TransactionDetails};
-use ordo_gateway::client::{Adapter, ClientError};
+use ordo_gateway::client::{Adapter, ClientError, Connection, Form};
 use ordo_gateway::replay::{Options, Replay};
-use support::Served;
+use support::{PATIENCE, Served};
 
 /// How long a busy hub may take to stop.
 const STOP_MAX: Duration = Duration::from_secs(2);
@@ -31,6 +31,7 @@ fn transfer(n: i64) -> ExternalAction {
 fn a_busy_hub_stops_on_sigterm_with_all_it_acknowledged_and_exit_code_0() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut served = Served::start(folder.path(), &["segment_bytes=4194304"]);
+    let mut quiet = Connection::open(served.addr, Form::Binary).expect("a connection");
     let mut adapter = Adapter::open(served.addr, "f").expect("the feed is open");
     let mut asked = None;
     let mut n = 0;
@@ -50,6 +51,11 @@ fn a_busy_hub_stops_on_sigterm_with_all_it_acknowledged_and_exit_code_0() {
     let took = asked.expect("it was asked").elapsed();
     assert_eq!(status.code(), Some(0), "{status}");
     assert!(took < STOP_MAX, "it took {took:?}");
+    // One that sends nothing reads why it ends.
+    match quiet.receive(PATIENCE) {
+        Err(ClientError::Closed(closed)) => assert_eq!(closed.code, Some(GOING_AWAY), "{closed:?}"),
+        other => panic!("{other:?}"),
+    }
     // A frame that crossed the close frame resets the connection: then the code does not arrive.
     match closed {
         ClientError::Closed(closed) => assert!(closed.code.is_none_or(|code| code == GOING_AWAY), "{closed:?}"),

@@ -200,7 +200,7 @@ fn more_than_may_resume_at_once_wait_for_their_turn() {
 fn one_that_resumes_and_does_not_read_is_closed_and_lets_the_next_have_its_turn() {
     let rig = Rig::start_with(|config| {
         config.history_requests_max = 1;
-        config.reader_patience = std::time::Duration::from_millis(300);
+        config.reader_patience = std::time::Duration::from_secs(1);
     });
     let mut adapter = Adapter::open(rig.addr(), "f").expect("the feed is open");
     for _ in 0..10 {

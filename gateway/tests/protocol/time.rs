@@ -35,8 +35,8 @@ fn a_status_that_runs_out_is_followed_by_disconnected_and_a_later_one_renews_it(
         ..FeedDetails::default()
     };
     // Renewed before it runs out, it does not.
-    assert!(line.ask(messages::status("f", 0, online(200))).is_empty());
-    let expires = online(500);
+    assert!(line.ask(messages::status("f", 0, online(2_000))).is_empty());
+    let expires = online(2_200);
     assert!(line.ask(messages::status("f", 0, expires.clone())).is_empty());
     let mut heard = Vec::new();
     while heard.len() < 3 {

@@ -1,12 +1,11 @@
-//! `FaultyDisk`: the machine's disk, until it is told to be slow, to be full, or to fail a write.
+//! `FaultyDisk`: the machine's disk, until its writes are held, it is filled, or one of its writes is to fail.
 
 use std::any::Any;
 use std::io;
 use std::os::fd::RawFd;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ordo_journal::{Access, Disk, DiskFile, ReadMap, RealDisk};
 
@@ -22,7 +21,8 @@ pub(crate) struct FaultyDisk {
 #[derive(Debug, Default)]
 struct Faults {
     is_full: AtomicBool,
-    delay_ms: AtomicU64,
+    /// Locked: no durable write begins.
+    held: Mutex<()>,
     /// Durable writes until one fails; below zero, none will.
     writes_left: AtomicI64,
     is_armed: AtomicBool,
@@ -38,9 +38,9 @@ impl FaultyDisk {
         self.faults.is_full.store(false, Ordering::SeqCst);
     }
 
-    /// Every durable write takes so much longer.
-    pub(crate) fn delay_writes(&self, by: Duration) {
-        self.faults.delay_ms.store(by.as_millis() as u64, Ordering::SeqCst);
+    /// No durable write begins until the guard goes.
+    pub(crate) fn hold_writes(&self) -> MutexGuard<'_, ()> {
+        self.faults.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The n-th durable write from now on fails with EIO.
@@ -52,7 +52,7 @@ impl FaultyDisk {
 
 impl Faults {
     fn before_durable_write(&self) -> io::Result<()> {
-        std::thread::sleep(Duration::from_millis(self.delay_ms.load(Ordering::SeqCst)));
+        drop(self.held.lock());
         if self.is_armed.load(Ordering::SeqCst) && self.writes_left.fetch_sub(1, Ordering::SeqCst) == 1 {
             return Err(io::Error::from_raw_os_error(EIO));
         }
