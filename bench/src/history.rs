@@ -11,10 +11,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ordo_client::{Adapter, rest};
 use ordo_core::json::message::AUDIT_RECORD;
 use ordo_core::proto::model::AuditRecord;
 use ordo_core::proto::{ExternalAction, FeedPosition, FeedRequest, FeedRequestType};
-use ordo_gateway::client::{Adapter, rest};
 use ordo_gateway::hub::{Config, Hub};
 use prost::Message;
 use serde::Serialize;

@@ -11,7 +11,7 @@ use ordo_core::names::{FeedNo, Names};
 use ordo_core::outcome::{Outcome, Stamp};
 use ordo_core::views::Views;
 use ordo_core::wire::{FeedRequest, RequestMessage, ReverseWriter};
-use ordo_gateway::replay::{Options, Replay};
+use ordo_history::replay::{Options, Replay};
 use prost::Message;
 
 use crate::load;

@@ -21,7 +21,7 @@ use ordo_core::proto::{
     OrderUpdateType, RequestMessage, RequestMessageType, Side, TimestampWithTimeZone, TransactionDetails,
 };
 use ordo_gateway::hub::{Config, Durability, Hub, Wait};
-use ordo_gateway::replay::{Options, Replay};
+use ordo_history::replay::{Options, Replay};
 use prost::Message;
 
 static COUNTING: AtomicBool = AtomicBool::new(false);

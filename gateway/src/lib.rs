@@ -1,36 +1,31 @@
-//! The hub: the pipeline's wiring, and its edge.
+//! The hub: the pipeline, and its edge.
 //!
 //! ```text
-//! sockets -> receiver -> [in] -> journaler -> engine_stage -> [out] -> publisher -> sockets
-//!                                                  \-> views_stage <- rest, snapshots
+//! sockets -> receiver -> [in] -> journal -> engine -> [out] -> publisher -> sockets
+//!                                               \-> views <- rest, snapshots
 //! ```
 //!
-//! Invariant: only this crate knows sockets, HTTP and clocks, and only its edge (`rest`, `publisher::frames`,
+//! | Module | Is |
+//! |---|---|
+//! | `receiver`, `journal`, `engine`, `publisher`, `views` | the stages, in an update's order |
+//! | `wiring` | rings, slots, threads, counters, settings; [`hub`] and [`config`] are its public part |
+//! | `subscription` | frames, snapshots and resuming, for publisher and views |
+//! | `rest` | HTTP |
+//!
+//! Queries of the past are the package `ordo-history`; the client of the protocol is `ordo-client`.
+//!
+//! Invariant: only this crate knows sockets, HTTP and clocks, and only its edge (`rest`, `subscription::frames`,
 //! `receiver`) knows JSON.
 
-mod checkpoint;
-pub mod client;
 mod clock;
-pub mod config;
-mod engine_stage;
-mod filter;
-mod history;
-pub mod hub;
-mod intake;
-pub mod investigation;
-mod journaler;
-mod metadata;
-mod pipeline;
-mod progress;
+mod engine;
+mod journal;
 mod publisher;
 mod receiver;
-pub mod replay;
 mod rest;
-mod routing;
-mod slot;
-mod snapshots;
-mod threads;
-mod ticket;
-mod views_stage;
+mod subscription;
+mod views;
+mod wiring;
 
-pub use progress::Fault;
+pub use wiring::progress::Fault;
+pub use wiring::{config, hub};

@@ -9,9 +9,7 @@
 mod bookmarks;
 mod connection;
 mod desk;
-pub(crate) mod events;
-pub(crate) mod frames;
-pub(crate) mod subscription;
+mod subscription;
 
 use std::io;
 use std::sync::Arc;
@@ -24,10 +22,10 @@ use ordo_core::outcome::Outcome;
 use ordo_core::ring::{Behind, First, Stage};
 
 use self::desk::{Desk, FeedNews};
-use crate::progress::{Fault, Progress};
-use crate::routing::RoutingNews;
-use crate::slot::{ConnNo, Slot};
-use crate::snapshots::{Job, Taken};
+use crate::subscription::feed_view::FeedViewReceiver;
+use crate::subscription::snapshots::{Job, Taken};
+use crate::wiring::progress::{Fault, Progress};
+use crate::wiring::slot::{ConnNo, Slot};
 
 /// The writing half of a new connection, on its way from the receiver.
 #[derive(Debug)]
@@ -62,7 +60,7 @@ impl Publisher {
         (tasks, outcomes): (Behind<Slot>, First<Outcome>),
         progress: Arc<Progress>,
         newcomers: Channel<Writing>,
-        (taken, jobs, news): (Channel<Taken>, Sender<Job>, RoutingNews),
+        (taken, jobs, news): (Channel<Taken>, Sender<Job>, FeedViewReceiver),
         engine: &Engine,
         queue_bytes_max: usize,
     ) -> io::Result<Publisher> {

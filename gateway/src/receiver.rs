@@ -33,15 +33,14 @@ use ordo_core::ring::{Filler, Stage};
 
 use self::feeds::Feeds;
 use self::housekeeping::Due;
-pub(crate) use self::housekeeping::removal_body;
 use self::owed::{Owed, left_online};
 use self::pressure::Pressure;
 use self::sessions::Sessions;
 use crate::clock::Clock;
-use crate::intake::Intake;
-use crate::progress::{Fault, Progress};
 use crate::publisher::Writing;
-use crate::slot::{ConnNo, Reply, Slot};
+use crate::wiring::intake::Intake;
+use crate::wiring::progress::{Fault, Progress};
+use crate::wiring::slot::{ConnNo, Reply, Slot};
 
 /// One message makes at most this many slots (a close that hands several feeds over takes them one by one).
 const SLOTS_AHEAD: u64 = 8;

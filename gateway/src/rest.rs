@@ -51,10 +51,10 @@ use tower::ServiceExt as _;
 
 use self::connection::Cutter;
 use self::error::Refusal;
-use crate::config::Durability;
-use crate::history::History;
-use crate::intake::Doors;
-use crate::progress::Progress;
+use crate::wiring::config::Durability;
+use crate::wiring::intake::Doors;
+use crate::wiring::progress::Progress;
+use ordo_history::service::History;
 
 /// A client that has not sent its request head after this long is dropped.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -155,7 +155,7 @@ async fn serve(listener: TcpListener, shared: Shared, mut stop: watch::Receiver<
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => {
-            return shared.progress.fail(crate::progress::Fault::Failed(format!("listener: {error}")));
+            return shared.progress.fail(crate::wiring::progress::Fault::Failed(format!("listener: {error}")));
         }
     };
     let router = routes(shared);

@@ -1,22 +1,21 @@
 //! Why figures are what they are, what differs between two points, and what would have been: against the record itself.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use ordo_client::{Adapter, Form, messages, rest};
 use ordo_core::dec::Dec;
 use ordo_core::json::{self, Style, message};
 use ordo_core::proto::{CashPosition, ExternalAction, FeedRequest, OrderTradeType, OrderUpdateReason, Side};
+use ordo_core::subscription::SequencePosition;
 use ordo_core::views::Views;
-use ordo_gateway::client::{Adapter, Form, messages, rest};
-use ordo_gateway::investigation::{
-    Change, Contradiction, Difference, Fields, Outlook, Place, RecordKind, SettingsChange, Step, Subject, Value,
-    WhatIf, changes_from_json_lines, changes_from_toml, differences, explain, what_if,
+use ordo_history::investigation::{
+    Change, Contradiction, Difference, Fields, Outlook, RecordKind, SettingsChange, Step, Subject, Value, WhatIf,
+    changes_from_json_lines, changes_from_toml, differences, explain, what_if,
 };
-use ordo_gateway::replay::{Options, Replay};
+use ordo_history::replay::{Options, Replay};
+use ordo_testkit::hub::*;
 use prost::Message;
-use support::*;
 
 const FEED: &str = "f";
 
@@ -174,8 +173,8 @@ fn the_changes_of_any_figure_sum_to_what_it_is() {
     }
 }
 
-fn at(position: i64) -> Place {
-    Place { sequence: FEED.into(), position }
+fn at(position: i64) -> SequencePosition {
+    SequencePosition { sequence: FEED.into(), position }
 }
 
 fn outlook(rig: &Rig, changes: &[Change]) -> Outlook {
@@ -252,7 +251,7 @@ fn a_batch_comes_to_the_same_a_refused_one_too() {
     rig.stop();
     let same = outlook(&rig, &[]);
     assert!(same.parted.is_none() && differences_of(&same).is_empty(), "{:?}", differences_of(&same));
-    let place = Place { sequence: "oms".into(), position: 4 };
+    let place = SequencePosition { sequence: "oms".into(), position: 4 };
     let without = outlook(&rig, &[Change::LeaveOut(place)]);
     assert_eq!(change_of(&without, "Balance").as_deref(), Some("-2.5"), "{:?}", without.unmatched);
 }
@@ -311,7 +310,7 @@ fn settings_that_are_those_in_force_part_nothing() {
 #[test]
 fn leaving_out_what_opened_the_feed_leaves_its_updates_in() {
     let rig = recorded(wrong_bust());
-    let place = Place { sequence: "oms".into(), position: 1 };
+    let place = SequencePosition { sequence: "oms".into(), position: 1 };
     let outlook = outlook(&rig, &[Change::LeaveOut(place)]);
     let all = differences_of(&outlook);
     assert!(all.is_empty(), "{all:?}");

@@ -1,15 +1,13 @@
 //! What is left of a hub when it starts again: all that was told, and nothing else.
 
-mod support;
-
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use ordo_client::{Adapter, Form, messages};
 use ordo_core::proto::{AssetPosition, CashPosition, ConnectionStatus, FeedDetails, OrderState, SubscriptionType};
-use ordo_gateway::client::{Adapter, Form, messages};
 use ordo_gateway::hub::{Config, Durability, Hub};
-use support::*;
+use ordo_testkit::hub::*;
 use tempfile::TempDir;
 
 /// Submits updates at random; all are durable when it returns.
@@ -180,12 +178,12 @@ fn a_feed_is_not_online_after_a_crash_until_it_is_opened() {
     let (_folder, config) = image_of(&rig);
     let hub = Hub::start(config).expect("it starts on what is left");
     let status = || {
-        let answer = ordo_gateway::client::rest::get(hub.addr(), "/feed/byid/f").expect("an answer");
+        let answer = ordo_client::rest::get(hub.addr(), "/feed/byid/f").expect("an answer");
         let details: FeedDetails = answer.record(ordo_core::json::message::FEED_DETAILS).expect("FeedDetails");
         details.status()
     };
     // Whoever synchronises has it behind all that the hub recorded by itself.
-    let mut watcher = ordo_gateway::client::Subscriber::open(hub.addr(), Form::Binary).expect("a connection");
+    let mut watcher = ordo_client::Subscriber::open(hub.addr(), Form::Binary).expect("a connection");
     watcher.synchronise().expect("it is answered");
     assert_eq!(status(), ConnectionStatus::Disconnected);
     let _again = Adapter::open(hub.addr(), "f").expect("the feed is open");
@@ -346,7 +344,7 @@ fn two_feeds_and_their_configurations_are_kept_apart() {
         line.act(position, deposit(&account("XS", feed), "1"));
         let settings = [("Of".to_owned(), feed.to_owned())].into();
         let configuration = ordo_core::proto::FeedConfiguration { settings, ..Default::default() };
-        assert!(line.ask(ordo_gateway::client::messages::configure(feed, 0, configuration)).is_empty());
+        assert!(line.ask(ordo_client::messages::configure(feed, 0, configuration)).is_empty());
     }
     for stop in [true, false] {
         if stop {

@@ -1,16 +1,14 @@
 //! A disk that fails, fills up or is slow: nothing that was acknowledged is lost, nothing that was taken is dropped, and
 //! reads go on.
 
-mod support;
-
 use std::time::{Duration, Instant};
 
+use ordo_client::{Adapter, Form, messages};
 use ordo_core::json::message;
 use ordo_core::proto::{CashPosition, ConnectionStatus, FeedConfiguration, FeedDetails, SubscriptionType};
-use ordo_gateway::client::{Adapter, Form, messages};
 use ordo_gateway::config::Layout;
 use ordo_gateway::hub::{Fault, HubError};
-use support::*;
+use ordo_testkit::hub::*;
 
 /// The same updates through a hub that nothing happens to.
 fn undisturbed(seed: u64, count: i64) -> Vec<CashPosition> {

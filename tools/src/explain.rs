@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use ordo_core::json::Style;
-use ordo_gateway::investigation::{Moved, Step, Subject, explain};
+use ordo_history::investigation::{Moved, Step, Subject, explain};
 
 use crate::journal::time;
 use crate::logging::note;

@@ -9,8 +9,8 @@ use ordo_core::engine::Engine;
 use ordo_core::names::Names;
 use ordo_core::outcome::Stamp;
 use ordo_core::proto::TimestampWithTimeZone;
-use ordo_gateway::investigation;
-use ordo_gateway::replay::{Replay, ReplayError};
+use ordo_core::subscription::SequencePosition;
+use ordo_history::replay::{Replay, ReplayError};
 
 use crate::Failure;
 use crate::replay::of_replay;
@@ -21,7 +21,7 @@ pub(crate) enum Place {
     /// `123`: the number of an update in the journal, over all feeds.
     Number(u64),
     /// `oms:123`: a position in a sequence.
-    Position(investigation::Place),
+    Position(SequencePosition),
     /// ISO-8601: nanoseconds since 1970.
     Time(u64),
 }
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_place_is_a_number_a_position_or_a_time() {
-        let position = investigation::Place { sequence: "oms".into(), position: 7 };
+        let position = SequencePosition { sequence: "oms".into(), position: 7 };
         assert_eq!("12".parse(), Ok(Place::Number(12)));
         assert_eq!("oms:7".parse(), Ok(Place::Position(position)));
         assert_eq!("1970-01-01T00:00:01Z".parse(), Ok(Place::Time(1_000_000_000)));

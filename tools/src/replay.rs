@@ -11,8 +11,8 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use ordo_core::proto::{AssetPosition, CashPosition, OrderState};
 use ordo_core::views::{Record, Table as Records};
-use ordo_gateway::investigation::{BeginError, Begun, begin};
-use ordo_gateway::replay::{self, ReplayError};
+use ordo_history::investigation::{BeginError, Begun, begin};
+use ordo_history::replay::{self, ReplayError};
 use ordo_journal::ReadError;
 
 use crate::journal::time;

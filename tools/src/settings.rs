@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use ordo_gateway::config::{SETTINGS, Setting};
 use ordo_gateway::hub::{Config, ConfigError};
-use ordo_gateway::investigation::toml_error;
+use ordo_history::investigation::toml_error;
 use toml::{Table, Value};
 
 use crate::Failure;

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use ordo_gateway::replay::{Applied, Replay};
+use ordo_history::replay::{Applied, Replay};
 
 use crate::Failure;
 use crate::place::{self, Place};

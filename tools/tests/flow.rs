@@ -8,18 +8,16 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
-use std::time::Duration;
 
 use ordo_bench::flow::{Flow, Removal};
+use ordo_client::{Adapter, Form, Heard, Subscriber, rest};
 use ordo_core::dec::Dec;
 use ordo_core::proto::{AssetPosition, BigNumber, CashPosition, ClientTransactionType, SubscriptionType};
-use ordo_gateway::client::{Adapter, Form, Heard, Subscriber, rest};
 use ordo_gateway::hub::{Config, Hub, Wait};
-use ordo_gateway::replay::{Options, Replay};
+use ordo_history::replay::{Options, Replay};
+use ordo_testkit::PATIENCE;
 use prost::Message;
 use tempfile::TempDir;
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a subscriber has folded of the flow.
 #[derive(Debug, Default, PartialEq)]

@@ -9,13 +9,13 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
+use ordo_client::{Adapter, Form, Subscriber, messages, rest};
 use ordo_core::json::message;
 use ordo_core::proto::SubscriptionType;
 use ordo_core::proto::{Account, AssetPosition, AssetTransfer, CashPosition, CashTransfer, ExternalAction};
 use ordo_core::proto::{ExternalActionType, OrderState, OrderTrade, OrderTradeType, OrderType, Side};
 use ordo_core::proto::{TimestampWithTimeZone, TransactionDetails};
-use ordo_gateway::client::{Adapter, Form, Subscriber, messages, rest};
-use ordo_gateway::replay::{Options, Replay};
+use ordo_history::replay::{Options, Replay};
 use ordo_testkit::Random;
 use support::{PATIENCE, Served, stderr};
 use tempfile::TempDir;
@@ -190,7 +190,7 @@ fn play(folder: &Path, durability: &str, seed: u64, kills: u32, last: i64) -> (S
 }
 
 /// Somebody else who is told of what happens.
-struct Watcher(Subscriber, ordo_gateway::client::ViewId);
+struct Watcher(Subscriber, ordo_client::ViewId);
 
 impl Watcher {
     fn of(addr: SocketAddr) -> Watcher {

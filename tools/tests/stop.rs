@@ -5,9 +5,10 @@ mod support;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use ordo_core::proto::{Account, CashTransfer, ExternalAction, ExternalActionType, TransactionDetails};
-use ordo_gateway::client::{Adapter, ClientError, Connection, Form};
-use ordo_gateway::replay::{Options, Replay};
+use ordo_client::{Adapter, ClientError, Connection, Form};
+use ordo_core::proto::ExternalAction;
+use ordo_history::replay::{Options, Replay};
+use ordo_testkit::actions;
 use support::{PATIENCE, Served};
 
 /// How long a busy hub may take to stop.
@@ -15,16 +16,8 @@ const STOP_MAX: Duration = Duration::from_secs(2);
 const GOING_AWAY: u16 = 1001;
 
 fn transfer(n: i64) -> ExternalAction {
-    let account = Account { owner_id: "XS".into(), account_id: (n % 9).to_string() };
-    let transaction =
-        TransactionDetails { transaction_id: n.to_string(), account: Some(account), ..TransactionDetails::default() };
-    let value = Some(ordo_core::dec::Dec::whole(n).into());
-    ExternalAction {
-        r#type: ExternalActionType::CashTransfer as i32,
-        transaction: Some(transaction.into()),
-        cash_transfer: Some(CashTransfer { currency: "AUD".into(), value, ..CashTransfer::default() }.into()),
-        ..ExternalAction::default()
-    }
+    let details = actions::details(&actions::account("XS", &(n % 9).to_string()), &n.to_string());
+    actions::cash(details, actions::cash_transfer(&n.to_string()))
 }
 
 #[test]

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 use socket2::SockRef;
 
-use super::frames::{self, Form};
 use super::subscription::Subscription;
-use crate::snapshots::Broken;
+use crate::subscription::chunks::Broken;
+use crate::subscription::frames::{self, Form};
 
 /// Room at the start; grows with what a subscriber lets wait, up to the configured bound.
 const QUEUE_BYTES: usize = 64 * 1024;
@@ -229,7 +229,7 @@ mod tests {
     use ordo_core::proto::{SubscriptionDetails, SubscriptionType};
 
     use super::*;
-    use crate::filter::Filter;
+    use ordo_core::subscription::Filter;
 
     /// A client that reads fast, and asks faster than its snapshot comes: its socket is never blocked.
     #[test]

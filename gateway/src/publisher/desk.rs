@@ -22,10 +22,10 @@ pub(super) use self::routed::FeedNews;
 use super::Writing;
 use super::bookmarks::Bookmarks;
 use super::connection::{Connection, Flushed};
-use super::events::{self, EventEncoder};
-use crate::slot::{ConnNo, Part, Reply, Slot};
-use crate::snapshots::{Job, Taken};
-use crate::ticket::{Ticket, Told};
+use crate::subscription::snapshots::{Job, Taken};
+use crate::wiring::slot::{ConnNo, Part, Reply, Slot};
+use crate::wiring::ticket::{Ticket, Told};
+use ordo_core::subscription::{EventEncoder, VIEWS_WITH_EVENTS};
 
 /// A subscriber that gets nothing hears how far the hub is.
 const SUBSCRIBER_BOOKMARK_EVERY: Duration = Duration::from_secs(1);
@@ -188,7 +188,7 @@ impl Desk {
     }
 
     fn tell_events(&mut self, task: u64, input: &Input<'_>, outcome: &Outcome) {
-        for view in events::VIEWS_WITH_EVENTS {
+        for view in VIEWS_WITH_EVENTS {
             if self.live_by_view[view as usize].is_empty() {
                 continue;
             }

@@ -2,13 +2,11 @@
 
 use ordo_core::names::FeedNo;
 use ordo_core::proto::{EventMessageType, SubscriptionDetails, SubscriptionType};
-use ordo_core::wire::{ReverseWriter, field};
-use prost::Message;
+use ordo_core::subscription::{Filter, message_head};
 
-use super::frames::{self, Form};
-use crate::filter::Filter;
-use crate::routing::Watch;
-use crate::snapshots::{Broken, ChunkReceiver};
+use crate::subscription::chunks::{Broken, ChunkReceiver};
+use crate::subscription::feed_view::Watch;
+use crate::subscription::frames::{self, Form};
 
 /// See the module.
 #[derive(Debug)]
@@ -139,13 +137,4 @@ impl Subscription {
     pub(super) fn broken(&self) -> Option<Broken> {
         self.hold.as_ref()?.snapshot.as_ref()?.broken()
     }
-}
-
-/// `EventMessage.Type` and `.Subscription`.
-pub(crate) fn message_head(kind: EventMessageType, details: &SubscriptionDetails) -> Vec<u8> {
-    use field::event_message as f;
-    let mut w = ReverseWriter::default();
-    w.delimited(f::SUBSCRIPTION, &details.encode_to_vec());
-    w.int(f::TYPE, kind as i64);
-    w.bytes().to_vec()
 }

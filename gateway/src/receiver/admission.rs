@@ -12,7 +12,7 @@ use prost::Message;
 
 use super::feeds::{Admission, Feeds, Opening, STORAGE_FULL};
 use super::session::Session;
-use crate::slot::{Reply, Slot};
+use crate::wiring::slot::{Reply, Slot};
 
 /// What a feed request asks of the receiver beyond its slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

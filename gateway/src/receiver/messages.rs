@@ -10,7 +10,7 @@ use prost::Message;
 
 use super::Receiver;
 use super::admission::{FollowUp, admit};
-use crate::slot::{ConnNo, Reply};
+use crate::wiring::slot::{ConnNo, Reply};
 
 impl Receiver {
     /// JSON becomes binary; what cannot is answered with where it went wrong.

@@ -9,14 +9,14 @@ use ordo_core::engine::{Engine, FeedRow};
 use ordo_core::names::FeedNo;
 use ordo_core::proto::ConnectionStatus;
 use ordo_core::record::Settings;
+use ordo_core::removal::removal_body;
 use ordo_journal::Kind;
 use prost::Message;
 
 use super::Receiver;
 use super::admission::status_body;
-use super::housekeeping::removal_body;
 use super::writes::BatchSlot;
-use crate::slot::{ConnNo, Reply};
+use crate::wiring::slot::{ConnNo, Reply};
 
 /// A slot that no message of a client fills.
 #[derive(Debug)]

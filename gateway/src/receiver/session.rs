@@ -9,7 +9,7 @@ use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket};
 
 use super::boundary::Boundary;
-use crate::slot::ConnNo;
+use crate::wiring::slot::ConnNo;
 
 /// The codec zeroes its read buffer on every read: enough for a few dozen messages, and no more.
 const READ_BUFFER_BYTES: usize = 16 * 1024;

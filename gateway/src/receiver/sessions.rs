@@ -14,9 +14,9 @@ use ordo_core::proto::ConnectionStatus;
 use super::owed::Owed;
 use super::session::{Heard, Session, Silence};
 use super::{Receiver, TURN};
-use crate::intake::NewConnection;
 use crate::publisher::Writing;
-use crate::slot::{ConnNo, Reply};
+use crate::wiring::intake::NewConnection;
+use crate::wiring::slot::{ConnNo, Reply};
 
 /// Sessions by connection number; a gone one leaves a gap, its number is never given again.
 #[derive(Debug, Default)]

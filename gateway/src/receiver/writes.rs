@@ -11,9 +11,9 @@ use ordo_core::wire::{FeedRequest, Span};
 use super::feeds::STORAGE_FULL;
 use super::owed::Owed;
 use super::{Receiver, TURN};
-use crate::intake::{Body, Write};
-use crate::slot::{ConnNo, Part, Reply, Slot};
-use crate::ticket::{Ticket, Told};
+use crate::wiring::intake::{Body, Write};
+use crate::wiring::slot::{ConnNo, Part, Reply, Slot};
+use crate::wiring::ticket::{Ticket, Told};
 
 /// A slot of a batch that is yet to be filled.
 #[derive(Debug)]

@@ -13,8 +13,9 @@ use super::error::Refusal;
 use super::path::segment;
 use super::pieces::{self, Asker};
 use super::{Shared, query};
-use crate::history::feed_updates::FeedSpan;
-use crate::history::{Begin, Positions};
+use ordo_core::subscription::Positions;
+use ordo_history::service::Begin;
+use ordo_history::service::FeedSpan;
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()

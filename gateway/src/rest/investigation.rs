@@ -19,7 +19,7 @@ use super::parameters::Parameters;
 use super::path::segment;
 use super::pieces::{self, Asker, Pieces};
 use super::query;
-use crate::investigation::{Difference, Moved, Step, Subject, Value, differences};
+use ordo_history::investigation::{Difference, Moved, Step, Subject, Value, differences};
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()

@@ -18,8 +18,9 @@ use self::range::{Asked, Bounds};
 use super::Shared;
 use super::error::Refusal;
 use super::pieces::{self, Asker, Records};
-use crate::history::tell::{AuditTeller, EventTeller, Teller, TradeTeller, TransactionTeller};
-use crate::history::{Begin, HistoryError, Positions, Span, Subset};
+use ordo_core::subscription::Positions;
+use ordo_history::service::tell::{AuditTeller, EventTeller, Teller, TradeTeller, TransactionTeller};
+use ordo_history::service::{Begin, HistoryError, Span, Subset};
 
 /// What is told of each update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,7 +151,7 @@ async fn told_with_snapshot(
 }
 
 fn tell_all(
-    walk: &mut crate::history::Walk,
+    walk: &mut ordo_history::service::Walk,
     count: u64,
     teller: &mut impl Teller,
     records: &mut Records<'_>,

@@ -29,7 +29,7 @@ use super::answer::{JSON, Wanted};
 use super::connection::Cutter;
 use super::error::Refusal;
 use super::records::Array;
-use crate::history::{History, HistoryError};
+use ordo_history::service::{History, HistoryError};
 
 /// A piece is handed over when it has about this many bytes.
 const PIECE_BYTES: usize = 64 * 1024;

@@ -13,7 +13,7 @@ use tungstenite::handshake::derive_accept_key;
 
 use super::error::Refusal;
 use super::{Shared, connection};
-use crate::intake::NewConnection;
+use crate::wiring::intake::NewConnection;
 
 pub(super) async fn upgrade(State(shared): State<Shared>, mut request: Request) -> Response {
     let headers = request.headers();

@@ -11,8 +11,8 @@ use prost::Message;
 
 use super::Shared;
 use super::error::Refusal;
-use crate::intake::{Body, Write};
-use crate::ticket::{Ticket, Told};
+use crate::wiring::intake::{Body, Write};
+use crate::wiring::ticket::{Ticket, Told};
 
 /// How long a write waits for a place in the queue.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);

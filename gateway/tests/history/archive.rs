@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use ordo_client::{Adapter, Form, messages};
 use ordo_core::proto::{EventMessageType, SubscriptionType};
-use ordo_gateway::client::{Adapter, Form, messages};
 use ordo_gateway::hub::Config;
-use ordo_gateway::replay::{Options, Replay};
+use ordo_history::replay::{Options, Replay};
 use ordo_journal::{segments, verify};
 
 use crate::heard::*;
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 const SEGMENT_BYTES: u64 = 64 << 10;
 

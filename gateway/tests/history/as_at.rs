@@ -1,9 +1,9 @@
 //! `asAt`: the state at an instant is the fold of all updates up to it.
 
-use ordo_gateway::client::Form;
+use ordo_client::Form;
 
 use crate::heard::*;
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 /// Before, at, between and after updates.
 fn instants(recording: &Recording, random: &mut Random) -> Vec<u64> {
@@ -129,7 +129,7 @@ fn more_looks_at_the_past_than_may_at_once_are_told_to_come_again() {
     let ask_all = |instant_of: fn(usize) -> usize| {
         std::thread::scope(|scope| {
             let ask = |at: usize| -> Vec<_> {
-                let get = || ordo_gateway::client::rest::get(addr, &targets[at]).expect("an answer");
+                let get = || ordo_client::rest::get(addr, &targets[at]).expect("an answer");
                 (0..20).map(|_| (at, get())).collect()
             };
             let askers: Vec<_> = (0..8).map(|asker| scope.spawn(move || ask(instant_of(asker)))).collect();

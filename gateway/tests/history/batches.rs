@@ -1,12 +1,12 @@
 //! A batch is one frame of several updates: the past is told update by update, and cut between any two.
 
+use ordo_client::rest;
 use ordo_core::json::message::{AUDIT_RECORD, EVENT_MESSAGE};
 use ordo_core::proto::EventMessage;
 use ordo_core::proto::model::AuditRecord;
-use ordo_gateway::client::rest;
 
 use crate::heard::*;
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 #[test]
 fn the_updates_of_a_batch_are_told_one_by_one_and_a_state_may_lie_between_them() {

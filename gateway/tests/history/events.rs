@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use ordo_client::rest;
 use ordo_core::json::Delimited;
 use ordo_core::proto::{EventMessage, EventMessageType, SubscriptionType};
-use ordo_gateway::client::rest;
 use prost::Message;
 
 use crate::heard::*;
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 /// Events in binary: each message's bytes.
 fn asked(rig: &Rig, target: &str) -> Vec<Vec<u8>> {
@@ -181,9 +181,9 @@ fn a_snapshot_at_positions_is_the_fold_of_exactly_the_updates_at_or_below_them()
 fn a_snapshot_at_positions_goes_by_the_settings_that_were_in_force() {
     let mut rig = Rig::start();
     let of = account("XS", "A");
-    let (mut left_out, _) = FeedLine::open(&rig, "g", ordo_gateway::client::Form::Binary);
+    let (mut left_out, _) = FeedLine::open(&rig, "g", ordo_client::Form::Binary);
     left_out.act(1, deposit(&of, "1"));
-    let (mut line, _) = FeedLine::open(&rig, "f", ordo_gateway::client::Form::Binary);
+    let (mut line, _) = FeedLine::open(&rig, "f", ordo_client::Form::Binary);
     let mut order = limit_order(&of, "1", ordo_core::proto::Side::Buy, "10", "5");
     order.is_completed = true;
     line.act(1, update(order.clone(), ordo_core::proto::OrderUpdateReason::Status));
@@ -210,9 +210,9 @@ fn a_snapshot_at_positions_goes_by_the_settings_that_were_in_force() {
 fn a_snapshot_at_positions_has_forgotten_what_was_forgotten() {
     let rig = Rig::start_with(|config| config.trade_retention_s = 1);
     let of = account("XS", "A");
-    let (mut left_out, _) = FeedLine::open(&rig, "g", ordo_gateway::client::Form::Binary);
+    let (mut left_out, _) = FeedLine::open(&rig, "g", ordo_client::Form::Binary);
     left_out.act(1, deposit(&of, "1"));
-    let (mut line, _) = FeedLine::open(&rig, "f", ordo_gateway::client::Form::Binary);
+    let (mut line, _) = FeedLine::open(&rig, "f", ordo_client::Form::Binary);
     let mut order = limit_order(&of, "1", ordo_core::proto::Side::Buy, "10", "5");
     line.act(1, trade(order.clone(), order_trade("T1", ordo_core::proto::OrderTradeType::Trade, "10", "5")));
     order.is_completed = true;
@@ -236,7 +236,7 @@ fn replay_into(from: &Rig, into: &Rig, (f, g): (i64, i64)) {
         .get(&format!("/audit/between?to[f]={f}&to[g]={g}"))
         .records(ordo_core::json::message::AUDIT_RECORD)
         .expect("records");
-    let mut lines = ["f", "g"].map(|feed| FeedLine::open(into, feed, ordo_gateway::client::Form::Binary).0);
+    let mut lines = ["f", "g"].map(|feed| FeedLine::open(into, feed, ordo_client::Form::Binary).0);
     for record in records {
         let line = if record.sequence == "f" { &mut lines[0] } else { &mut lines[1] };
         let action = record.update.expect("an update").action.expect("an action");

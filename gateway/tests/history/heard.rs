@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use ordo_client::{self as client, Adapter, Form, Subscriber};
 use ordo_core::proto::{AssetPosition, CashPosition, OrderState, UpdateAction, UpdateEvent};
 use ordo_core::proto::{EventMessage, EventMessageType, SubscriptionType, TimestampWithTimeZone};
-use ordo_gateway::client::{self, Adapter, Form, Subscriber};
 
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 /// An Update message as it came.
 #[derive(Debug, Clone)]

@@ -1,13 +1,13 @@
 //! Audit records, trades, transactions, feed updates, channels.
 
+use ordo_client::{Form, messages};
 use ordo_core::json::message::{AUDIT_RECORD, CLIENT_TRANSACTION, EXTERNAL_ACTION, FEED_REQUEST};
 use ordo_core::proto::model::AuditRecord;
 use ordo_core::proto::{ClientTransaction, ExternalAction, ExternalActionType, FeedRequest};
 use ordo_core::proto::{OrderUpdateReason, SubscriptionType, UpdateEventType};
-use ordo_gateway::client::{Form, messages};
 
 use crate::heard::*;
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 fn places(records: &[AuditRecord]) -> Vec<(String, i64)> {
     records.iter().map(|record| (record.sequence.clone(), record.id)).collect()

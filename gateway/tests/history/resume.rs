@@ -1,10 +1,10 @@
 //! A subscription that goes on where its connection broke off.
 
+use ordo_client::{Adapter, Form, Heard, Subscriber, messages};
 use ordo_core::proto::{EventMessageType, SubscriptionTarget, SubscriptionType};
-use ordo_gateway::client::{Adapter, Form, Heard, Subscriber, messages};
 
 use crate::heard::*;
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 /// The positions that a subscriber knows, as a target.
 fn known(positions: &std::collections::BTreeMap<Box<str>, i64>) -> SubscriptionTarget {

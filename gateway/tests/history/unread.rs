@@ -4,15 +4,15 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use ordo_client::rest;
+use ordo_client::{Adapter, Form};
 use ordo_core::json::message::{AUDIT_RECORD, EVENT_MESSAGE};
 use ordo_core::proto::EventMessage;
 use ordo_core::proto::model::AuditRecord;
-use ordo_gateway::client::rest;
-use ordo_gateway::client::{Adapter, Form};
 use socket2::{Domain, Socket, Type};
 
 use crate::heard::*;
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 /// Of a client: what it does not read soon waits at the hub.
 const RECEIVE_BYTES: usize = 64 << 10;

@@ -1,10 +1,10 @@
 //! Which updates are recorded, at which position, and which are refused with which code.
 
+use ordo_client::{Form, messages};
 use ordo_core::proto::{ExternalAction, FeedConfiguration, FeedRequestType, OrderState};
 use ordo_core::proto::{OrderTradeType, OrderUpdateReason, Side, SubscriptionType};
-use ordo_gateway::client::{Form, messages};
 
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 fn one() -> ExternalAction {
     deposit(&account("XS", "A"), "1")

@@ -1,10 +1,10 @@
 //! The Feed view: the open orders of a feed, which go there by the destinations of their exchange.
 
+use ordo_client::{ClientError, Form, Subscriber, ViewId, messages};
 use ordo_core::proto::{ExternalAction, FeedDetails};
 use ordo_core::proto::{OrderState, OrderUpdateReason, Side, SubscriptionType, TimestampWithTimeZone, UpdateAction};
-use ordo_gateway::client::{ClientError, Form, Subscriber, ViewId, messages};
 
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 fn order(id: &str, exchange: &str, destination: &str) -> OrderState {
     let order = limit_order(&account("XA", "1"), id, Side::Buy, "10", "5");

@@ -1,9 +1,9 @@
 //! Feeds: who supplies them, where they resume, what is kept for them.
 
+use ordo_client::{Form, messages};
 use ordo_core::proto::{ConnectionStatus, FeedConfiguration, FeedDetails, FeedEventType, SubscriptionType};
-use ordo_gateway::client::{Form, messages};
 
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 fn one() -> ordo_core::proto::ExternalAction {
     deposit(&account("XS", "A"), "1")

@@ -1,16 +1,16 @@
 //! The test of every view: snapshot and events, folded, hold what REST answers at the same position; for every view and
 //! filter, from the beginning or from the middle of the stream.
 
+use ordo_client::{Form, Subscriber, ViewId, messages};
 use ordo_core::json::message;
 use ordo_core::metadata::Metadata;
 use ordo_core::outcome::MetadataKind;
 use ordo_core::proto::{Account, AccountTransform, AccountTransformType, AssetPosition, CashPosition, ExternalAction};
 use ordo_core::proto::{FeedDetails, Operation, OperationType, OrderState, SubscriptionTarget, SubscriptionType};
 use ordo_core::proto::{Transform, TransformType};
-use ordo_gateway::client::{Form, Subscriber, ViewId, messages};
-use ordo_gateway::replay::Replay;
+use ordo_history::replay::Replay;
 
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 const UPDATES: u64 = 400;
 
@@ -143,7 +143,7 @@ impl Watcher {
 }
 
 /// The last action of an order says all of its state, but for an order that left the book: its action stays the last.
-fn assert_updates(view: &ordo_gateway::client::FoldedView, orders: &[OrderState], what: &str) {
+fn assert_updates(view: &ordo_client::FoldedView, orders: &[OrderState], what: &str) {
     let shown: Vec<OrderState> = folded(view);
     for order in orders {
         let is_same = |it: &&OrderState| it.order_id == order.order_id && it.account == order.account;

@@ -3,12 +3,12 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use ordo_client::{Form, messages};
 use ordo_core::proto::{EventMessage, SubscriptionType};
-use ordo_gateway::client::{Form, messages};
 use prost::Message as _;
 use tungstenite::Message;
 
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 fn one() -> ordo_core::proto::ExternalAction {
     deposit(&account("XS", "A"), "1")
@@ -225,8 +225,8 @@ fn events_have_the_form_of_the_last_frame_too() {
 #[test]
 fn compact_names_are_asked_for_with_the_upgrade() {
     let rig = Rig::start();
-    let options = ordo_gateway::client::Options { form: Form::Json, is_compact: true, ..Default::default() };
-    let mut connection = ordo_gateway::client::Connection::open_with(rig.addr(), options).expect("a connection");
+    let options = ordo_client::Options { form: Form::Json, is_compact: true, ..Default::default() };
+    let mut connection = ordo_client::Connection::open_with(rig.addr(), options).expect("a connection");
     connection.send(&messages::synchronise("c")).expect("it is sent");
     let frame = connection.receive(PATIENCE).expect("a good message").expect("the answer");
     assert_eq!(frame.text(), Some(r#"{"Type":"Response","Request":{"Type":"Synchronise","RequestID":"c"}}"#));

@@ -2,16 +2,16 @@
 
 use std::io::Write as _;
 
+use ordo_client::{Adapter, Form, Subscriber, ViewId, messages};
 use ordo_core::json::message;
 use ordo_core::proto::TimestampWithTimeZone;
 use ordo_core::proto::{
     ExternalAction, FeedConfiguration, FeedDetails, OrderState, OrderUpdateReason, Side, SubscriptionType,
 };
-use ordo_gateway::client::{Adapter, Form, Subscriber, ViewId, messages};
 use prost::Message;
 
 use crate::slow_subscriber::{narrow, read_to_close, send_binary, synchronise};
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 fn one() -> ExternalAction {
     deposit(&account("XS", "A"), "1")
@@ -51,8 +51,7 @@ fn is_shown_whole(rig: &Rig, subscribers: &mut [(Subscriber, ViewId)], what: &st
     let orders: Vec<OrderState> = answer
         .records(message::ORDER_STATE)
         .unwrap_or_else(|error| panic!("{what}: GET /order: {error}: {}", answer.text()));
-    let binary =
-        ordo_gateway::client::rest::request(rig.addr(), "GET", "/order", &[("Accept", "application/x-protobuf")], None);
+    let binary = ordo_client::rest::request(rig.addr(), "GET", "/order", &[("Accept", "application/x-protobuf")], None);
     let binary = binary.expect("an answer").body;
     let count = ordo_core::json::Delimited::new(&binary).count();
     assert_eq!(orders.len(), count, "{what}: as many in JSON as in binary");

@@ -1,10 +1,10 @@
 //! Several subscriptions on one connection: which are the same, how many there may be, in which order all is told.
 
+use ordo_client::{ClientError, Form, messages};
 use ordo_core::proto::{EventMessage, OrderUpdateReason, RequestMessage, RequestMessageType, Side};
 use ordo_core::proto::{SubscriptionDetails, SubscriptionTarget, SubscriptionType};
-use ordo_gateway::client::{ClientError, Form, messages};
 
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 fn unsubscribe(view: SubscriptionType, targets: Vec<SubscriptionTarget>, id: &str) -> RequestMessage {
     let r#type = RequestMessageType::Unsubscribe as i32;

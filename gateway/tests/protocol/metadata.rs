@@ -1,9 +1,9 @@
 //! The Metadata view: what is defined, in a snapshot and live, and for whom.
 
+use ordo_client::{Form, Key, Subscriber, ViewId, messages};
 use ordo_core::proto::{EventMessage, Operation, OperationType, SubscriptionType, UpdateAction, UpdateEventType};
-use ordo_gateway::client::{Form, Key, Subscriber, ViewId, messages};
 
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 fn all() -> Vec<Operation> {
     vec![

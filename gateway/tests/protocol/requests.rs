@@ -1,10 +1,10 @@
 //! Requests and their responses: one each, in order.
 
+use ordo_client::{Form, messages};
 use ordo_core::proto::EventMessageType;
 use ordo_core::proto::{RequestMessage, RequestMessageType, SubscriptionDetails, SubscriptionType};
-use ordo_gateway::client::{Form, messages};
 
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 fn one() -> ordo_core::proto::ExternalAction {
     deposit(&account("XS", "A"), "1")

@@ -2,15 +2,15 @@
 
 use std::io::{BufReader, Read, Write};
 use std::net::TcpStream;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use ordo_client::{Adapter, Form, messages};
 use ordo_core::proto::{EventMessage, EventMessageType, ExternalAction, OrderState};
 use ordo_core::proto::{OrderUpdateReason, RequestMessage, Side, SubscriptionTarget, SubscriptionType};
-use ordo_gateway::client::{Adapter, Form, messages};
 use prost::Message as _;
 use socket2::{Domain, Socket, Type};
 
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 const UPDATES: i64 = 6_000;
 
@@ -196,7 +196,7 @@ fn a_hub_stops_though_a_subscriber_does_not_read() {
     adapter.wait_bookmark(3_000, PATIENCE).expect("all is durable");
     let before = Instant::now();
     rig.stop();
-    assert!(before.elapsed() < PATIENCE, "it took {:?}", before.elapsed());
+    assert!(before.elapsed() < Duration::from_secs(20), "it took {:?}", before.elapsed());
     drop(slow);
 }
 

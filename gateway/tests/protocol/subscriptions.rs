@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use ordo_client::{ClientError, Form, Subscriber, ViewId, messages};
 use ordo_core::proto::{Account, CashPosition, EventMessage, ExternalActionType, OrderState};
 use ordo_core::proto::{
     OrderTradeType, OrderUpdateReason, Side, SubscriptionDetails, SubscriptionTarget, SubscriptionType,
 };
 use ordo_core::proto::{TimestampWithTimeZone, UpdateAction, UpdateEvent, UpdateEventType};
-use ordo_gateway::client::{ClientError, Form, Subscriber, ViewId, messages};
 
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 /// Two owners, three accounts, two exchanges: cash in every account, an order and a fill in most.
 fn fill(line: &mut FeedLine) {

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use ordo_client::{Form, messages};
 use ordo_core::json::message;
 use ordo_core::proto::{ConnectionStatus, FeedDetails, OrderState, OrderUpdateReason, Side, SubscriptionType};
 use ordo_core::proto::{Operation, OperationType, TimestampWithTimeZone, UpdateAction};
-use ordo_gateway::client::{Form, messages};
 
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 fn now_ns() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos() as u64
@@ -97,7 +97,7 @@ fn an_order_leaves_when_its_time_has_come_once_and_not_before() {
     let mut left = Vec::new();
     let mut operations: Vec<Operation> = Vec::new();
     while left.len() < 3 {
-        let ordo_gateway::client::Heard::View { view, frame, .. } = next(&mut watcher) else { continue };
+        let ordo_client::Heard::View { view, frame, .. } = next(&mut watcher) else { continue };
         let message = frame.message().expect("a message");
         let at_ns = message.position.and_then(|it| it.executed_at).and_then(|at| at.unix_nanos().ok());
         for event in message.updates {

@@ -1,9 +1,9 @@
 //! Frames that hold no message: each is answered with a Response that holds the error, and the next good one works.
 
-use ordo_gateway::client::{Form, messages};
+use ordo_client::{Form, messages};
 use prost::Message;
 
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 fn one() -> ordo_core::proto::ExternalAction {
     deposit(&account("XS", "A"), "1")

@@ -6,7 +6,7 @@ use ordo_core::proto::{CashPosition, EventMessageType, SubscriptionType, UpdateP
 use prost::Message;
 
 use crate::sending::*;
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 fn bulk(parts: &[String]) -> String {
     format!("[{}]", parts.join(","))
@@ -160,7 +160,7 @@ fn batches_survive_a_restart_and_replay_to_the_same() {
 fn a_batch_larger_than_the_ring_is_applied_whole_while_others_write() {
     let rig = Rig::start_with(|config| config.ring_slots = 64);
     let members: Vec<String> = (0..1500).map(|n| cash_json(&format!("A{}", n % 7), "1")).collect();
-    let (mut line, _) = FeedLine::open(&rig, "f", ordo_gateway::client::Form::Binary);
+    let (mut line, _) = FeedLine::open(&rig, "f", ordo_client::Form::Binary);
     std::thread::scope(|scope| {
         let (rig, line) = (&rig, &mut line);
         scope.spawn(move || {

@@ -1,12 +1,12 @@
 //! Orders: replacement, and which lists show what.
 
+use ordo_client::Form;
 use ordo_core::json::message;
 use ordo_core::proto::{OrderState, OrderUpdateReason, Side, SubscriptionType, TimestampWithTimeZone, UpdateAction};
-use ordo_gateway::client::Form;
 use prost::Message;
 
 use crate::sending::*;
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 const TARGET: &str = "/order/for/XS/A/1";
 
@@ -128,7 +128,7 @@ fn a_long_list_is_streamed_whole() {
     for n in 0..1200 {
         let mut order = limit_order(&of, &format!("{n:0100}"), Side::Buy, "1", "1");
         order.remove_after = Some(TimestampWithTimeZone { seconds: 4_000_000_000, ..Default::default() });
-        line.send(ordo_gateway::client::messages::action("f", 0, update(order, OrderUpdateReason::New)), "");
+        line.send(ordo_client::messages::action("f", 0, update(order, OrderUpdateReason::New)), "");
     }
     line.act(0, deposit(&of, "1"));
     let answer = rig.get("/order/for/XS/L");

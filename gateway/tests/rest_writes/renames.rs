@@ -1,11 +1,11 @@
 //! Renames: who is known, what is asked for, and that what follows does.
 
+use ordo_client::Form;
 use ordo_core::proto::OrderUpdateReason;
 use ordo_core::proto::Side;
-use ordo_gateway::client::Form;
 
 use crate::sending::*;
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 fn with_records(rig: &Rig) -> FeedLine {
     let (mut line, _) = FeedLine::open(rig, "f", Form::Binary);

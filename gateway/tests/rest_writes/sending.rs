@@ -1,10 +1,10 @@
 //! What the tests say and look at.
 
+use ordo_client::rest::{Answer, request};
+use ordo_client::{Form, Subscriber, ViewId};
 use ordo_core::proto::{CashPosition, SubscriptionType};
-use ordo_gateway::client::rest::{Answer, request};
-use ordo_gateway::client::{Form, Subscriber, ViewId};
 
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 pub(crate) const JSON: (&str, &str) = ("Content-Type", "application/json");
 pub(crate) const PROTOBUF: (&str, &str) = ("Content-Type", "application/x-protobuf");

@@ -4,11 +4,11 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use ordo_bench::flow::{ACCOUNTS, OPENING_CASH, OPENING_STOCK};
+use ordo_client::rest;
 use ordo_core::dec::Dec;
 use ordo_core::proto::{AssetPosition, BigNumber, CashPosition, OrderState, SubscriptionType};
-use ordo_gateway::client::rest;
 use ordo_gateway::hub::{Config, Hub};
-use ordo_gateway::replay::{Options, Replay};
+use ordo_history::replay::{Options, Replay};
 
 use super::feed::Played;
 use super::watch::Watched;
@@ -73,7 +73,7 @@ impl Checks {
     pub(super) fn restart(&mut self, hub: Hub, config: Config, watched: &Watched) -> Result<Hub, Failure> {
         let stopped = hub.stop().map_err(of_hub)?;
         self.state_hash = stopped.state_hash;
-        let failed = |error: ordo_gateway::replay::ReplayError| Failure::with_code(error.exit_code(), error);
+        let failed = |error: ordo_history::replay::ReplayError| Failure::with_code(error.exit_code(), error);
         let mut replay =
             Replay::open(&config.data, Options { snapshots: false, ..Options::default() }).map_err(failed)?;
         let updates = replay.run().map_err(failed)?;

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use ordo_bench::flow::{self, Flow, FlowCounts, Removal};
+use ordo_client::Adapter;
 use ordo_core::proto::ExternalAction;
-use ordo_gateway::client::Adapter;
 
 use super::watch::Clock;
 use crate::Failure;

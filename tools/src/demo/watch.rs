@@ -7,9 +7,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
+use ordo_client::{ClientError, FoldedView, Form, Heard, Step, Subscriber, ViewId};
 use ordo_core::json::MessageId;
 use ordo_core::proto::SubscriptionType;
-use ordo_gateway::client::{ClientError, FoldedView, Form, Heard, Step, Subscriber, ViewId};
 
 use crate::Failure;
 use crate::listed::Listed;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use ordo_core::json::{self, Style, message};
-use ordo_gateway::investigation::{Words, kinds, words};
-use ordo_gateway::replay::Applied;
+use ordo_history::investigation::{Words, kinds, words};
+use ordo_history::replay::Applied;
 
 use super::time;
 use crate::place::Place;

@@ -14,7 +14,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use ordo_gateway::replay::Applied;
+use ordo_history::replay::Applied;
 use tempfile::NamedTempFile;
 
 use crate::place::Place;

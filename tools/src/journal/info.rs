@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use ordo_gateway::replay::{Options, Replay};
+use ordo_history::replay::{Options, Replay};
 use ordo_journal::{FORMAT_VERSION, FRAME_VERSION, Report, Snapshots, verify};
 
 use super::time;

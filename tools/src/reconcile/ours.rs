@@ -3,8 +3,8 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
+use ordo_client::rest;
 use ordo_core::proto::{Account, AssetPosition, BigNumber, CashPosition, TimestampWithTimeZone};
-use ordo_gateway::client::rest;
 use prost::Message;
 
 use super::{Kind, Records};

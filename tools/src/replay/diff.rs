@@ -5,8 +5,8 @@ use std::path::Path;
 
 use ordo_core::json::Style;
 use ordo_core::views::Views;
-use ordo_gateway::investigation::{Difference, differences};
-use ordo_gateway::replay::Replay;
+use ordo_history::investigation::{Difference, differences};
+use ordo_history::replay::Replay;
 
 use super::{Progress, of_replay, open_beginning};
 use crate::Failure;

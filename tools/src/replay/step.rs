@@ -6,8 +6,8 @@ use std::path::Path;
 use ordo_core::encode;
 use ordo_core::json::{self, MessageId, Style, message};
 use ordo_core::wire::ReverseWriter;
-use ordo_gateway::investigation::words;
-use ordo_gateway::replay::Applied;
+use ordo_history::investigation::words;
+use ordo_history::replay::Applied;
 
 use super::{of_replay, open_beginning};
 use crate::Failure;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ordo_core::json::Style;
-use ordo_gateway::investigation::{Parted, WhatIf, changes_from_json_lines, changes_from_toml, what_if};
+use ordo_history::investigation::{Parted, WhatIf, changes_from_json_lines, changes_from_toml, what_if};
 
 use super::{Progress, diff, of_replay, open_beginning};
 use crate::Failure;

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use ordo_client::{Adapter, rest};
 use ordo_core::json::{self, message};
 use ordo_core::proto::{FeedPosition, FeedRequest};
-use ordo_gateway::client::{Adapter, rest};
 use ordo_gateway::hub::Hub;
 use ordo_journal::verify;
 use prost::Message;

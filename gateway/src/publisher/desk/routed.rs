@@ -8,16 +8,16 @@ use std::collections::VecDeque;
 use ordo_core::encode;
 use ordo_core::names::Names;
 use ordo_core::proto::{SubscriptionType, UpdateAction, UpdateEventType};
+use ordo_core::subscription::{FeedRoute, Filter, RouteChange};
 use ordo_core::wire::ReverseWriter;
 
 use super::Desk;
 use super::subscribing::Mark;
-use crate::filter::Filter;
-use crate::routing::{Change, Place, Routed, RoutingNews};
+use crate::subscription::feed_view::{FeedViewReceiver, Routed};
 
 /// What the views have found out about feeds, and how far they are.
 pub(in crate::publisher) struct FeedNews {
-    pub(super) news: RoutingNews,
+    pub(super) news: FeedViewReceiver,
     /// Not to be told yet: this stage is the one behind.
     waiting: VecDeque<Routed>,
     /// Bookmarks of the last round, and the tasks before them.
@@ -27,7 +27,7 @@ pub(in crate::publisher) struct FeedNews {
 }
 
 impl FeedNews {
-    pub(in crate::publisher) fn new(news: RoutingNews) -> FeedNews {
+    pub(in crate::publisher) fn new(news: FeedViewReceiver) -> FeedNews {
         FeedNews {
             news,
             waiting: VecDeque::new(),
@@ -108,9 +108,9 @@ impl Desk {
 }
 
 /// Writes what a change is to a subscription: the order with its state, or that it is there no more.
-fn put(w: &mut ReverseWriter, names: &Names, filter: &mut Filter, change: &Change) {
-    let mut is_shown = |place: &Option<Place>| {
-        let Some(Place { feed, instrument }) = place else { return false };
+fn put(w: &mut ReverseWriter, names: &Names, filter: &mut Filter, change: &RouteChange) {
+    let mut is_shown = |place: &Option<FeedRoute>| {
+        let Some(FeedRoute { feed, instrument }) = place else { return false };
         filter.passes_feed(feed) && filter.passes(names, change.account, *instrument)
     };
     let (was_shown, is_shown) = (is_shown(&change.from), is_shown(&change.to));

@@ -3,15 +3,16 @@
 use ordo_core::names::FeedNo;
 use ordo_core::outcome::Outcome;
 use ordo_core::proto::{EventMessage, EventMessageType, SubscriptionType, TimestampWithTimeZone, UpdatePosition};
+use ordo_core::subscription::{Filter, is_same, message_head};
 use prost::Message;
 
 use super::Desk;
-use crate::filter::{Filter, is_same};
 use crate::publisher::connection::{CLOSE_INTERNAL, Connection};
-use crate::publisher::frames;
-use crate::publisher::subscription::{Subscription, message_head};
-use crate::slot::{ConnNo, Slot};
-use crate::snapshots::{Broken, Job, chunks};
+use crate::publisher::subscription::Subscription;
+use crate::subscription::chunks::{Broken, chunks};
+use crate::subscription::frames;
+use crate::subscription::snapshots::Job;
+use crate::wiring::slot::{ConnNo, Slot};
 
 /// Subscriptions of one connection.
 const SUBSCRIPTIONS_MAX: usize = 256;

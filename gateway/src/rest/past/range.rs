@@ -4,7 +4,8 @@ use ordo_core::proto::{SubscriptionTarget, SubscriptionType};
 
 use super::super::error::Refusal;
 use super::super::query;
-use crate::history::{Begin, End, Positions, Span};
+use ordo_core::subscription::Positions;
+use ordo_history::service::{Begin, End, Span};
 
 /// By what a route bounds the updates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use ordo_core::names::AccountNo;
 use ordo_core::outcome::{MetadataKind, Outcome};
 use ordo_core::proto::OrderState;
 use ordo_core::wire::ReverseWriter;
-use ordo_gateway::replay::Applied;
+use ordo_history::replay::Applied;
 use prost::Message;
 
 use super::{Columns, Row, Type, place, text};

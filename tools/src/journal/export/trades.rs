@@ -1,7 +1,7 @@
 //! Trades as rows: those that were applied, with corrections and cancels as they came.
 
 use ordo_core::proto::{BigNumber, ExternalActionType, OrderState, OrderTrade, OrderTradeType, Side};
-use ordo_gateway::replay::Applied;
+use ordo_history::replay::Applied;
 use prost::Message;
 
 use super::{Columns, Row, Type, place, text};

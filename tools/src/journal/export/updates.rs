@@ -1,8 +1,8 @@
 //! Updates as rows: what was received, as it was received.
 
 use ordo_core::json::message;
-use ordo_gateway::investigation::words;
-use ordo_gateway::replay::Applied;
+use ordo_history::investigation::words;
+use ordo_history::replay::Applied;
 
 use super::{Columns, Row, Type, events::json, place, text};
 use crate::Failure;

@@ -1,0 +1,141 @@
+//! What of a view a subscriber wants: the targets of its subscription, as a test of records.
+//!
+//! A record passes if it matches any Owner or Account value, and every other kind of target given; `Exchange` is
+//! ignored for a record without one. The order of targets and of their values means nothing, nor does a value said
+//! twice: two subscriptions that differ in no more than that are the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::positions::resume_after;
+use super::subject::Subject;
+use crate::names::{AccountNo, InstrumentNo, Names};
+use crate::proto::{SubscriptionDetails, SubscriptionType};
+
+/// See the module. Verdicts are kept by number: a name is looked at once.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    owners: Vec<String>,
+    /// Owner and account.
+    accounts: Vec<(String, String)>,
+    exchanges: Vec<String>,
+    feeds: Vec<String>,
+    account_verdicts: Vec<Option<bool>>,
+    instrument_verdicts: Vec<Option<bool>>,
+}
+
+impl Filter {
+    /// # Errors
+    /// The code that a subscription with such targets is refused with.
+    pub fn of(details: &SubscriptionDetails) -> Result<Filter, &'static str> {
+        let mut filter = Filter::default();
+        for target in &details.targets {
+            // One that lists nothing would let everything pass, which whoever names it does not mean.
+            let is_empty = target.values.is_empty() && KINDS.contains(&target.name.as_str());
+            if is_empty && !(target.name == "Feed" && details.r#type() == SubscriptionType::Feed) {
+                return Err(BAD_VALUES);
+            }
+            match target.name.as_str() {
+                "Owner" => filter.owners.extend_from_slice(&target.values),
+                "Account" => {
+                    for value in &target.values {
+                        let (owner, account) = value.split_once('/').ok_or(BAD_VALUES)?;
+                        filter.accounts.push((owner.to_owned(), account.to_owned()));
+                    }
+                }
+                "Exchange" => filter.exchanges.extend_from_slice(&target.values),
+                "Feed" => filter.feeds.extend_from_slice(&target.values),
+                // Where to resume from is no question of which records.
+                "Position" => drop(resume_after(details).map_err(|_| BAD_VALUES)?),
+                _ => return Err(BAD_NAME),
+            }
+        }
+        if details.r#type() == SubscriptionType::Feed && filter.feeds.is_empty() {
+            return Err(NO_FEED);
+        }
+        Ok(filter)
+    }
+
+    /// Whether every record passes, now and later.
+    #[inline]
+    pub fn passes_all(&self) -> bool {
+        self.owners.is_empty() && self.accounts.is_empty() && self.exchanges.is_empty() && self.feeds.is_empty()
+    }
+
+    /// Whether a feed passes. Only for views whose records are feeds: elsewhere a target `Feed` means nothing.
+    pub fn passes_feed(&self, feed: &str) -> bool {
+        self.feeds.is_empty() || self.feeds.iter().any(|wanted| wanted == feed)
+    }
+
+    /// Whether a record passes that is no account's position or order: metadata, a transform.
+    pub fn passes_subject(&self, subject: &Subject) -> bool {
+        let Subject { owner, account, exchange } = subject;
+        let Some(owner) = owner else { return self.passes_exchange(exchange.as_deref()) };
+        let of_owner = self.owners.iter().any(|wanted| **wanted == **owner);
+        let of_account = match account {
+            Some(account) => self.accounts.iter().any(|(o, a)| **o == **owner && **a == **account),
+            // An owner is no account: accounts alone choose none.
+            None => self.owners.is_empty(),
+        };
+        let all = self.owners.is_empty() && self.accounts.is_empty();
+        (all || of_owner || of_account) && self.passes_exchange(exchange.as_deref())
+    }
+
+    fn passes_exchange(&self, exchange: Option<&str>) -> bool {
+        let is_chosen = |exchange: &str| self.exchanges.is_empty() || self.exchanges.iter().any(|it| it == exchange);
+        exchange.is_none_or(is_chosen)
+    }
+
+    #[inline]
+    pub fn passes(&mut self, names: &Names, account: AccountNo, instrument: Option<InstrumentNo>) -> bool {
+        self.passes_account(names, account) && instrument.is_none_or(|no| self.passes_instrument(names, no))
+    }
+
+    fn passes_account(&mut self, names: &Names, no: AccountNo) -> bool {
+        if self.owners.is_empty() && self.accounts.is_empty() {
+            return true;
+        }
+        let Filter { owners, accounts, account_verdicts, .. } = self;
+        kept(account_verdicts, no.index(), || {
+            let name = names.account(no);
+            owners.iter().any(|owner| **owner == *name.owner)
+                || accounts.iter().any(|(owner, account)| **owner == *name.owner && **account == *name.account)
+        })
+    }
+
+    fn passes_instrument(&mut self, names: &Names, no: InstrumentNo) -> bool {
+        if self.exchanges.is_empty() {
+            return true;
+        }
+        let Filter { exchanges, instrument_verdicts, .. } = self;
+        kept(instrument_verdicts, no.index(), || {
+            let exchange = &names.instrument(no).exchange;
+            exchange.is_empty() || exchanges.iter().any(|wanted| **wanted == **exchange)
+        })
+    }
+}
+
+/// Whether two subscriptions are one: of the same view, with the same targets in whatever order.
+pub fn is_same(left: &SubscriptionDetails, right: &SubscriptionDetails) -> bool {
+    left == right || (left.r#type == right.r#type && values_by_name(left) == values_by_name(right))
+}
+
+fn values_by_name(details: &SubscriptionDetails) -> BTreeMap<&str, BTreeSet<&str>> {
+    let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for target in &details.targets {
+        values.entry(&target.name).or_default().extend(target.values.iter().map(String::as_str));
+    }
+    values
+}
+
+const NO_FEED: &str = "Data.Deserialise Subscription.Targets.Feed";
+/// Targets that say which records.
+const KINDS: [&str; 4] = ["Owner", "Account", "Exchange", "Feed"];
+const BAD_NAME: &str = "Data.Deserialise Subscription.Targets.Name";
+const BAD_VALUES: &str = "Data.Deserialise Subscription.Targets.Values";
+
+fn kept(verdicts: &mut Vec<Option<bool>>, at: usize, decide: impl FnOnce() -> bool) -> bool {
+    if verdicts.len() <= at {
+        verdicts.resize(at + 1, None);
+    }
+    *verdicts[at].get_or_insert_with(decide)
+}

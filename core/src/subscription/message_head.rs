@@ -1,0 +1,15 @@
+//! What every message to a subscription begins with.
+
+use prost::Message;
+
+use crate::proto::{EventMessageType, SubscriptionDetails};
+use crate::wire::{ReverseWriter, field};
+
+/// `EventMessage.Type` and `.Subscription`.
+pub fn message_head(kind: EventMessageType, details: &SubscriptionDetails) -> Vec<u8> {
+    use field::event_message as f;
+    let mut w = ReverseWriter::default();
+    w.delimited(f::SUBSCRIPTION, &details.encode_to_vec());
+    w.int(f::TYPE, kind as i64);
+    w.bytes().to_vec()
+}

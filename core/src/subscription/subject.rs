@@ -1,0 +1,45 @@
+//! `Subject`: the owner, account or exchange that a definition or a transform is about, as filters ask for it.
+
+use crate::outcome::MetadataKind;
+use crate::proto::Operation;
+use prost::Message;
+
+/// What a record that belongs to no account's positions or orders is about. A filter ignores what is absent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Subject {
+    pub owner: Option<Box<str>>,
+    /// Given only with its owner.
+    pub account: Option<Box<str>>,
+    pub exchange: Option<Box<str>>,
+}
+
+impl Subject {
+    /// What a definition is about: `first` and `second` are the parts of its key.
+    pub fn of_definition(kind: MetadataKind, first: &str, second: &str) -> Subject {
+        match kind {
+            MetadataKind::Owner => Subject { owner: Some(first.into()), ..Subject::default() },
+            MetadataKind::Account => {
+                Subject { owner: Some(first.into()), account: Some(second.into()), ..Subject::default() }
+            }
+            MetadataKind::Exchange => Subject { exchange: Some(first.into()), ..Subject::default() },
+            MetadataKind::RequestStatus | MetadataKind::Identity | MetadataKind::IdentitySource => Subject::default(),
+        }
+    }
+
+    /// What a transform is about, as far as it says so: one of many accounts is about none of them.
+    pub fn of_transform(operation: &[u8]) -> Subject {
+        let operation = Operation::decode(operation).unwrap_or_default();
+        let mut subject = Subject::default();
+        if let Some(transform) = operation.transform.filter(|transform| !transform.exchange.is_empty()) {
+            subject.exchange = Some(transform.exchange.into());
+        }
+        if let Some(account) = operation.account_transform.and_then(|transform| transform.account) {
+            subject.owner = Some(account.owner_id.into());
+            subject.account = Some(account.account_id.into());
+        }
+        if let Some(transform) = operation.owner_transform {
+            subject.owner = Some(transform.owner_id.into());
+        }
+        subject
+    }
+}

@@ -1,0 +1,363 @@
+//! Replay: the state rebuilt from the record, by the same engine and the same views as live.
+//!
+//! Used at start, by the offline tools, and wherever a past state is asked for. Reads only; safe on the folder of a
+//! running hub. Only the engine goes along: the views of the state that it comes to are made at the end.
+//!
+//! Ticks and settings take effect with the next update that is applied, or at the end: who stops before an update stops
+//! before all that came since the one before it, unless it is within the bound (see [`Replay::fold_while`]).
+
+mod ahead;
+mod frames;
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use ordo_core::engine::{Engine, Input};
+use ordo_core::names::{FeedNo, Names};
+use ordo_core::outcome::{Outcome, Stamp};
+use ordo_core::record::{BATCH, Batch, Origin, Settings};
+use ordo_core::views::Views;
+use ordo_core::wire::DecodeError;
+use ordo_journal::{Kind, ReadError, Reader};
+use prost::Message as _;
+use thiserror::Error;
+
+use self::frames::{Frames, ReadFrame};
+use crate::archive_floor::Held;
+use crate::checkpoint::{Checkpoint, Divergence};
+use crate::saved_states::SavedStates;
+
+/// How to replay.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Start from the newest good snapshot; false: from the beginning of the record.
+    pub snapshots: bool,
+    /// Orders that fit before a table grows.
+    pub orders_expected: usize,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { snapshots: true, orders_expected: 1 << 16 }
+    }
+}
+
+/// Why a record cannot be replayed.
+#[derive(Debug, Error)]
+pub enum ReplayError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    #[error(transparent)]
+    Divergence(#[from] Divergence),
+    #[error("the record ends at {sequence}, and {until} had been told")]
+    Short { sequence: u64, until: u64 },
+    #[error("CORRUPT the record ends at {ends}, but a snapshot knows it to be durable up to {after}")]
+    Behind { ends: u64, after: u64 },
+    #[error("CORRUPT seq={sequence}: a recorded update cannot be decoded ({error})")]
+    Update { sequence: u64, error: DecodeError },
+    #[error("CORRUPT seq={sequence}: recorded settings cannot be decoded")]
+    Settings { sequence: u64 },
+}
+
+impl ReplayError {
+    /// Exit code of a process that ends for this reason.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            ReplayError::Io(_) | ReplayError::Short { .. } => 1,
+            ReplayError::Read(ReadError::Io { .. }) => 1,
+            ReplayError::Read(_)
+            | ReplayError::Behind { .. }
+            | ReplayError::Divergence(_)
+            | ReplayError::Update { .. }
+            | ReplayError::Settings { .. } => 65,
+        }
+    }
+}
+
+/// See the module.
+pub struct Replay {
+    frames: Frames,
+    engine: Engine,
+    outcome: Outcome,
+    /// The update that is ready, or was applied last.
+    current: Box<ReadFrame>,
+    /// An update that was read and is not applied yet.
+    ready: Option<Stamp>,
+    /// What came before it and takes effect with it.
+    between: VecDeque<(Stamp, Between)>,
+    /// What took effect with the update that was applied last.
+    passed: Vec<(Stamp, Between)>,
+    /// A batch that was read and is to be opened before the first of its members.
+    batch: Option<(Stamp, Batch)>,
+    /// Its members behind the one that is ready.
+    members: VecDeque<(Stamp, Vec<u8>)>,
+    /// Stamp of the update whose outcome this is.
+    applied: Option<Stamp>,
+    /// No update beyond this sequence is applied.
+    until: u64,
+    /// What a checkpoint that is yet to be read must say.
+    expected: Vec<Checkpoint>,
+    updates: u64,
+    last_sequence: u64,
+    /// Keeps what is read in the folder of a running hub.
+    _held: Option<Held>,
+}
+
+/// Recorded input that is no update.
+#[derive(Debug)]
+pub(crate) enum Between {
+    Tick,
+    Settings(Box<Settings>),
+    Checkpoint(Checkpoint),
+}
+
+impl Between {
+    /// What it does to an engine.
+    pub(crate) fn apply(&self, stamp: Stamp, engine: &mut Engine, outcome: &mut Outcome) {
+        match self {
+            Between::Tick => engine.tick(stamp, outcome),
+            Between::Settings(settings) => engine.set_settings(stamp, settings, outcome),
+            Between::Checkpoint(_) => {}
+        }
+    }
+}
+
+/// An update that was just applied.
+#[derive(Debug)]
+pub struct Applied<'a> {
+    pub input: Input<'a>,
+    pub outcome: &'a Outcome,
+    pub names: &'a Names,
+    /// What came before it and is no update.
+    pub(crate) passed: &'a [(Stamp, Between)],
+}
+
+impl Replay {
+    /// # Errors
+    /// If the folder holds no journal, or cannot be read.
+    pub fn open(dir: &Path, options: Options) -> Result<Replay, ReplayError> {
+        let engine = if options.snapshots { SavedStates::of(dir).newest(u64::MAX)? } else { None };
+        Replay::from(dir, engine.unwrap_or_else(|| Engine::new(options.orders_expected)), u64::MAX)
+    }
+
+    /// Goes on from a state, up to a sequence.
+    ///
+    /// # Errors
+    /// As [`Replay::open`].
+    pub fn from(dir: &Path, engine: Engine, until: u64) -> Result<Replay, ReplayError> {
+        let mut reader = Reader::open(dir)?;
+        reader.seek(engine.sequence() + 1)?;
+        Ok(Replay {
+            frames: Frames::new(reader, engine.sequence()),
+            last_sequence: engine.sequence(),
+            engine,
+            outcome: Outcome::with_room(),
+            current: ReadFrame::new(),
+            ready: None,
+            between: VecDeque::new(),
+            passed: Vec::new(),
+            batch: None,
+            members: VecDeque::new(),
+            applied: None,
+            until,
+            expected: Vec::new(),
+            updates: 0,
+            _held: None,
+        })
+    }
+
+    pub(crate) fn holding(self, held: Held) -> Replay {
+        Replay { _held: Some(held), ..self }
+    }
+
+    /// The update that was applied last.
+    pub(crate) fn last(&self) -> Option<Applied<'_>> {
+        let stamp = self.applied?;
+        let input = Input { stamp, bytes: &self.current.body, request: &self.current.request };
+        Some(Applied { input, outcome: &self.outcome, names: self.engine.names(), passed: &self.passed })
+    }
+
+    /// Lets it go on up to a later sequence.
+    pub(crate) fn set_until(&mut self, until: u64) {
+        self.until = until;
+    }
+
+    /// The next update, not applied yet: `position` is 0 where the engine is to give it.
+    ///
+    /// # Errors
+    /// As [`Replay::next`].
+    pub fn peek(&mut self) -> Result<Option<Stamp>, ReplayError> {
+        while self.ready.is_none() {
+            if let Some((stamp, body)) = self.members.pop_front() {
+                self.applied = None;
+                self.current.body = body;
+                self.current.decode();
+                self.ready = Some(stamp);
+            } else if !self.read()? {
+                return Ok(None);
+            }
+        }
+        Ok(self.ready.filter(|stamp| stamp.sequence <= self.until))
+    }
+
+    /// Reads a frame; false if there is none up to the bound.
+    fn read(&mut self) -> Result<bool, ReplayError> {
+        if self.last_sequence >= self.until {
+            return Ok(false);
+        }
+        self.applied = None;
+        if !self.frames.next(self.until, &mut self.current)? {
+            let (sequence, until) = (self.last_sequence, self.until);
+            return if until == u64::MAX { Ok(false) } else { Err(ReplayError::Short { sequence, until }) };
+        }
+        let frame = &self.current;
+        self.last_sequence = frame.sequence;
+        let stamp = Stamp { sequence: frame.sequence, time_ns: frame.time_ns, ..Stamp::default() };
+        let between = match frame.kind {
+            Kind::Update => {
+                let origin = Origin::from_flags(frame.flags);
+                let stamp = Stamp { feed: FeedNo(frame.feed), position: frame.position, origin, ..stamp };
+                if frame.flags & BATCH == 0 {
+                    self.ready = Some(stamp);
+                } else {
+                    self.read_batch(stamp)?;
+                }
+                None
+            }
+            Kind::Checkpoint => Checkpoint::decode(&frame.body).map(Between::Checkpoint),
+            Kind::Tick => Some(Between::Tick),
+            Kind::Settings => {
+                let undecodable = |_| ReplayError::Settings { sequence: frame.sequence };
+                Some(Between::Settings(Box::new(Settings::decode(&*frame.body).map_err(undecodable)?)))
+            }
+            _ => None,
+        };
+        self.between.extend(between.map(|between| (stamp, between)));
+        Ok(true)
+    }
+
+    /// Applies the next update, and what came before it; none at the end of the record.
+    ///
+    /// # Errors
+    /// If the record is damaged, or says something else than this build would do.
+    #[expect(clippy::should_implement_trait, reason = "an iterator cannot lend")]
+    pub fn next(&mut self) -> Result<Option<Applied<'_>>, ReplayError> {
+        let next = self.peek()?;
+        self.apply_between(|_, _| true)?;
+        let Some(stamp) = next else { return Ok(None) };
+        self.ready = None;
+        if let Some((stamp, batch)) = self.batch.take() {
+            let before = self.engine.sequence();
+            self.engine.open_batch(stamp, &batch, &mut self.outcome);
+            self.expected.extend(Checkpoint::due(before, &self.engine));
+        }
+        let before = self.engine.sequence();
+        self.current.decoded.map_err(|error| ReplayError::Update { sequence: stamp.sequence, error })?;
+        let input = Input { stamp, bytes: &self.current.body, request: &self.current.request };
+        self.engine.apply(&input, &mut self.outcome);
+        self.expected.extend(Checkpoint::due(before, &self.engine));
+        self.updates += 1;
+        self.applied = Some(stamp);
+        Ok(self.last())
+    }
+
+    /// Applies what is within a bound, Ticks and settings behind the last update too; the engine is that before it.
+    /// `each` sees every update that was applied, and may break off.
+    ///
+    /// # Errors
+    /// As [`Replay::next`].
+    pub fn fold_while(
+        &mut self,
+        is_within: impl Fn(&Engine, &Stamp) -> bool,
+        mut each: impl FnMut(&Stamp) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, ReplayError> {
+        while let Some(stamp) = self.peek()?
+            && is_within(&self.engine, &stamp)
+        {
+            self.next()?;
+            if each(&stamp).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        self.apply_between(is_within)?;
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// What was read since the last update, as far as it is within a bound.
+    fn apply_between(&mut self, is_within: impl Fn(&Engine, &Stamp) -> bool) -> Result<(), ReplayError> {
+        self.passed.clear();
+        while self.between.front().is_some_and(|(stamp, _)| is_within(&self.engine, stamp)) {
+            let Some((stamp, between)) = self.between.pop_front() else { break };
+            let before = self.engine.sequence();
+            match &between {
+                Between::Checkpoint(recorded) => compare(&mut self.expected, recorded)?,
+                passed => passed.apply(stamp, &mut self.engine, &mut self.outcome),
+            }
+            self.expected.extend(Checkpoint::due(before, &self.engine));
+            self.passed.push((stamp, between));
+        }
+        Ok(())
+    }
+
+    /// One frame, several updates: the members are applied one by one behind it.
+    fn read_batch(&mut self, stamp: Stamp) -> Result<(), ReplayError> {
+        let malformed = |_| ReplayError::Update { sequence: stamp.sequence, error: DecodeError::Malformed };
+        let batch = Batch::decode(&*self.current.body).map_err(malformed)?;
+        let updates = batch.members.iter().map(|member| member.update.clone().unwrap_or_default().encode_to_vec());
+        let stamps = (1..).map(|nth| Stamp { time_ns: stamp.time_ns + nth, ..stamp });
+        self.members = stamps.zip(updates).collect();
+        if !self.members.is_empty() {
+            self.batch = Some((stamp, batch));
+        }
+        Ok(())
+    }
+
+    /// Whether the state is that after a whole frame: what a snapshot can hold.
+    pub(crate) fn is_between_frames(&self) -> bool {
+        self.members.is_empty() && self.batch.is_none() && self.ready.is_none()
+    }
+
+    /// Applies all that is left; the number of updates applied in all.
+    ///
+    /// # Errors
+    /// As [`Replay::next`].
+    pub fn run(&mut self) -> Result<u64, ReplayError> {
+        while self.next()?.is_some() {}
+        Ok(self.updates)
+    }
+
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// What the state shows. Made anew at each call.
+    pub fn views(&self) -> Views {
+        Views::of(&self.engine)
+    }
+
+    /// Updates applied since the beginning, or the snapshot.
+    pub fn updates(&self) -> u64 {
+        self.updates
+    }
+
+    /// Sequence of the last frame read, update or not.
+    pub fn last_sequence(&self) -> u64 {
+        self.last_sequence
+    }
+
+    pub fn into_engine(self) -> Engine {
+        self.engine
+    }
+}
+
+/// A checkpoint from the record, against what this replay came to there. One from before the start says nothing.
+fn compare(expected: &mut Vec<Checkpoint>, recorded: &Checkpoint) -> Result<(), Divergence> {
+    if let Some(at) = expected.iter().position(|replayed| replayed.sequence == recorded.sequence) {
+        let replayed = expected.swap_remove(at);
+        recorded.compare(&replayed)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,221 @@
+//! What is told of an update of the past: its audit record, its events, its trade, its transaction.
+//!
+//! Events are encoded by the very code that encodes them live, so that they are the same bytes.
+
+use ordo_core::encode;
+use ordo_core::names::{AccountNo, InstrumentNo, Names};
+use ordo_core::proto::{
+    EventMessage, EventMessageType, ExternalActionType, FeedRequestType, SnapshotPosition, SubscriptionDetails,
+    SubscriptionTarget, SubscriptionType, TimestampWithTimeZone, UpdateEventType,
+};
+use ordo_core::subscription::{EventEncoder, Filter, RecordWriter, SNAPSHOT_MESSAGE_BYTES, ViewRecords, message_head};
+use ordo_core::views::Views;
+use ordo_core::wire::{ReverseWriter, Span, field};
+use prost::Message;
+
+use super::Subset;
+use crate::replay::Applied;
+
+/// Says of an update what was asked for: one message, or nothing.
+pub trait Teller: Send + 'static {
+    fn tell(&mut self, applied: &Applied<'_>) -> Option<&[u8]>;
+}
+
+/// The recorded input, as it was received. Refused ones too.
+#[derive(Debug, Default)]
+pub struct AuditTeller(ReverseWriter);
+
+impl Teller for AuditTeller {
+    fn tell(&mut self, applied: &Applied<'_>) -> Option<&[u8]> {
+        use field::{audit_record as record, update_event as event};
+        let (request, stamp) = (applied.input.request, &applied.outcome.stamp);
+        let (kind, number, content) = match FeedRequestType::try_from(request.r#type) {
+            Ok(FeedRequestType::Action) => (UpdateEventType::Action, event::ACTION, request.action.span),
+            Ok(FeedRequestType::Operation) => (UpdateEventType::Operation, event::OPERATION, request.operation),
+            Ok(FeedRequestType::Request) => (UpdateEventType::ClientRequest, event::CLIENT_REQUEST, request.request),
+            Ok(FeedRequestType::Update) => {
+                (UpdateEventType::ClientRequestUpdate, event::CLIENT_REQUEST_UPDATE, request.update)
+            }
+            Ok(FeedRequestType::Status) => (UpdateEventType::Status, event::STATUS, request.status),
+            // A type that this schema has no place for: refused when it came, and its place is all there is to tell.
+            _ => (UpdateEventType::Unknown, 0, Span::default()),
+        };
+        let w = &mut self.0;
+        w.clear();
+        if content.is_given() {
+            w.delimited(number, content.of(applied.input.bytes));
+        }
+        w.int(event::TYPE, kind as i64);
+        w.close(record::UPDATE, 0);
+        w.time(record::TIMESTAMP, TimestampWithTimeZone::from_unix_nanos(stamp.time_ns));
+        w.int(record::ID, stamp.position);
+        w.text(record::SEQUENCE, applied.names.feed(stamp.feed).as_bytes());
+        Some(w.bytes())
+    }
+}
+
+/// An EventMessage for each update that has events in the views asked for.
+#[derive(Debug)]
+pub struct EventTeller {
+    encoder: EventEncoder,
+    views: Vec<SubscriptionType>,
+    targets: Vec<SubscriptionTarget>,
+    filter: Filter,
+    /// What stands before the position: the type, and the subscription where there is one.
+    head: Vec<u8>,
+    message: Vec<u8>,
+}
+
+/// The order of events in a message.
+const ORDER: [SubscriptionType; 8] = [
+    SubscriptionType::Metadata,
+    SubscriptionType::Updates,
+    SubscriptionType::Status,
+    SubscriptionType::Orders,
+    SubscriptionType::Requests,
+    SubscriptionType::Holdings,
+    SubscriptionType::Balances,
+    SubscriptionType::Transactions,
+];
+
+impl EventTeller {
+    /// Of these views, or of all that have events of their own.
+    ///
+    /// # Errors
+    /// The code that such targets are refused with.
+    pub fn new(views: &[SubscriptionType], targets: Vec<SubscriptionTarget>) -> Result<EventTeller, &'static str> {
+        let filter = filter_of(&targets)?;
+        let is_asked_for = |view: &SubscriptionType| views.is_empty() || views.contains(view);
+        let views = ORDER.into_iter().filter(is_asked_for).collect();
+        let head = EventMessage { r#type: EventMessageType::Update as i32, ..EventMessage::default() }.encode_to_vec();
+        Ok(EventTeller { encoder: EventEncoder::default(), views, targets, filter, head, message: Vec::new() })
+    }
+
+    /// Of one subscription, as it hears them live.
+    pub fn of_subscription(details: &SubscriptionDetails, filter: Filter) -> EventTeller {
+        EventTeller {
+            encoder: EventEncoder::default(),
+            views: vec![details.r#type()],
+            targets: details.targets.clone(),
+            filter,
+            head: message_head(EventMessageType::Update, details),
+            message: Vec::new(),
+        }
+    }
+
+    /// The messages that say what the views hold at some positions.
+    pub fn snapshot(&mut self, held: &Subset, mut put: impl FnMut(&[u8]) -> bool) {
+        let positions: Vec<(String, i64)> = held.positions.iter().map(|(name, at)| (name.to_string(), *at)).collect();
+        for view in self.views.clone() {
+            let details = SubscriptionDetails { r#type: view as i32, targets: self.targets.clone() };
+            let start = EventMessage {
+                r#type: EventMessageType::SnapshotStart as i32,
+                subscription: Some(details.clone()),
+                snapshot: Some(SnapshotPosition { positions: positions.iter().cloned().collect() }),
+                ..EventMessage::default()
+            };
+            let wants_more = put(&start.encode_to_vec())
+                && self.records(&held.views, &details, &mut put)
+                && put(&message_head(EventMessageType::SnapshotFinish, &details));
+            if !wants_more {
+                return;
+            }
+        }
+    }
+
+    fn records(&mut self, views: &Views, details: &SubscriptionDetails, mut put: impl FnMut(&[u8]) -> bool) -> bool {
+        let head = message_head(EventMessageType::Update, details);
+        let mut records = RecordWriter::new(ViewRecords::of(details.r#type(), views));
+        let mut writer = ReverseWriter::default();
+        while !records.is_complete() {
+            writer.clear();
+            records.write_some(&mut writer, views.names(), &mut self.filter, SNAPSHOT_MESSAGE_BYTES);
+            if !writer.is_empty() && !put(&[&head, writer.bytes()].concat()) {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+impl Teller for EventTeller {
+    fn tell(&mut self, applied: &Applied<'_>) -> Option<&[u8]> {
+        self.message.clear();
+        for view in &self.views {
+            if !self.encoder.encode(*view, applied.names, &applied.input, applied.outcome) {
+                continue;
+            }
+            let Some([position, events]) = self.encoder.parts(applied.names, &mut self.filter) else { continue };
+            if self.message.is_empty() {
+                self.message.extend_from_slice(&self.head);
+                self.message.extend_from_slice(position);
+            }
+            self.message.extend_from_slice(events);
+        }
+        (!self.message.is_empty()).then_some(&self.message)
+    }
+}
+
+/// The trades among the updates, as actions.
+#[derive(Debug)]
+pub struct TradeTeller {
+    filter: Filter,
+    writer: ReverseWriter,
+}
+
+impl TradeTeller {
+    /// # Errors
+    /// The code that such targets are refused with.
+    pub fn new(targets: &[SubscriptionTarget]) -> Result<TradeTeller, &'static str> {
+        Ok(TradeTeller { filter: filter_of(targets)?, writer: ReverseWriter::default() })
+    }
+}
+
+impl Teller for TradeTeller {
+    fn tell(&mut self, applied: &Applied<'_>) -> Option<&[u8]> {
+        let event = applied.outcome.action?;
+        let is_trade = applied.input.request.action.r#type == ExternalActionType::Trade as i32;
+        if !is_trade || !passes(&mut self.filter, applied.names, event.account, Some(event.instrument)) {
+            return None;
+        }
+        self.writer.clear();
+        encode::external_action(&mut self.writer, &applied.input, applied.outcome, &event);
+        Some(self.writer.bytes())
+    }
+}
+
+/// The updates' transactions.
+#[derive(Debug)]
+pub struct TransactionTeller {
+    filter: Filter,
+    writer: ReverseWriter,
+}
+
+impl TransactionTeller {
+    /// # Errors
+    /// The code that such targets are refused with.
+    pub fn new(targets: &[SubscriptionTarget]) -> Result<TransactionTeller, &'static str> {
+        Ok(TransactionTeller { filter: filter_of(targets)?, writer: ReverseWriter::default() })
+    }
+}
+
+impl Teller for TransactionTeller {
+    fn tell(&mut self, applied: &Applied<'_>) -> Option<&[u8]> {
+        let event = applied.outcome.transaction?;
+        if !passes(&mut self.filter, applied.names, event.account, event.instrument) {
+            return None;
+        }
+        self.writer.clear();
+        encode::transaction(&mut self.writer, applied.names, &applied.input, applied.outcome, &event);
+        Some(self.writer.bytes())
+    }
+}
+
+fn filter_of(targets: &[SubscriptionTarget]) -> Result<Filter, &'static str> {
+    let r#type = SubscriptionType::Unknown as i32;
+    Filter::of(&SubscriptionDetails { r#type, targets: targets.to_vec() })
+}
+
+fn passes(filter: &mut Filter, names: &Names, account: AccountNo, instrument: Option<InstrumentNo>) -> bool {
+    filter.passes_all() || filter.passes(names, account, instrument)
+}

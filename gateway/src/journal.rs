@@ -1,0 +1,241 @@
+//! The journal stage: the sequencer. Gives each update its sequence and its time, appends it, and says what may be
+//! told.
+//!
+//! Hot path: one pinned thread. A sync is driven from here too (`Journal::poll_sync`), many updates at a time; nothing
+//! waits for a timer. In `async` what is appended may be told, else what is on stable storage.
+//!
+//! What the journal has no room for stays in the ring and is tried again: nothing that was admitted is dropped. It
+//! passes when the tail has drained, or when the disk has room for another segment; by then the receiver admits no more.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crossbeam_channel::Receiver as Channel;
+use ordo_core::engine::RULES_VERSION;
+use ordo_core::record::BATCH;
+use ordo_core::ring::{First, Stage};
+use ordo_journal::{AppendError, Entry, Journal, Kind};
+
+use crate::clock::Clock;
+use crate::wiring::config::Durability;
+use crate::wiring::progress::{Fault, Progress};
+use crate::wiring::slot::{Part, Slot};
+use ordo_history::checkpoint::Checkpoint;
+
+/// See the module.
+pub(crate) struct Journaler {
+    ring: First<Slot>,
+    journal: Journal,
+    durability: Durability,
+    progress: Arc<Progress>,
+    checkpoints: Channel<Checkpoint>,
+    /// Tasks taken from the ring.
+    taken: u64,
+    /// Recorded tasks that may not be told yet: their sequence, and how many tasks stand before each.
+    waiting: VecDeque<(u64, u64)>,
+    last_time_ns: u64,
+    /// Where the batch whose members come by is recorded: its sequence and time.
+    batch: (u64, u64),
+    started: Instant,
+    /// What is next in the ring found no room on the disk.
+    is_stuck: bool,
+    clock: Clock,
+}
+
+impl Journaler {
+    pub(crate) fn new(
+        ring: First<Slot>,
+        ring_slots: usize,
+        journal: Journal,
+        last_time_ns: u64,
+        durability: Durability,
+        (progress, checkpoints): (Arc<Progress>, Channel<Checkpoint>),
+    ) -> Journaler {
+        Journaler {
+            ring,
+            journal,
+            durability,
+            progress,
+            checkpoints,
+            taken: 0,
+            waiting: VecDeque::with_capacity(ring_slots),
+            last_time_ns,
+            batch: (0, 0),
+            started: Instant::now(),
+            is_stuck: false,
+            clock: Clock::WALL,
+        }
+    }
+
+    /// Everything recorded is durable, and the journal says so for the next start.
+    pub(crate) fn close(self) -> Result<(), ordo_journal::Poisoned> {
+        self.journal.close()
+    }
+
+    fn record_batch(&mut self, budget: usize) -> Result<usize, Fault> {
+        self.is_stuck = false;
+        let Ok(mut batch) = self.ring.take(budget as u64) else { return Ok(0) };
+        let count = ExactSizeIterator::len(&&mut batch);
+        // One look at the clock serves the batch: updates in it are a nanosecond apart, as if they had come at once.
+        let mut recorder =
+            Recorder { journal: &mut self.journal, last_time_ns: &mut self.last_time_ns, wall_ns: self.clock.now_ns() };
+        let mut taken = 0;
+        for slot in &mut batch {
+            if let Part::Member(nth) = slot.part {
+                // Recorded with its batch.
+                slot.set_recorded(self.batch.0, self.batch.1 + u64::from(nth));
+            } else if slot.recorded {
+                match recorder.record(&entry_of(slot)) {
+                    Ok((sequence, time_ns)) => {
+                        slot.set_recorded(sequence, time_ns);
+                        self.waiting.push_back((sequence, self.taken));
+                        if let Part::Frame { members } = slot.part {
+                            self.batch = (sequence, time_ns);
+                            *recorder.last_time_ns += u64::from(members);
+                        }
+                    }
+                    Err(error @ (AppendError::Full | AppendError::StorageFull)) => {
+                        self.is_stuck = error == AppendError::StorageFull;
+                        break;
+                    }
+                    Err(error) => {
+                        // Said before the batch is let go of: the engine must not take what is not recorded.
+                        let fault = Fault::Poisoned(error.to_string());
+                        self.progress.fail(fault.clone());
+                        return Err(fault);
+                    }
+                }
+            }
+            self.taken += 1;
+            taken += 1;
+        }
+        if taken < count {
+            // A guard that is dropped lets go of its whole batch. This one is not: the ring stands where it stood, and
+            // only what is recorded goes on to the engine.
+            std::mem::forget(batch);
+            if taken > 0 {
+                drop(self.ring.take(taken as u64));
+            }
+        }
+        Ok(taken)
+    }
+
+    fn record_checkpoints(&mut self) -> Result<usize, Fault> {
+        let mut recorded = 0;
+        while let Ok(checkpoint) = self.checkpoints.try_recv() {
+            let mut recorder = Recorder {
+                journal: &mut self.journal,
+                last_time_ns: &mut self.last_time_ns,
+                wall_ns: self.clock.now_ns(),
+            };
+            match recorder.record(&hub_entry(Kind::Checkpoint, &checkpoint.encode())) {
+                Ok(_) => recorded += 1,
+                // A record can do without one; without room for an update it must.
+                Err(AppendError::Full | AppendError::StorageFull) => {}
+                Err(error) => return Err(Fault::Poisoned(error.to_string())),
+            }
+        }
+        Ok(recorded)
+    }
+
+    /// Says whether the disk has room for what comes: from when the next segment cannot be made, while there is still
+    /// room in this one for all that is in the ring.
+    fn watch_storage(&mut self) -> Result<(), Fault> {
+        let is_short = self.journal.is_short_of_storage();
+        if is_short != self.progress.is_storage_full() {
+            self.progress.set_storage_full(is_short);
+        }
+        if self.is_stuck && self.progress.is_stopping() {
+            return Err(Fault::Failed(
+                "the disk is full: what was taken and is not recorded was not acknowledged either; make room, start again"
+                    .into(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Moves the gate up to the first task that waits for the disk.
+    fn release(&mut self) {
+        let on_disk = self.journal.durable();
+        self.progress.durable_sequence.store_release(on_disk);
+        let durable = match self.durability {
+            Durability::Async => self.journal.written(),
+            Durability::Sync | Durability::SyncEach => on_disk,
+        };
+        while self.waiting.front().is_some_and(|(sequence, _)| *sequence <= durable) {
+            self.waiting.pop_front();
+        }
+        let releasable = self.waiting.front().map_or(self.taken, |(_, before)| *before);
+        self.progress.releasable.store_release(releasable);
+    }
+
+    fn step(&mut self, budget: usize) -> Result<usize, Fault> {
+        let taken = self.record_batch(budget)? + self.record_checkpoints()?;
+        let now_ns = self.started.elapsed().as_nanos() as u64;
+        self.watch_storage()?;
+        let synced = self.journal.poll_sync(now_ns).map_err(|error| Fault::Poisoned(error.to_string()))?;
+        if taken > 0 || synced {
+            self.release();
+            self.progress.set_writing(self.journal.is_writing());
+        }
+        Ok(taken + usize::from(synced))
+    }
+}
+
+impl Stage for Journaler {
+    fn name(&self) -> &'static str {
+        "journal"
+    }
+
+    fn poll(&mut self, budget: usize) -> usize {
+        match self.step(budget) {
+            Ok(done) => done,
+            Err(fault) => {
+                self.progress.fail(fault);
+                0
+            }
+        }
+    }
+
+    fn is_finished(&self) -> bool {
+        self.progress.is_end(self.taken) && self.waiting.is_empty()
+    }
+}
+
+/// Appends entries with times that strictly increase.
+struct Recorder<'a> {
+    journal: &'a mut Journal,
+    last_time_ns: &'a mut u64,
+    wall_ns: u64,
+}
+
+impl Recorder<'_> {
+    /// The sequence and time that the entry got.
+    #[inline]
+    fn record(&mut self, entry: &Entry<'_>) -> Result<(u64, u64), AppendError> {
+        let time_ns = self.wall_ns.max(*self.last_time_ns + 1);
+        let sequence = self.journal.append(&Entry { time_ns, ..*entry })?;
+        *self.last_time_ns = time_ns;
+        Ok((sequence, time_ns))
+    }
+}
+
+#[inline]
+fn entry_of(slot: &Slot) -> Entry<'_> {
+    Entry {
+        kind: slot.frame,
+        rules: RULES_VERSION,
+        flags: slot.origin.flags() | if matches!(slot.part, Part::Frame { .. }) { BATCH } else { 0 },
+        feed: slot.feed.0,
+        identity: slot.identity,
+        position: slot.position_recorded(),
+        time_ns: 0,
+        body: slot.body.of(&slot.bytes),
+    }
+}
+
+/// An entry that no feed made.
+pub(crate) fn hub_entry(kind: Kind, body: &[u8]) -> Entry<'_> {
+    Entry { kind, rules: RULES_VERSION, flags: 0, feed: 0, identity: 0, position: 0, time_ns: 0, body }
+}

@@ -1,0 +1,99 @@
+//! Resuming a subscription: instead of a snapshot, all events after a position that the subscriber knows, up to the task
+//! with which it was accepted. Live events follow behind, as behind any snapshot.
+//!
+//! Each on a thread of its own that waits for its turn, so many resume at once, and for its subscriber: one that takes
+//! nothing for too long is closed as slow. Where the history is gone a full snapshot is sent, which is as good to who
+//! folds.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::SendTimeoutError;
+use ordo_core::proto::{EventMessage, EventMessageType, SubscriptionType};
+use ordo_core::subscription::{Positions, message_head, resume_after};
+use ordo_history::service::Missed;
+use ordo_history::service::tell::{EventTeller, Teller};
+use ordo_history::{History, HistoryError};
+use prost::Message;
+
+use super::chunks::{Broken, Chunk};
+use super::frames::put_message;
+use super::snapshots::Job;
+
+const CHUNK_BYTES: usize = 64 * 1024;
+/// Between looks at whether the hub still runs, while the subscriber has no room.
+const SEND_PATIENCE: Duration = Duration::from_millis(50);
+
+/// Sends a subscriber what it has missed; gives the job back if a snapshot is to be sent instead.
+pub(super) fn resume(history: &Arc<History>, job: Job, fall_back: impl FnOnce(Job) + Send + 'static) -> Option<Job> {
+    let known = |after: &Positions| {
+        let stands = |name: &str| job.taken.positions.iter().find(|(known, _)| **known == *name).map(|(_, at)| *at);
+        after.iter().all(|(name, position)| *position <= stands(name).unwrap_or(0))
+    };
+    let after = match resume_after(&job.details) {
+        // What was routed to a feed in the past is not kept.
+        Ok(Some(after)) if known(&after) && job.details.r#type() != SubscriptionType::Feed => after,
+        _ => return Some(job),
+    };
+    let worker = history.clone();
+    // The thread is the job's owner: one that cannot be started is one subscriber without an answer.
+    let started = history.on_worker(move || {
+        let place = worker.take_resume_place(|| job.to.is_wanted() && worker.is_running());
+        let Some(_place) = place else { return };
+        match worker.missed(after, job.taken.sequence) {
+            Ok(missed) => match send_missed(&worker, missed, &job) {
+                Ok(()) | Err(HistoryError::Unwanted | HistoryError::Stopping) => {}
+                Err(error) => {
+                    tracing::error!(%error, "a subscription cannot be resumed");
+                    job.to.break_off(Broken::Untold);
+                }
+            },
+            Err(error) => {
+                tracing::warn!(%error, "the history is gone: a subscriber that resumes gets a snapshot");
+                fall_back(job);
+            }
+        }
+    });
+    if let Err(error) = started {
+        tracing::error!(%error, "a subscription cannot be resumed");
+    }
+    None
+}
+fn send_missed(history: &History, mut missed: Missed, job: &Job) -> Result<(), HistoryError> {
+    let mut teller = EventTeller::of_subscription(&job.details, job.filter.clone());
+    let start = EventMessage {
+        r#type: EventMessageType::SnapshotStart as i32,
+        subscription: Some(job.details.clone()),
+        ..EventMessage::default()
+    };
+    let mut frames = Vec::new();
+    put_message(&mut frames, job.form, &[&start.encode_to_vec()]);
+    put_message(&mut frames, job.form, &[&message_head(EventMessageType::SnapshotFinish, &job.details)]);
+    while let Some(applied) = missed.next(|| job.to.is_wanted() && history.is_running())? {
+        let Some(message) = teller.tell(&applied) else { continue };
+        put_message(&mut frames, job.form, &[message]);
+        if frames.len() >= CHUNK_BYTES {
+            send(history, job, Chunk { frames: std::mem::take(&mut frames), is_last: false })?;
+        }
+    }
+    send(history, job, Chunk { frames, is_last: true })
+}
+
+/// Waits for the subscriber to have room, for a while.
+fn send(history: &History, job: &Job, mut chunk: Chunk) -> Result<(), HistoryError> {
+    let begun = Instant::now();
+    loop {
+        match job.to.send_timeout(chunk, SEND_PATIENCE) {
+            Ok(()) => return Ok(()),
+            Err(SendTimeoutError::Timeout(unsent)) => {
+                history.check_running()?;
+                if begun.elapsed() >= history.reader_patience() {
+                    job.to.break_off(Broken::Unread);
+                    return Err(HistoryError::Unwanted);
+                }
+                chunk = unsent;
+            }
+            Err(SendTimeoutError::Disconnected(_)) => return Err(HistoryError::Unwanted),
+        }
+    }
+}

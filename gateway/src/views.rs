@@ -1,0 +1,94 @@
+//! The views stage: folds outcomes into the views, behind the same gate as the publisher.
+//!
+//! On a thread of its own, not pinned: REST reads and snapshots take the views' lock, and never touch a pinned thread.
+//! A snapshot for a subscriber is taken when its task comes by, so it is of exactly that point.
+
+use std::sync::Arc;
+
+use crossbeam_channel::Sender;
+use ordo_core::outcome::Outcome;
+use ordo_core::proto::SubscriptionType;
+use ordo_core::ring::{Behind, First, Stage};
+use ordo_core::subscription::ViewRecords;
+use ordo_core::views::Views;
+use parking_lot::RwLock;
+
+use crate::subscription::feed_view::FeedViewSender;
+use crate::subscription::snapshots::Taken;
+use crate::wiring::progress::Progress;
+use crate::wiring::slot::{Reply, Slot};
+
+/// Outcomes folded under one lock: readers wait no longer than that takes.
+const BATCH: u64 = 256;
+
+/// See the module.
+pub(crate) struct ViewsStage {
+    tasks: Behind<Slot>,
+    outcomes: First<Outcome>,
+    views: Arc<RwLock<Views>>,
+    taken: Sender<Taken>,
+    feed_view: FeedViewSender,
+    progress: Arc<Progress>,
+    viewed: u64,
+    /// Of the newest update in the record that was folded.
+    sequence: u64,
+}
+
+impl ViewsStage {
+    pub(crate) fn new(
+        (tasks, outcomes): (Behind<Slot>, First<Outcome>),
+        views: Arc<RwLock<Views>>,
+        (taken, feed_view): (Sender<Taken>, FeedViewSender),
+        progress: Arc<Progress>,
+    ) -> ViewsStage {
+        let sequence = progress.told_sequence.load_acquire();
+        ViewsStage { tasks, outcomes, views, taken, feed_view, progress, viewed: 0, sequence }
+    }
+}
+
+impl Stage for ViewsStage {
+    fn name(&self) -> &'static str {
+        "views"
+    }
+
+    fn poll(&mut self, budget: usize) -> usize {
+        let limit = self.progress.releasable.load_acquire() - self.viewed;
+        let limit = limit.min(budget as u64).min(BATCH);
+        if limit == 0 {
+            return 0;
+        }
+        let Ok(mut tasks) = self.tasks.take(limit) else { return 0 };
+        let count = ExactSizeIterator::len(&&mut tasks);
+        let Ok(mut outcomes) = self.outcomes.take(count as u64) else { return 0 };
+        let mut views = self.views.write();
+        for (slot, outcome) in (&mut tasks).zip(&mut outcomes) {
+            if slot.recorded {
+                self.sequence = slot.stamp().sequence;
+                let before = self.feed_view.before(&views, outcome);
+                views.fold(outcome);
+                if let Some(before) = before {
+                    self.feed_view.send(self.viewed, before, &views, outcome);
+                }
+            }
+            if let (Reply::Subscribed, Some(details)) = (slot.reply, &slot.subscription) {
+                let view = SubscriptionType::try_from(details.r#type).unwrap_or(SubscriptionType::Unknown);
+                if view == SubscriptionType::Feed {
+                    self.feed_view.watchers.begin();
+                }
+                let (records, positions) = (ViewRecords::of(view, &views), views.positions());
+                // The publisher ends after this stage has nothing left to take.
+                let _ = self.taken.send(Taken { task: self.viewed, sequence: self.sequence, records, positions });
+            }
+            self.viewed += 1;
+        }
+        drop(views);
+        drop(outcomes);
+        drop(tasks);
+        self.progress.viewed.store_release(self.viewed);
+        count
+    }
+
+    fn is_finished(&self) -> bool {
+        self.progress.is_end(self.viewed)
+    }
+}

@@ -1,0 +1,10 @@
+//! Wiring: what holds the stages together. The hub's life, its rings, threads, counters and settings.
+
+pub mod config;
+pub mod hub;
+pub(crate) mod intake;
+pub(crate) mod pipeline;
+pub(crate) mod progress;
+pub(crate) mod slot;
+pub(crate) mod threads;
+pub(crate) mod ticket;

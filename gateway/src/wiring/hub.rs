@@ -1,0 +1,287 @@
+//! A hub: recovered from its folder, wired, started, stopped.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ordo_core::engine::Engine;
+use ordo_core::views::Views;
+use ordo_journal::{Archiver, Journal, OpenError, Opened, SyncMode, WritePathKind};
+use parking_lot::RwLock;
+use thiserror::Error;
+
+pub use crate::wiring::config::{Config, ConfigError, Durability, Layout, Wait, WritePath};
+pub use crate::wiring::progress::Fault;
+
+use crate::rest::{Server, Shared};
+use crate::wiring::pipeline::{Finished, Pipeline, Recovered};
+use crate::wiring::progress::Progress;
+use ordo_history::replay::{Replay, ReplayError};
+use ordo_history::saved_states::{Retention, SavedStates};
+use ordo_history::service::{Archiving, History, Keeper, Limits};
+
+/// What the hub adds to a message that it records in its own words: the name of a feed, and its place.
+const BODY_BYTES_ADDED_MAX: usize = 1024;
+
+/// Why a hub does not start, or has not stopped well.
+#[derive(Debug, Error)]
+pub enum HubError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("{0}; another hub runs on this folder: stop it, or choose another --data")]
+    Locked(OpenError),
+    #[error("{0}; what is durable is damaged: run 'ordo journal verify', then restore a copy")]
+    Corrupt(String),
+    #[error("journal: {0}")]
+    Journal(OpenError),
+    #[error("cannot listen on {addr}: {error}")]
+    Listen { addr: SocketAddr, error: std::io::Error },
+    #[error("{what}: {error}")]
+    Io { what: &'static str, error: std::io::Error },
+    #[error(transparent)]
+    Replay(ReplayError),
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl HubError {
+    /// Exit code of a process that ends for this reason.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            HubError::Locked(_) => 75,
+            HubError::Corrupt(_) => 65,
+            HubError::Replay(error) => error.exit_code(),
+            HubError::Fault(fault) => fault.exit_code(),
+            HubError::Config(_) | HubError::Journal(_) | HubError::Listen { .. } | HubError::Io { .. } => 1,
+        }
+    }
+
+    fn io(what: &'static str) -> impl FnOnce(std::io::Error) -> HubError {
+        move |error| HubError::Io { what, error }
+    }
+}
+
+impl From<OpenError> for HubError {
+    fn from(error: OpenError) -> HubError {
+        match error {
+            OpenError::Locked(_) => HubError::Locked(error),
+            OpenError::Corrupt(_)
+            | OpenError::UnknownType { .. }
+            | OpenError::Segment { .. }
+            | OpenError::Archived { .. }
+            | OpenError::Behind { .. } => HubError::Corrupt(error.to_string()),
+            OpenError::Io { .. } | OpenError::Options(_) => HubError::Journal(error),
+        }
+    }
+}
+
+impl From<ReplayError> for HubError {
+    fn from(error: ReplayError) -> HubError {
+        HubError::Replay(error)
+    }
+}
+
+/// What a hub had come to when it stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stopped {
+    /// Sequence of the last update applied.
+    pub sequence: u64,
+    pub state_hash: u128,
+    pub events_hash: u128,
+}
+
+/// A running hub. Dropped without `stop`, it stops all the same.
+pub struct Hub {
+    addr: SocketAddr,
+    progress: Arc<Progress>,
+    history: Arc<History>,
+    keep: Retention,
+    keeper: Option<thread::JoinHandle<()>>,
+    pipeline: Option<Pipeline>,
+    rest: Option<Server>,
+}
+
+impl Hub {
+    /// Recovers the state from the folder and serves.
+    ///
+    /// # Errors
+    /// [`HubError`]; nothing runs then.
+    pub fn start(config: Config) -> Result<Hub, HubError> {
+        config.validate()?;
+        std::fs::create_dir_all(&config.data).map_err(HubError::io("data folder"))?;
+        let saved = SavedStates::of(&config.data);
+        let recovered = recover(&config, &saved)?;
+        let listener = std::net::TcpListener::bind(config.listen)
+            .map_err(|error| HubError::Listen { addr: config.listen, error })?;
+        let addr = listener.local_addr().map_err(HubError::io("listener"))?;
+        let progress = Arc::new(Progress::default());
+        let views = Arc::new(RwLock::new(Views::default()));
+        let (archiver, archived) = (recovered.journal.archiver(), recovered.archived);
+        let record = (config.data.clone(), archived);
+        let history = Arc::new(History::new(record, saved, progress.clone(), limits(&config)));
+        let (doors, pipeline) = Pipeline::start(&config, recovered, &progress, &views, history.clone())
+            .map_err(HubError::io("pipeline"))?;
+        let keeper = keeper(&config, archiver).start(history.clone()).map_err(HubError::io("keeper"))?;
+        let shared = Shared {
+            doors,
+            progress: progress.clone(),
+            views,
+            history: history.clone(),
+            durability: config.durability,
+            dev: config.dev,
+            reader_patience: config.reader_patience,
+            body_bytes_max: config.body_bytes_max,
+            update_bytes_max: config.message_bytes_max,
+        };
+        let rest = Server::start(listener, shared).map_err(HubError::io("rest"))?;
+        tracing::info!(%addr, durability = config.durability.name(), "hub serves");
+        let keep = retention(&config);
+        let (keeper, pipeline, rest) = (Some(keeper), Some(pipeline), Some(rest));
+        Ok(Hub { addr, progress, history, keep, keeper, pipeline, rest })
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Defines the statuses that client requests go through, where no status is defined. A step of its own: a hub
+    /// records nothing unasked.
+    ///
+    /// # Errors
+    /// If the hub stops meanwhile.
+    pub fn define_request_statuses(&self) -> Result<(), HubError> {
+        let defined = self.rest.as_ref().is_some_and(Server::define_request_statuses);
+        if defined { Ok(()) } else { Err(Fault::Failed("the hub stopped before it was set up".into()).into()) }
+    }
+
+    /// Waits for a fault that stops the hub; `None` if none came in that time.
+    pub fn wait_fault(&self, timeout: Duration) -> Option<Fault> {
+        let until = Instant::now() + timeout;
+        loop {
+            if let Some(fault) = self.progress.fault() {
+                return Some(fault.clone());
+            }
+            if Instant::now() >= until {
+                return None;
+            }
+            thread::sleep(Duration::from_millis(5).min(timeout));
+        }
+    }
+
+    /// Takes no more, records and answers what it took, and leaves a snapshot of where it stopped.
+    ///
+    /// # Errors
+    /// A fault before or while stopping; the record then tells at the next start.
+    pub fn stop(mut self) -> Result<Stopped, HubError> {
+        self.wind_down()
+    }
+
+    fn wind_down(&mut self) -> Result<Stopped, HubError> {
+        self.progress.stop();
+        let Some(pipeline) = self.pipeline.take() else {
+            return Err(HubError::Fault(Fault::Failed("the hub has stopped before".into())));
+        };
+        let finished = pipeline.join();
+        self.progress.set_over();
+        if let Some(rest) = self.rest.take() {
+            rest.stop();
+        }
+        self.history.join();
+        if self.keeper.take().is_some_and(|keeper| keeper.join().is_err()) {
+            tracing::error!("the keeper of snapshots has panicked");
+        }
+        let Finished { journaler, engine } = finished?;
+        if let Some(fault) = self.progress.fault() {
+            return Err(fault.clone().into());
+        }
+        journaler.close().map_err(|error| Fault::Poisoned(error.to_string()))?;
+        // A start without it replays more, and loses nothing: no reason to call this stop a failure.
+        let saved = self.history.saved();
+        if let Err(error) = saved.save(&engine).and_then(|()| saved.thin(self.keep)) {
+            tracing::warn!(%error, "no snapshot of where the hub stopped");
+        }
+        Ok(Stopped { sequence: engine.sequence(), state_hash: engine.state_hash(), events_hash: engine.events_hash() })
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        if self.pipeline.is_some()
+            && let Err(error) = self.wind_down()
+        {
+            tracing::error!(%error, "hub did not stop well");
+        }
+    }
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        requests: config.history_requests_max,
+        states: config.history_states_max,
+        reader_patience: config.reader_patience,
+        orders_expected: config.orders_expected,
+    }
+}
+
+fn retention(config: &Config) -> Retention {
+    Retention { count: config.snapshots_max, bytes: config.snapshots_bytes_max }
+}
+
+fn keeper(config: &Config, archiver: Archiver) -> Keeper {
+    let journal_bytes_max = config.journal_bytes_max;
+    Keeper {
+        dir: config.data.clone(),
+        every_updates: config.snapshot_every_updates,
+        every: Duration::from_secs(config.snapshot_every_s),
+        keep: retention(config),
+        archiving: config.archive_dir.clone().map(|to| Archiving { archiver, to, journal_bytes_max }),
+        orders_expected: config.orders_expected,
+    }
+}
+
+/// Opens the journal (which repairs a torn end), then folds it.
+fn recover(config: &Config, saved: &SavedStates) -> Result<Recovered, HubError> {
+    let newest = saved.newest(u64::MAX).map_err(HubError::io("snapshots"))?;
+    let newest_sequence = newest.as_ref().map_or(0, Engine::sequence);
+    let options = ordo_journal::Options {
+        segment_bytes: config.segment_bytes,
+        write_path: write_path(config.write_path),
+        tail_dir: config.tail_dir.clone(),
+        tail_bytes: config.tail_bytes,
+        body_bytes_max: config.message_bytes_max + BODY_BYTES_ADDED_MAX,
+        mode: match config.durability {
+            Durability::Sync => SyncMode::Sync,
+            Durability::SyncEach => SyncMode::SyncEach,
+            Durability::Async => SyncMode::Async,
+        },
+        known_durable: newest_sequence,
+        start_from: newest_sequence,
+        ..ordo_journal::Options::new(&config.data)
+    };
+    let Opened { journal, recovered } = match &config.disk {
+        Some(disk) => Journal::open_on(disk.clone(), options)?,
+        None => Journal::open(options)?,
+    };
+    if let Some(cut) = recovered.cut {
+        tracing::warn!(?cut, "a torn end was cut off: it was never acknowledged");
+    }
+    let engine = newest.unwrap_or_else(|| Engine::new(config.orders_expected));
+    let mut replay = Replay::from(&config.data, engine, u64::MAX)?;
+    let updates = replay.run()?;
+    tracing::info!(updates, last = recovered.last_sequence, from_tail = recovered.from_tail, "state recovered");
+    let engine = replay.into_engine();
+    // The last frame may be a batch, whose members have times of their own.
+    let last_time_ns = recovered.last_time_ns.max(engine.time_ns());
+    Ok(Recovered { journal, last_time_ns, engine, archived: recovered.begins_after })
+}
+
+fn write_path(configured: WritePath) -> WritePathKind {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    match configured {
+        WritePath::Thread => WritePathKind::Thread,
+        WritePath::Auto if cores <= 2 => WritePathKind::Thread,
+        WritePath::Auto | WritePath::Uring => WritePathKind::Auto,
+    }
+}

@@ -1,0 +1,63 @@
+//! What reaches the receiver other than through its sockets: new connections, and the writes of REST. Bounded queues,
+//! so that no thread outside ever holds a claimed slot of the ring.
+
+use std::net::TcpStream;
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use ordo_core::record::Origin;
+
+use crate::wiring::ticket::Ticket;
+
+/// An upgraded connection, handed over by the HTTP side.
+#[derive(Debug)]
+pub(crate) struct NewConnection {
+    pub(crate) stream: TcpStream,
+    /// What was read from the socket behind the upgrade request.
+    pub(crate) already_read: Vec<u8>,
+    /// Short enum names in JSON.
+    pub(crate) compact: bool,
+}
+
+/// An update that came over REST, to be recorded in `oms`.
+#[derive(Debug)]
+pub(crate) struct Write {
+    pub(crate) body: Body,
+    pub(crate) origin: Origin,
+    pub(crate) identity: u32,
+    pub(crate) ticket: Arc<Ticket>,
+}
+
+/// What is recorded of a write.
+#[derive(Debug)]
+pub(crate) enum Body {
+    /// An encoded FeedRequest that the flat decoder takes.
+    Update(Vec<u8>),
+    /// Several, of which all are applied or none: the encoded `Batch`, and each member's FeedRequest.
+    Batch { frame: Vec<u8>, members: Vec<Vec<u8>> },
+}
+
+/// Connections waiting for the receiver. Full: the upgrade is refused with 503.
+const CONNECTIONS_WAITING_MAX: usize = 256;
+/// Writes waiting for the receiver. Full: the caller waits outside, for a while, then 503.
+const WRITES_WAITING_MAX: usize = 1024;
+
+/// Where the edge hands over.
+#[derive(Debug, Clone)]
+pub(crate) struct Doors {
+    pub(crate) connections: Sender<NewConnection>,
+    pub(crate) writes: Sender<Write>,
+}
+
+/// The receiver's side of the doors.
+#[derive(Debug)]
+pub(crate) struct Intake {
+    pub(crate) connections: Receiver<NewConnection>,
+    pub(crate) writes: Receiver<Write>,
+}
+
+pub(crate) fn intake() -> (Doors, Intake) {
+    let (to_connections, connections) = bounded(CONNECTIONS_WAITING_MAX);
+    let (to_writes, writes) = bounded(WRITES_WAITING_MAX);
+    (Doors { connections: to_connections, writes: to_writes }, Intake { connections, writes })
+}

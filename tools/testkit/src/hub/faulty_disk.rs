@@ -1,0 +1,149 @@
+//! `FaultyDisk`: the machine's disk, until its writes are held, it is filled, or one of its writes is to fail.
+
+use std::any::Any;
+use std::io;
+use std::os::fd::RawFd;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ordo_journal::{Access, Disk, DiskFile, ReadMap, RealDisk};
+
+const EIO: i32 = 5;
+
+/// See the module. Clones are the same disk.
+#[derive(Debug, Clone, Default)]
+pub struct FaultyDisk {
+    real: Arc<RealDisk>,
+    faults: Arc<Faults>,
+}
+
+#[derive(Debug, Default)]
+struct Faults {
+    is_full: AtomicBool,
+    /// Locked: no durable write begins.
+    held: Mutex<()>,
+    /// Durable writes until one fails; below zero, none will.
+    writes_left: AtomicI64,
+    is_armed: AtomicBool,
+}
+
+impl FaultyDisk {
+    /// No file is made and none grows.
+    pub fn fill(&self) {
+        self.faults.is_full.store(true, Ordering::SeqCst);
+    }
+
+    pub fn make_room(&self) {
+        self.faults.is_full.store(false, Ordering::SeqCst);
+    }
+
+    /// No durable write begins until the guard goes.
+    pub fn hold_writes(&self) -> MutexGuard<'_, ()> {
+        self.faults.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The n-th durable write from now on fails with EIO.
+    pub fn fail_write(&self, nth: i64) {
+        self.faults.writes_left.store(nth, Ordering::SeqCst);
+        self.faults.is_armed.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Faults {
+    fn before_durable_write(&self) -> io::Result<()> {
+        drop(self.held.lock());
+        if self.is_armed.load(Ordering::SeqCst) && self.writes_left.fetch_sub(1, Ordering::SeqCst) == 1 {
+            return Err(io::Error::from_raw_os_error(EIO));
+        }
+        Ok(())
+    }
+
+    fn before_growth(&self) -> io::Result<()> {
+        if self.is_full.load(Ordering::SeqCst) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+}
+
+impl Disk for FaultyDisk {
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        self.real.list(dir)
+    }
+
+    fn create_dir(&self, dir: &Path) -> io::Result<()> {
+        self.real.create_dir(dir)
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        self.faults.before_growth()?;
+        let (real, faults) = (self.real.create(path)?, self.faults.clone());
+        Ok(Arc::new(FaultyFile { real, faults, is_durable: false }))
+    }
+
+    fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn DiskFile>> {
+        let (real, faults) = (self.real.open(path, access)?, self.faults.clone());
+        Ok(Arc::new(FaultyFile { real, faults, is_durable: access == Access::Durable }))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.real.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.real.remove(path)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        self.real.sync_dir(dir)
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Any + Send>> {
+        self.real.lock(path)
+    }
+
+    fn random(&self, into: &mut [u8]) -> io::Result<()> {
+        self.real.random(into)
+    }
+}
+
+#[derive(Debug)]
+struct FaultyFile {
+    real: Arc<dyn DiskFile>,
+    faults: Arc<Faults>,
+    is_durable: bool,
+}
+
+impl DiskFile for FaultyFile {
+    fn len(&self) -> io::Result<u64> {
+        self.real.len()
+    }
+
+    fn reserve(&self, bytes: u64) -> io::Result<()> {
+        self.faults.before_growth()?;
+        self.real.reserve(bytes)
+    }
+
+    fn read_at(&self, into: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.real.read_at(into, offset)
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        if self.is_durable {
+            self.faults.before_durable_write()?
+        } else {
+            self.faults.before_growth()?
+        }
+        self.real.write_at(bytes, offset)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.real.sync()
+    }
+
+    fn map(&self) -> io::Result<ReadMap> {
+        self.real.map()
+    }
+
+    fn raw(&self) -> Option<RawFd> {
+        None
+    }
+}
