@@ -42,15 +42,16 @@ use funds::FundSums;
 use rows::CashRow;
 use state::State;
 
-use crate::dec::{Dec, OutOfRange};
+use crate::dec::Dec;
 use crate::names::{FeedNo, Names};
-use crate::outcome::{BalanceEvent, HoldingEvent, Outcome, Reject, Stamp};
+use crate::outcome::{BalanceEvent, HoldingEvent, Outcome, Stamp};
 use crate::proto::{ExternalActionType, FeedRequestType, TimestampWithTimeZone};
+use crate::record::{Rules, Step};
+use crate::refusal::Code;
 use crate::wire::{FeedRequest, ReverseWriter, Span, field};
 
-/// The rules by which updates are applied. A build that would decide otherwise has another number, and replays each
-/// frame by the rules it was recorded under.
-pub const RULES_VERSION: u16 = 1;
+/// The number of the rules that this build records under; each step is applied by those of its stamp.
+pub const RULES_VERSION: u16 = Rules::CURRENT.number();
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
@@ -124,11 +125,22 @@ impl Engine {
         }
     }
 
-    /// Applies the next update and says in `out` what happened.
+    /// Applies the next step of the record and puts what happened into `out`. Nothing else changes the state.
     ///
     /// # Panics
-    /// If the update is not later than the last one (a batch and its members have one sequence): the record is broken, and going on would hide it.
-    pub fn apply(&mut self, input: &Input<'_>, out: &mut Outcome) {
+    /// If the step is not later than the last one (a batch and its members have one sequence): the record is broken, and
+    /// going on would hide it.
+    #[inline]
+    pub fn apply<'a>(&mut self, step: impl Into<Step<'a>>, out: &mut Outcome) {
+        match step.into() {
+            Step::Update(input) => self.apply_update(&input, out),
+            Step::OpenBatch { stamp, batch } => self.open_batch(stamp, &batch, out),
+            Step::Tick(stamp) => self.tick(stamp, out),
+            Step::Settings { stamp, settings } => self.set_settings(stamp, &settings, out),
+        }
+    }
+
+    fn apply_update(&mut self, input: &Input<'_>, out: &mut Outcome) {
         if self.batch.is_some() && !self.goes_on(input.stamp, out) {
             return;
         }
@@ -219,7 +231,7 @@ impl Engine {
     }
 
     /// One update; whether anything changed (a feed's update takes its position even if not).
-    fn step(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Reject> {
+    fn step(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Code> {
         match FeedRequestType::try_from(input.request.r#type) {
             Ok(FeedRequestType::Action) => {
                 if !self.act(input, out)? {
@@ -237,31 +249,29 @@ impl Engine {
                 // Kept for the adapter's next connection; shown to nobody, so it takes no position.
                 return Ok(false);
             }
-            _ => return Err(Reject::OperationUnknown),
+            _ => return Err(Code::OperationUnknown),
         }
         self.write_draft(out);
         Ok(true)
     }
 
-    fn act(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Reject> {
+    fn act(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Code> {
         let action = &input.request.action;
         if !action.span.is_given() {
-            return Err(Reject::Details);
+            return Err(Code::Details);
         }
         match ExternalActionType::try_from(action.r#type) {
             Ok(ExternalActionType::Update | ExternalActionType::Replace) => self.update_order(input, out),
             Ok(ExternalActionType::Trade) => self.trade(input, out),
             Ok(ExternalActionType::CashTransfer | ExternalActionType::AssetTransfer) => self.transfer(input, out),
-            Ok(ExternalActionType::Unknown) | Err(_) => Err(Reject::OperationUnknown),
+            Ok(ExternalActionType::Unknown) | Err(_) => Err(Code::OperationUnknown),
         }
     }
 
     #[cold]
-    fn refuse(&mut self, reject: Reject, out: &mut Outcome) {
+    fn refuse(&mut self, reject: Code, out: &mut Outcome) {
         assert!(self.batch.is_none(), "invariant: a member of an accepted batch is applied, not {}", reject.code());
-        if !out.rejects.contains(&reject) {
-            out.rejects.push(reject);
-        }
+        out.refuse(reject);
         self.oddities.refused += 1;
         out.orders.clear();
         out.metadata.clear();
@@ -400,13 +410,6 @@ fn mix(hash: u128, value: u128) -> u128 {
 #[inline]
 fn executed_at(stamp: &Stamp) -> TimestampWithTimeZone {
     TimestampWithTimeZone::from_unix_nanos(stamp.time_ns)
-}
-
-impl From<OutOfRange> for Reject {
-    #[cold]
-    fn from(_: OutOfRange) -> Reject {
-        Reject::NumberOutOfRange
-    }
 }
 
 #[cfg(test)]
