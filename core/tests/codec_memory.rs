@@ -2,13 +2,7 @@
 //! while reading, against the size of the message.
 #![allow(unsafe_code)]
 
-#[path = "wire/broken.rs"]
-mod broken;
 mod plain;
-#[path = "wire/random.rs"]
-mod random;
-#[path = "wire/rng.rs"]
-mod rng;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -16,9 +10,9 @@ use std::cell::Cell;
 use ordo_core::json::{self, MessageId, message};
 use ordo_core::proto;
 use ordo_core::wire::{FeedRequest, RequestMessage};
+use ordo_testkit::wire::{Flaw, Shape, broken};
+use ordo_testkit::{Random, seeds};
 use prost::Message;
-use random::{Flaw, Shape};
-use rng::Rng;
 
 /// Counts what this thread holds, and the most that it held.
 struct Counting;
@@ -222,22 +216,19 @@ fn a_length_that_is_not_there_is_not_allocated() {
 
 #[test]
 fn random_messages_are_held_in_a_multiple_of_their_size() {
-    let (seed, cases) = plain::seed_and_cases(1, 6_000);
     let (pool, mut worst) = (plain::pool(), Worst::default());
     let descriptor = plain::descriptor(&pool, "RequestMessage");
-    for seed in seed..seed + cases {
-        let running = plain::Running(seed);
-        let mut rng = Rng::new(seed);
+    seeds::for_cases(1, 6_000, |seed| {
+        let mut rng = Random::of(seed);
         let flaw = [Flaw::None, Flaw::Field][seed as usize % 2];
         let bytes = Shape { rng: &mut rng, flaw, twice: 20, groups: 40 }.message(&descriptor, 0);
-        let broken = broken::broken(&mut rng, &bytes);
+        let broken = broken(&mut rng, &bytes);
         for bytes in [&bytes, &broken] {
             check_binary(bytes, &mut worst);
             if let Some(text) = written(message::REQUEST_MESSAGE, bytes) {
                 check_text(std::str::from_utf8(&text).expect("JSON is UTF-8"), &mut worst);
             }
         }
-        std::mem::forget(running);
-    }
+    });
     println!("multiples: {worst:?}");
 }

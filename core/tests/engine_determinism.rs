@@ -2,10 +2,10 @@
 
 mod naive;
 
-use naive::for_seeds;
 use naive::hub::Hub;
 use naive::stream::Stream;
 use ordo_core::engine::Engine;
+use ordo_testkit::seeds::for_seeds;
 
 #[test]
 fn one_seed_run_twice_is_one_history() {

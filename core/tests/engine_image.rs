@@ -2,12 +2,12 @@
 
 mod naive;
 
-use naive::for_seeds;
 use naive::hub::Hub;
 use naive::stream::Stream;
 use ordo_core::engine::{Engine, ImageError};
 use ordo_core::record::{Settings, UnknownRules};
 use ordo_core::views::Views;
+use ordo_testkit::seeds::for_seeds;
 use xxhash_rust::xxh3::xxh3_128;
 
 fn assert_same(one: &Engine, other: &Engine) {

@@ -4,11 +4,11 @@
 mod naive;
 
 use naive::figure::Figure;
-use naive::for_seeds;
 use naive::hub::Hub;
 use naive::model::{Model, reservation};
 use naive::records::Records;
 use naive::stream::Stream;
+use ordo_testkit::seeds::for_seeds;
 
 /// What the events told, what the views hold and what the model says are one and the same.
 fn check(hub: &Hub, model: &Model) {

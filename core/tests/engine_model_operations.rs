@@ -11,12 +11,12 @@ use naive::model::{Model, reservation};
 use naive::operation_stream::{OperationStream, Step, renamed_account, renamed_currency, renamed_instrument};
 use naive::operations::Effect;
 use naive::records::Records;
-use naive::rng::Rng;
-use naive::{for_cases, given};
 use ordo_core::engine::Engine;
 use ordo_core::proto::{Operation, OperationType};
 use ordo_core::record::{Origin, Settings};
 use ordo_core::views::Views;
+use ordo_testkit::Random;
+use ordo_testkit::seeds::{for_cases, given, number};
 
 const UPDATES: usize = 10_000;
 
@@ -175,9 +175,9 @@ fn hashes(engine: &Engine) -> (u128, u128) {
 fn every_record_is_what_the_naive_model_says_whatever_is_renamed_removed_or_forgotten() {
     let mut effects: BTreeMap<_, usize> = BTreeMap::new();
     // `ORDO_EVERY=1` finds the update that a difference began with.
-    let every = given("ORDO_EVERY").map_or(64, |text| text.parse().expect("a whole number"));
+    let every = number("ORDO_EVERY").map_or(64, |every| every as usize);
     for_cases(1_000, 2, |seed| {
-        let (mut twins, mut places, mut trades_most) = (Twins::new(seed), Rng::new(seed), 0);
+        let (mut twins, mut places, mut trades_most) = (Twins::new(seed), Random::of(seed), 0);
         for at in 1..=UPDATES {
             twins.step();
             if places.one_in(700) {

@@ -3,17 +3,14 @@
 //!
 //! `ORDO_SEED` and `ORDO_CASES` choose other messages.
 
-#[path = "wire/broken.rs"]
-mod broken;
 mod plain;
-#[path = "wire/rng.rs"]
-mod rng;
 
 use ordo_core::json::{self, JsonError, MessageId, Read, Style, message};
+use ordo_testkit::wire::broken;
+use ordo_testkit::{Random, seeds};
 use plain::reader::read;
-use plain::{Running, Tree, Value, generator, spelling};
+use plain::{Tree, Value, generator, spelling};
 use prost_reflect::{Kind, MessageDescriptor};
-use rng::Rng;
 
 fn to_binary(id: MessageId, text: &str, is_lenient: bool) -> Result<Vec<u8>, JsonError> {
     let mut out = Vec::new();
@@ -28,23 +25,19 @@ fn to_json(id: MessageId, bytes: &[u8], is_compact: bool) -> String {
 
 /// Seeds go round all messages: `case` gets each with its descriptor, a random tree of it, and more of the randomness.
 /// Answers how many there were.
-fn for_cases(cases: u64, mut case: impl FnMut(MessageId, &MessageDescriptor, Tree, &mut Rng)) -> u64 {
-    let (seed, cases) = plain::seed_and_cases(1, cases);
+fn for_cases(cases: u64, mut case: impl FnMut(MessageId, &MessageDescriptor, Tree, &mut Random)) -> u64 {
     let pool = plain::pool();
     let kinds: Vec<(MessageId, MessageDescriptor)> = message::ALL
         .iter()
         .filter(|id| !matches!(id.name(), "BigNumber" | "TimestampWithTimeZone"))
         .map(|&id| (id, plain::descriptor(&pool, id.name())))
         .collect();
-    for seed in seed..seed + cases {
-        let running = Running(seed);
+    seeds::for_cases(1, cases, |seed| {
         let (id, descriptor) = &kinds[seed as usize % kinds.len()];
-        let mut rng = Rng::new(seed);
+        let mut rng = Random::of(seed);
         let tree = generator::message(descriptor, &mut rng);
         case(*id, descriptor, tree, &mut rng);
-        std::mem::forget(running);
-    }
-    cases
+    })
 }
 
 #[test]
@@ -103,7 +96,7 @@ fn a_broken_text_is_refused_or_is_a_message() {
     let (mut read_still, mut refused) = (0u64, 0u64);
     let cases = for_cases(30_000, |id, descriptor, tree, rng| {
         let text = spelling::any(descriptor, &tree, rng);
-        let broken = broken::broken(rng, text.as_bytes());
+        let broken = broken(rng, text.as_bytes());
         let read_by = |is_lenient| {
             let mut out = Vec::new();
             json::to_binary(id, &broken, Read { is_lenient }, &mut out).map(|()| out)

@@ -2,11 +2,11 @@
 
 mod naive;
 
-use naive::for_seeds;
 use naive::hub::Hub;
 use naive::stream::Stream;
 use ordo_core::engine::Engine;
 use ordo_core::views::{Record, Table, Views};
+use ordo_testkit::seeds::for_seeds;
 
 fn assert_same(one: &Views, other: &Views) {
     assert_tables(one.balances(), other.balances());

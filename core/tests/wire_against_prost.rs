@@ -1,23 +1,14 @@
 //! The flat decoder against prost: the same meaning or the same refusal, for bytes that no encoder would make and for
 //! bytes that somebody broke.
 
-#[path = "wire/broken.rs"]
-mod broken;
-#[path = "wire/random.rs"]
-mod random;
-#[path = "wire/rng.rs"]
-mod rng;
-#[path = "wire/same.rs"]
-mod same;
-
-use broken::broken;
 use ordo_core::proto::{self, DESCRIPTOR_SET, is_out_of_range};
 use ordo_core::wire::{DecodeError, FeedRequest};
+use ordo_testkit::Random;
+use ordo_testkit::seeds::for_seeds;
+use ordo_testkit::wire::{Flaw, Shape, broken, same};
 use prost::Message;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 use prost_reflect::{DescriptorPool, Kind, MessageDescriptor};
-use random::{Flaw, Shape};
-use rng::Rng;
 
 fn feed_request() -> MessageDescriptor {
     let pool = DescriptorPool::decode(DESCRIPTOR_SET).expect("the build wrote it");
@@ -107,28 +98,11 @@ fn has_bad_time(mut bytes: &[u8], descriptor: &MessageDescriptor) -> bool {
     false
 }
 
-/// Runs `case` for each seed and names the one that fails.
-fn for_seeds(seeds: std::ops::Range<u64>, mut case: impl FnMut(u64)) {
-    struct Failed(u64);
-    impl Drop for Failed {
-        fn drop(&mut self) {
-            if std::thread::panicking() {
-                eprintln!("seed {}", self.0);
-            }
-        }
-    }
-    for seed in seeds {
-        let failed = Failed(seed);
-        case(seed);
-        std::mem::forget(failed);
-    }
-}
-
 #[test]
 fn any_spelling_of_a_message_means_what_prost_reads() {
     let (descriptor, mut tally) = (feed_request(), Tally::default());
     for_seeds(0..12_000, |seed| {
-        let mut rng = Rng::new(seed);
+        let mut rng = Random::of(seed);
         let odd = seed % 2 == 0;
         let (twice, groups) = if odd { (60, 40) } else { (usize::MAX, usize::MAX) };
         let mut shape = Shape { rng: &mut rng, flaw: Flaw::None, twice, groups };
@@ -143,7 +117,7 @@ fn any_spelling_of_a_message_means_what_prost_reads() {
 fn one_flaw_gives_its_own_refusal() {
     let (descriptor, mut tally) = (feed_request(), Tally::default());
     for_seeds(0..9_000, |seed| {
-        let mut rng = Rng::new(seed);
+        let mut rng = Random::of(seed);
         let flaw = [Flaw::Range, Flaw::Time, Flaw::Text][seed as usize % 3];
         let mut shape = Shape { rng: &mut rng, flaw, twice: usize::MAX, groups: usize::MAX };
         let bytes = random_bytes(&mut shape, &descriptor);
@@ -158,7 +132,7 @@ fn one_flaw_gives_its_own_refusal() {
 fn figures_in_parts_are_held_or_refused_as_by_prost() {
     let (descriptor, mut tally) = (feed_request(), Tally::default());
     for_seeds(0..9_000, |seed| {
-        let mut rng = Rng::new(seed);
+        let mut rng = Random::of(seed);
         let mut shape = Shape { rng: &mut rng, flaw: Flaw::Range, twice: 8, groups: usize::MAX };
         let bytes = random_bytes(&mut shape, &descriptor);
         check(&bytes, None, &descriptor, &mut tally);
@@ -170,7 +144,7 @@ fn figures_in_parts_are_held_or_refused_as_by_prost() {
 fn broken_bytes_are_refused_where_prost_refuses_them() {
     let (descriptor, mut tally) = (feed_request(), Tally::default());
     for_seeds(0..1_500, |seed| {
-        let mut rng = Rng::new(seed);
+        let mut rng = Random::of(seed);
         let flaw = [Flaw::None, Flaw::Range, Flaw::Time, Flaw::Text][seed as usize % 4];
         let mut shape = Shape { rng: &mut rng, flaw, twice: 80, groups: 80 };
         let bytes = random_bytes(&mut shape, &descriptor);
@@ -185,7 +159,7 @@ fn broken_bytes_are_refused_where_prost_refuses_them() {
 fn a_message_cut_anywhere_is_refused_or_means_what_prost_reads() {
     let (descriptor, mut tally) = (feed_request(), Tally::default());
     for_seeds(0..60, |seed| {
-        let mut rng = Rng::new(seed);
+        let mut rng = Random::of(seed);
         let mut shape = Shape { rng: &mut rng, flaw: Flaw::None, twice: 60, groups: 60 };
         let bytes = random_bytes(&mut shape, &descriptor);
         for end in 0..bytes.len() {
@@ -199,7 +173,7 @@ fn a_message_cut_anywhere_is_refused_or_means_what_prost_reads() {
 fn noise_is_never_a_panic() {
     let (descriptor, mut tally) = (feed_request(), Tally::default());
     for_seeds(0..20_000, |seed| {
-        let mut rng = Rng::new(seed);
+        let mut rng = Random::of(seed);
         let bytes: Vec<u8> = (0..rng.below(64)).map(|_| rng.next() as u8).collect();
         check(&bytes, None, &descriptor, &mut tally);
     });

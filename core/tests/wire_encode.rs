@@ -4,7 +4,6 @@
 mod naive;
 
 use naive::figure::Figure;
-use naive::for_seeds;
 use naive::hub::{Hub, request};
 use naive::stream::Stream;
 use ordo_core::encode;
@@ -12,13 +11,14 @@ use ordo_core::names::Names;
 use ordo_core::outcome::{BalanceEvent, Booking, HoldingEvent, Outcome, TransactionEvent};
 use ordo_core::proto::{self, DESCRIPTOR_SET, TimestampWithTimeZone, UpdateEventType};
 use ordo_core::wire::ReverseWriter;
+use ordo_testkit::seeds::for_seeds;
 use prost::Message;
 use prost::encoding::{encode_varint, encoded_len_varint};
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, Value};
 
 #[test]
 fn every_event_says_what_the_outcome_and_the_action_say() {
-    let mut seen = [0; 5];
+    let mut seen = [0; 6];
     for_seeds(400..408, |seed| {
         let (mut hub, mut stream) = (Hub::new(), Stream::new(seed));
         for _ in 0..700 {
@@ -33,7 +33,7 @@ fn every_event_says_what_the_outcome_and_the_action_say() {
 }
 
 /// Takes the events in the order in which they are sent.
-fn check(hub: &Hub, action: &proto::ExternalAction, seen: &mut [usize; 5]) {
+fn check(hub: &Hub, action: &proto::ExternalAction, seen: &mut [usize; 6]) {
     let (outcome, names) = (&hub.outcome, hub.views.names());
     let mut events = hub.events.iter();
     if let Some(told) = &outcome.action {
@@ -60,7 +60,9 @@ fn check(hub: &Hub, action: &proto::ExternalAction, seen: &mut [usize; 5]) {
     for told in &outcome.balances {
         seen[3] += 1;
         let event = next(&mut events, UpdateEventType::Balance, told.removed);
-        assert_balance(event.balance.as_deref().expect("a balance"), told, names);
+        let shown = event.balance.as_deref().expect("a balance");
+        assert_balance(shown, told, outcome, names);
+        seen[5] += usize::from(!shown.values.is_empty());
     }
     if let Some(told) = &outcome.transaction {
         seen[4] += 1;
@@ -85,12 +87,13 @@ fn account(names: &Names, number: usize) -> Option<proto::Account> {
     Some(proto::Account { owner_id: name.owner.to_string(), account_id: name.account.to_string() })
 }
 
-fn assert_balance(shown: &proto::CashPosition, told: &BalanceEvent, names: &Names) {
+fn assert_balance(shown: &proto::CashPosition, told: &BalanceEvent, outcome: &Outcome, names: &Names) {
     let figures = [told.balance, told.unbooked, told.unfilled_buys, told.margin].map(|figure| Some(figure.into()));
     assert_eq!([shown.balance, shown.unbooked_transactions, shown.unfilled_buys, shown.margin], figures);
     assert_eq!(shown.account, account(names, told.account.index()));
     assert_eq!(shown.currency, names.currency(told.currency));
-    assert_eq!(shown.values.is_empty(), !told.values.is_given());
+    let pools = proto::CashPosition::decode(outcome.bytes_of(told.values)).expect("entries of a record");
+    assert_eq!(shown.values, pools.values);
 }
 
 fn assert_holding(shown: &proto::AssetPosition, told: &HoldingEvent, names: &Names) {

@@ -4,26 +4,16 @@
 //!
 //! `ORDO_SEED` and `ORDO_CASES` choose other messages; `perf/codec_fuzz.sh` runs millions.
 
-#[path = "wire/broken.rs"]
-mod broken;
 mod plain;
-#[path = "wire/random.rs"]
-mod random;
-#[path = "wire/rng.rs"]
-mod rng;
-#[path = "wire/same.rs"]
-mod same;
 
-use broken::broken;
 use ordo_core::json::{self, message};
 use ordo_core::proto::{self, is_out_of_range};
 use ordo_core::wire::{DecodeError, FeedRequest, RequestMessage};
-use plain::Running;
+use ordo_testkit::wire::{Flaw, Shape, broken, same};
+use ordo_testkit::{Random, seeds};
 use plain::reader::{Reading, read};
 use prost::Message;
 use prost_reflect::{DynamicMessage, MessageDescriptor};
-use random::{Flaw, Shape};
-use rng::Rng;
 
 /// Fields of a RequestMessage.
 const SUBSCRIPTION: u32 = 10;
@@ -39,7 +29,7 @@ struct Tally {
 }
 
 /// A feed request or a subscription in its envelope; a flaw, if any, of one kind.
-fn random_bytes(rng: &mut Rng, request: &MessageDescriptor) -> Vec<u8> {
+fn random_bytes(rng: &mut Random, request: &MessageDescriptor) -> Vec<u8> {
     let kind = rng.below(16);
     let flaw = match kind {
         0 => Flaw::Range,
@@ -189,24 +179,23 @@ fn check_reflect(bytes: &[u8], plain: &Reading, descriptor: &MessageDescriptor) 
     assert_eq!(read(descriptor, &reflected.encode_to_vec()).result, plain.result);
 }
 
-fn run(seeds: impl Iterator<Item = u64>) -> Tally {
+fn run(shard: impl Iterator<Item = u64>) -> Tally {
     let (pool, mut tally) = (plain::pool(), Tally::default());
     let descriptor = plain::descriptor(&pool, "RequestMessage");
-    for seed in seeds {
-        let running = Running(seed);
-        let bytes = random_bytes(&mut Rng::new(seed), &descriptor);
+    seeds::for_seeds(shard, |seed| {
+        let bytes = random_bytes(&mut Random::of(seed), &descriptor);
         check(&bytes, &descriptor, seed, &mut tally);
-        std::mem::forget(running);
-    }
+    });
     tally
 }
 
 #[test]
 fn three_readers_find_the_same_meaning_or_the_same_fault() {
-    let (seed, cases) = plain::seed_and_cases(1, 100_000);
+    let chosen = seeds::chosen(1, 100_000);
+    let cases = chosen.end - chosen.start;
     let workers = std::thread::available_parallelism().map_or(1, usize::from).min(8);
     let tallies: Vec<Tally> = std::thread::scope(|scope| {
-        let shard = |worker: usize| (seed..seed + cases).skip(worker).step_by(workers);
+        let shard = |worker: usize| chosen.clone().skip(worker).step_by(workers);
         let running: Vec<_> = (0..workers).map(|worker| scope.spawn(move || run(shard(worker)))).collect();
         running.into_iter().map(|worker| worker.join().expect("the failure is printed above")).collect()
     });

@@ -1,31 +1,14 @@
 //! The client against a real hub, in JSON and in binary.
 
-use std::time::Duration;
-
-use ordo_core::dec::Dec;
 use ordo_core::json::message;
-use ordo_core::proto::{
-    Account, CashPosition, CashTransfer, ExternalAction, ExternalActionType, SubscriptionType, TransactionDetails,
-};
+use ordo_core::proto::{CashPosition, ExternalAction, SubscriptionType};
 
 use ordo_client::{Adapter, AdapterOptions, Form, Options, Subscriber, messages, rest};
 use ordo_gateway::hub::{Config, Hub, Wait};
-
-const PATIENCE: Duration = Duration::from_secs(10);
+use ordo_testkit::{PATIENCE, actions};
 
 fn deposit(account: &str, value: &str) -> ExternalAction {
-    let details = TransactionDetails {
-        account: Some(Account { owner_id: "XS".into(), account_id: account.into() }),
-        ..TransactionDetails::default()
-    };
-    let value: Dec = value.parse().expect("it is a figure");
-    let transfer = CashTransfer { currency: "AUD".into(), value: Some(value.into()), ..CashTransfer::default() };
-    ExternalAction {
-        r#type: ExternalActionType::CashTransfer as i32,
-        transaction: Some(Box::new(details)),
-        cash_transfer: Some(Box::new(transfer)),
-        ..ExternalAction::default()
-    }
+    actions::deposit(&actions::account("XS", account), value)
 }
 
 fn start(data: &std::path::Path) -> Hub {

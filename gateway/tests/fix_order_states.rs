@@ -11,15 +11,13 @@
 //! The matrices rarely say prices; the limit and those of the fills are then ours. After every step the order, the
 //! reservation that follows from its open quantity, and the cash and stock of its fills are read over REST.
 
-mod support;
-
 use std::collections::BTreeMap;
 
 use ordo_client::Form;
 use ordo_core::dec::Dec;
 use ordo_core::json::message;
 use ordo_core::proto::{Account, AssetPosition, CashPosition, OrderState, OrderTradeType, OrderUpdateReason, Side};
-use support::*;
+use ordo_testkit::hub::*;
 
 const MATRICES: &str = include_str!("data/fix-order-states.csv");
 const LIMIT: &str = "20.25";

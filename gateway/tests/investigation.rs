@@ -1,7 +1,5 @@
 //! Why figures are what they are, what differs between two points, and what would have been: against the record itself.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
@@ -16,8 +14,8 @@ use ordo_history::investigation::{
     changes_from_json_lines, changes_from_toml, differences, explain, what_if,
 };
 use ordo_history::replay::{Options, Replay};
+use ordo_testkit::hub::*;
 use prost::Message;
-use support::*;
 
 const FEED: &str = "f";
 

@@ -1,12 +1,10 @@
 //! A hub does the same on any layout: stages are architecture, threads are deployment.
 
-mod support;
-
 use ordo_client::{Adapter, Form};
 use ordo_core::proto::{CashPosition, SubscriptionType};
 use ordo_gateway::config::Layout;
 use ordo_gateway::hub::Wait;
-use support::*;
+use ordo_testkit::hub::*;
 
 /// Plays the same updates through a hub on a layout; the balances they come to.
 fn balances_on(layout: &str, wait: Wait, pin: bool) -> Vec<CashPosition> {

@@ -1,7 +1,5 @@
 //! The REST contract of what can be read so far: who may, what is answered, in which form, and how fresh.
 
-mod support;
-
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
@@ -9,8 +7,8 @@ use ordo_client::rest::{Answer, request};
 use ordo_client::{ClientError, Connection, Form, messages};
 use ordo_core::json::{Delimited, message};
 use ordo_core::proto::{CashPosition, OrderState, OrderTradeType, OrderUpdateReason, Side, SubscriptionType};
+use ordo_testkit::hub::*;
 use prost::Message;
-use support::*;
 
 fn get_with(rig: &Rig, target: &str, headers: &[(&str, &str)]) -> Answer {
     request(rig.addr(), "GET", target, headers, None).expect("an answer")

@@ -1,7 +1,5 @@
 //! What is left of a hub when it starts again: all that was told, and nothing else.
 
-mod support;
-
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -9,7 +7,7 @@ use std::path::{Path, PathBuf};
 use ordo_client::{Adapter, Form, messages};
 use ordo_core::proto::{AssetPosition, CashPosition, ConnectionStatus, FeedDetails, OrderState, SubscriptionType};
 use ordo_gateway::hub::{Config, Durability, Hub};
-use support::*;
+use ordo_testkit::hub::*;
 use tempfile::TempDir;
 
 /// Submits updates at random; all are durable when it returns.

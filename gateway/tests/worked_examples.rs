@@ -6,16 +6,14 @@
 //! left to the hub. Those without a table are where their subject is: feed numbering (E21) in `history/reads.rs`, asAt
 //! (E22) in `history/as_at.rs`, a settlement that is refused (E23) in `rest_writes/batches.rs`.
 
-mod support;
-
 use std::collections::BTreeMap;
 
 use ordo_client::{Form, Heard, Subscriber, ViewId, messages};
 use ordo_core::proto::{Account, AssetPosition, CashPosition, ClientTransaction, ClientTransactionType};
 use ordo_core::proto::{EventMessage, ExternalAction, OrderState, OrderTradeType, OrderUpdateReason};
 use ordo_core::proto::{SettlementStatus, Side, SubscriptionType, TimestampWithTimeZone};
+use ordo_testkit::hub::*;
 use serde_json::value::RawValue;
-use support::*;
 
 #[test]
 fn e1_buy_deposit_order_partial_fill_fill_settlement() {

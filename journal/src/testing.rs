@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub(crate) use ordo_testkit::Random;
 use tempfile::TempDir;
 
 use crate::disk::{Access, Disk as _};
@@ -191,17 +192,4 @@ pub(crate) fn for_each_bit(rig: &Rig, bits: &[u64], check: impl Fn(&Rig, u64) + 
             scope.spawn(move || part.iter().for_each(|bit| check(&copy, *bit)));
         }
     });
-}
-
-/// Numbers that look random, from a seed.
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % bound
-    }
 }

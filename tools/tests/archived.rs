@@ -3,17 +3,15 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
-use std::time::Duration;
 
 use ordo_client::Adapter;
-use ordo_core::dec::Dec;
-use ordo_core::proto::{Account, CashTransfer, ExternalAction, ExternalActionType, TransactionDetails};
+use ordo_core::proto::ExternalAction;
 use ordo_gateway::hub::{Config, Hub, Wait};
 use ordo_journal::{Fate, Journal, Options, Snapshots};
+use ordo_testkit::{PATIENCE, actions};
 use serde_json::Value;
 use tempfile::TempDir;
 
-const PATIENCE: Duration = Duration::from_secs(20);
 /// Updates before the snapshot that is kept, and after it.
 const BEFORE: i64 = 2500;
 const AFTER: i64 = 50;
@@ -27,15 +25,7 @@ fn config(data: &Path, tails: &Path) -> Config {
 }
 
 fn deposit(account: &str) -> ExternalAction {
-    let account = Some(Account { owner_id: "OWN".into(), account_id: account.into() });
-    let transfer =
-        CashTransfer { currency: "AUD".into(), value: Some(Dec::whole(1).into()), ..CashTransfer::default() };
-    ExternalAction {
-        r#type: ExternalActionType::CashTransfer as i32,
-        transaction: Some(Box::new(TransactionDetails { account, ..TransactionDetails::default() })),
-        cash_transfer: Some(Box::new(transfer)),
-        ..ExternalAction::default()
-    }
+    actions::deposit(&actions::account("OWN", account), "1")
 }
 
 /// Records deposits at positions up to `last` in feed F.

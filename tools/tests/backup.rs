@@ -12,42 +12,26 @@ use std::time::{Duration, Instant};
 
 use ordo_client::{Adapter, rest};
 use ordo_core::json::message;
-use ordo_core::proto::{Account, CashPosition, CashTransfer, ExternalAction, ExternalActionType};
-use ordo_core::proto::{OrderState, Side, TransactionDetails};
+use ordo_core::proto::{CashPosition, ExternalAction, OrderUpdateReason, Side};
 use ordo_gateway::hub::Hub;
 use ordo_history::investigation::words;
 use ordo_history::replay::{Options, Replay};
 use ordo_journal::{Kind, Reader, segments, verify};
+use ordo_testkit::actions;
 use serde_json::Value;
-use support::{PATIENCE, figure, small, stderr};
+use support::{PATIENCE, small, stderr};
 use tempfile::TempDir;
 
 /// The n-th update: cash for one of nine accounts, or an order of one.
 fn update(n: i64) -> ExternalAction {
-    let account = Some(Account { owner_id: "XS".into(), account_id: (n % 9).to_string() });
+    let of = actions::account("XS", &(n % 9).to_string());
     if n % 3 == 0 {
-        let order = OrderState {
-            account,
-            order_id: format!("O{}", n % 500),
-            exchange: "XASX".into(),
-            code: "BHP".into(),
-            currency: "AUD".into(),
-            side: Side::Buy as i32,
-            price: figure("7.25"),
-            quantity: figure(&(1 + n % 100).to_string()),
-            ..OrderState::default()
-        };
-        let r#type = ExternalActionType::Update as i32;
-        return ExternalAction { r#type, order: Some(order.into()), ..ExternalAction::default() };
+        let quantity = (1 + n % 100).to_string();
+        let order = actions::limit_order(&of, &format!("O{}", n % 500), Side::Buy, &quantity, "7.25");
+        return actions::update(order, OrderUpdateReason::New);
     }
-    let details = TransactionDetails { transaction_id: n.to_string(), account, ..TransactionDetails::default() };
-    let value = figure(&format!("{}.{:02}", n % 1000, n % 100));
-    ExternalAction {
-        r#type: ExternalActionType::CashTransfer as i32,
-        transaction: Some(details.into()),
-        cash_transfer: Some(CashTransfer { currency: "AUD".into(), value, ..CashTransfer::default() }.into()),
-        ..ExternalAction::default()
-    }
+    let value = format!("{}.{:02}", n % 1000, n % 100);
+    actions::cash(actions::details(&of, &n.to_string()), actions::cash_transfer(&value))
 }
 
 /// Sends the next so many updates, and waits until they are durable.

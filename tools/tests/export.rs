@@ -5,29 +5,20 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use ordo_core::proto::{Account, CashTransfer, ExternalAction, ExternalActionType, OrderState, OrderTrade};
-use ordo_core::proto::{OrderTradeType, Side, TransactionDetails};
+use ordo_core::proto::{Account, ExternalAction, ExternalActionType, OrderState, OrderTrade};
+use ordo_core::proto::{OrderTradeType, Side};
 use ordo_gateway::hub::Hub;
+use ordo_testkit::actions;
 use support::{figure, small, stderr, submit};
 use tempfile::TempDir;
 
 fn account(id: &str) -> Option<Account> {
-    Some(Account { owner_id: "OWN".into(), account_id: id.into() })
+    Some(actions::account("OWN", id))
 }
 
 fn deposit(reference: &str, digits: &str) -> ExternalAction {
-    let details = TransactionDetails {
-        transaction_id: reference.into(),
-        account: account("A, \"quoted\""),
-        ..TransactionDetails::default()
-    };
-    let transfer = CashTransfer { currency: "AUD".into(), value: figure(digits), ..CashTransfer::default() };
-    ExternalAction {
-        r#type: ExternalActionType::CashTransfer as i32,
-        transaction: Some(details.into()),
-        cash_transfer: Some(transfer.into()),
-        ..ExternalAction::default()
-    }
+    let of = actions::account("OWN", "A, \"quoted\"");
+    actions::cash(actions::details(&of, reference), actions::cash_transfer(digits))
 }
 
 fn trade(id: &str, kind: OrderTradeType, quantity: &str, account_id: &str) -> ExternalAction {

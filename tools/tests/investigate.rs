@@ -5,17 +5,16 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
 
 use ordo_bench::flow::{self, Flow, Removal};
 use ordo_client::Adapter;
 use ordo_core::dec::Dec;
 use ordo_core::proto::{ExternalAction, ExternalActionType, OrderTradeType};
 use ordo_gateway::hub::{Config, Hub, Wait};
+use ordo_testkit::PATIENCE;
 use serde_json::Value;
 use tempfile::TempDir;
 
-const PATIENCE: Duration = Duration::from_secs(60);
 const FEED: &str = "bitstamp";
 /// Trades before the one that is busted, and updates that follow the bust.
 const TRADES_BEFORE: usize = 4;

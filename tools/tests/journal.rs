@@ -8,26 +8,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use ordo_client::Adapter;
 use ordo_core::dec::Dec;
-use ordo_core::proto::{
-    Account, CashTransfer, ExternalAction, ExternalActionType, OrderState, Side, TransactionDetails,
-};
+use ordo_core::proto::{Account, ExternalAction, ExternalActionType, OrderState, Side};
 use ordo_gateway::hub::Hub;
+use ordo_testkit::actions;
 use serde_json::Value;
 use support::{PATIENCE, small, stderr, submit};
 
 fn account(id: &str) -> Option<Account> {
-    Some(Account { owner_id: "OWN".into(), account_id: id.into() })
+    Some(actions::account("OWN", id))
 }
 
 fn deposit(id: &str) -> ExternalAction {
-    let transfer =
-        CashTransfer { currency: "AUD".into(), value: Some(Dec::whole(100).into()), ..CashTransfer::default() };
-    ExternalAction {
-        r#type: ExternalActionType::CashTransfer as i32,
-        transaction: Some(Box::new(TransactionDetails { account: account(id), ..TransactionDetails::default() })),
-        cash_transfer: Some(Box::new(transfer)),
-        ..ExternalAction::default()
-    }
+    actions::deposit(&actions::account("OWN", id), "100")
 }
 
 fn order(account_id: &str, order_id: &str) -> ExternalAction {

@@ -3,8 +3,6 @@
 //! What a Bookmark said is durable is there after every kill; after resending from where the hub resumes, its state is
 //! that of a hub that nobody killed. Times are the adapter's, so that nothing in the records depends on the clock.
 
-#[path = "../../gateway/tests/support/random.rs"]
-mod random;
 mod support;
 
 use std::net::SocketAddr;
@@ -18,7 +16,7 @@ use ordo_core::proto::{Account, AssetPosition, AssetTransfer, CashPosition, Cash
 use ordo_core::proto::{ExternalActionType, OrderState, OrderTrade, OrderTradeType, OrderType, Side};
 use ordo_core::proto::{TimestampWithTimeZone, TransactionDetails};
 use ordo_history::replay::{Options, Replay};
-use random::Random;
+use ordo_testkit::Random;
 use support::{PATIENCE, Served, stderr};
 use tempfile::TempDir;
 

@@ -5,32 +5,26 @@ mod support;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use ordo_client::{Adapter, ClientError};
-use ordo_core::proto::{Account, CashTransfer, ExternalAction, ExternalActionType, TransactionDetails};
+use ordo_client::{Adapter, ClientError, Connection, Form};
+use ordo_core::proto::ExternalAction;
 use ordo_history::replay::{Options, Replay};
-use support::Served;
+use ordo_testkit::actions;
+use support::{PATIENCE, Served};
 
 /// How long a busy hub may take to stop.
 const STOP_MAX: Duration = Duration::from_secs(2);
 const GOING_AWAY: u16 = 1001;
 
 fn transfer(n: i64) -> ExternalAction {
-    let account = Account { owner_id: "XS".into(), account_id: (n % 9).to_string() };
-    let transaction =
-        TransactionDetails { transaction_id: n.to_string(), account: Some(account), ..TransactionDetails::default() };
-    let value = Some(ordo_core::dec::Dec::whole(n).into());
-    ExternalAction {
-        r#type: ExternalActionType::CashTransfer as i32,
-        transaction: Some(transaction.into()),
-        cash_transfer: Some(CashTransfer { currency: "AUD".into(), value, ..CashTransfer::default() }.into()),
-        ..ExternalAction::default()
-    }
+    let details = actions::details(&actions::account("XS", &(n % 9).to_string()), &n.to_string());
+    actions::cash(details, actions::cash_transfer(&n.to_string()))
 }
 
 #[test]
 fn a_busy_hub_stops_on_sigterm_with_all_it_acknowledged_and_exit_code_0() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut served = Served::start(folder.path(), &["segment_bytes=4194304"]);
+    let mut quiet = Connection::open(served.addr, Form::Binary).expect("a connection");
     let mut adapter = Adapter::open(served.addr, "f").expect("the feed is open");
     let mut asked = None;
     let mut n = 0;
@@ -50,6 +44,11 @@ fn a_busy_hub_stops_on_sigterm_with_all_it_acknowledged_and_exit_code_0() {
     let took = asked.expect("it was asked").elapsed();
     assert_eq!(status.code(), Some(0), "{status}");
     assert!(took < STOP_MAX, "it took {took:?}");
+    // One that sends nothing reads why it ends.
+    match quiet.receive(PATIENCE) {
+        Err(ClientError::Closed(closed)) => assert_eq!(closed.code, Some(GOING_AWAY), "{closed:?}"),
+        other => panic!("{other:?}"),
+    }
     // A frame that crossed the close frame resets the connection: then the code does not arrive.
     match closed {
         ClientError::Closed(closed) => assert!(closed.code.is_none_or(|code| code == GOING_AWAY), "{closed:?}"),

@@ -9,8 +9,8 @@ use ordo_core::record::Origin;
 
 use super::model::{Account, Model};
 use super::operations::Effect;
-use super::rng::Rng;
 use super::stream::Stream;
+use ordo_testkit::Random;
 
 const ACCOUNTS: [(&str, &str); 8] =
     [("O", "A"), ("O", "B"), ("O", "C"), ("", "A"), ("P", "A"), ("O", "N1"), ("P", "N2"), ("Q", "A")];
@@ -30,7 +30,7 @@ pub(crate) enum Step {
 /// See the module.
 pub(crate) struct OperationStream {
     actions: Stream,
-    rng: Rng,
+    rng: Random,
     next_id: u32,
     /// Transforms with an id that a feed sent, to be sent again.
     sent: Vec<proto::Operation>,
@@ -38,7 +38,7 @@ pub(crate) struct OperationStream {
 
 impl OperationStream {
     pub(crate) fn new(seed: u64) -> OperationStream {
-        OperationStream { actions: Stream::new(seed), rng: Rng::new(!seed), next_id: 0, sent: Vec::new() }
+        OperationStream { actions: Stream::new(seed), rng: Random::of(!seed), next_id: 0, sent: Vec::new() }
     }
 
     pub(crate) fn next(&mut self, now: u64) -> Step {

@@ -3,7 +3,7 @@
 use ordo_core::dec::Dec;
 use ordo_core::proto::{self, BigNumber, ExternalActionType, OrderTradeType, TimestampWithTimeZone};
 
-use super::rng::Rng;
+use ordo_testkit::Random;
 
 /// An order as the adapter last stated it, with the trades it reported.
 #[derive(Debug, Clone)]
@@ -16,7 +16,7 @@ struct Known {
 }
 
 pub(crate) struct Stream {
-    pub(crate) rng: Rng,
+    pub(crate) rng: Random,
     orders: Vec<Known>,
     next_id: u32,
     last: Option<proto::ExternalAction>,
@@ -25,9 +25,7 @@ pub(crate) struct Stream {
 const ACCOUNTS: [(&str, &str); 5] = [("O", "A"), ("O", "B"), ("O", "C"), ("", "A"), ("P", "A")];
 const CODES: [(&str, &str); 3] = [("XASX", "BHP"), ("XASX", "CBA"), ("XNAS", "BHP")];
 
-pub(crate) fn number(text: &str) -> BigNumber {
-    text.parse::<Dec>().expect("a figure").into()
-}
+pub(crate) use ordo_testkit::actions::number;
 
 fn account((owner, account): (&str, &str)) -> Option<proto::Account> {
     Some(proto::Account { owner_id: owner.into(), account_id: account.into() })
@@ -35,19 +33,12 @@ fn account((owner, account): (&str, &str)) -> Option<proto::Account> {
 
 /// A cash transfer of AUD to an account of owner O.
 pub(crate) fn deposit(id: &str, value: &str) -> proto::ExternalAction {
-    let transaction = proto::TransactionDetails { account: account(("O", id)), ..Default::default() };
-    let transfer = proto::CashTransfer { currency: "AUD".into(), value: Some(number(value)), ..Default::default() };
-    proto::ExternalAction {
-        r#type: ExternalActionType::CashTransfer as i32,
-        transaction: Some(Box::new(transaction)),
-        cash_transfer: Some(Box::new(transfer)),
-        ..Default::default()
-    }
+    ordo_testkit::actions::deposit(&ordo_testkit::actions::account("O", id), value)
 }
 
 impl Stream {
     pub(crate) fn new(seed: u64) -> Stream {
-        Stream { rng: Rng::new(seed), orders: Vec::new(), next_id: 0, last: None }
+        Stream { rng: Random::of(seed), orders: Vec::new(), next_id: 0, last: None }
     }
 
     pub(crate) fn next(&mut self) -> proto::ExternalAction {

@@ -5,7 +5,7 @@ use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 
 use super::figure::Figure;
 use super::{Instant, Tree, Value, reader};
-use crate::rng::Rng;
+use ordo_testkit::Random;
 
 const TEXTS: [&str; 13] = [
     "",
@@ -26,13 +26,13 @@ const LONG: &str = "more than one hundred and twenty-seven bytes, so that length
     é.........................................................................";
 
 /// As the reader gives it: defaults that are the same as absence left out.
-pub(crate) fn message(descriptor: &MessageDescriptor, rng: &mut Rng) -> Tree {
+pub(crate) fn message(descriptor: &MessageDescriptor, rng: &mut Random) -> Tree {
     let mut tree = fields(descriptor, rng, 0);
     reader::normalise(descriptor, &mut tree);
     tree
 }
 
-fn fields(descriptor: &MessageDescriptor, rng: &mut Rng, depth: usize) -> Tree {
+fn fields(descriptor: &MessageDescriptor, rng: &mut Random, depth: usize) -> Tree {
     let mut tree = Tree::new();
     for field in descriptor.fields() {
         if rng.one_in(2 + depth) {
@@ -42,7 +42,7 @@ fn fields(descriptor: &MessageDescriptor, rng: &mut Rng, depth: usize) -> Tree {
     tree
 }
 
-fn field_value(field: &FieldDescriptor, rng: &mut Rng, depth: usize) -> Value {
+fn field_value(field: &FieldDescriptor, rng: &mut Random, depth: usize) -> Value {
     let count = rng.below(4);
     match field.kind() {
         Kind::Message(entry) if field.is_map() => {
@@ -54,8 +54,8 @@ fn field_value(field: &FieldDescriptor, rng: &mut Rng, depth: usize) -> Value {
     }
 }
 
-fn value(kind: &Kind, rng: &mut Rng, depth: usize) -> Value {
-    let whole = |rng: &mut Rng, least: i128, most: i128| {
+fn value(kind: &Kind, rng: &mut Random, depth: usize) -> Value {
+    let whole = |rng: &mut Random, least: i128, most: i128| {
         let any = least + i128::from(rng.next()) % (most - least);
         Value::Number(rng.one_of(&[0, 1, 7, 127, least, most, most - 1, any]))
     };
@@ -91,16 +91,16 @@ impl Value {
     }
 }
 
-fn figure(rng: &mut Rng) -> Figure {
+fn figure(rng: &mut Random) -> Figure {
     let most = (BigUint::from(1u8) << 127u32) - 1u8;
-    let any = (BigUint::from(rng.next()) * BigUint::from(rng.next())) >> (1 + rng.below(127));
-    let small = BigUint::from(rng.below(2_000));
+    let any = (BigUint::from(rng.next()) * BigUint::from(rng.next())) >> (1 + rng.below(127u32));
+    let small = BigUint::from(rng.below(2_000u64));
     let exact_in_no_double = BigUint::from(9_007_199_254_740_993u64);
     let magnitude = rng.one_of(&[BigUint::default(), small.clone(), small * 1_000u32, exact_in_no_double, most, any]);
     Figure { scale: rng.one_of(&[0, 0, 1, 2, 2, 8, 38]), is_negative: rng.one_in(3), magnitude }
 }
 
-fn instant(rng: &mut Rng) -> Instant {
+fn instant(rng: &mut Random) -> Instant {
     let minutes_east = rng.one_of(&[0, 0, 600, -210, 345, 1, -1, 1_080, -1_080]);
     let last = (253_402_300_799 - 60 * i64::from(minutes_east.max(0))) as u64;
     // Leap days, ends of years and centuries, the first and the last second there is.

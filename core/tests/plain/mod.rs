@@ -54,26 +54,3 @@ pub(crate) fn pool() -> DescriptorPool {
 pub(crate) fn descriptor(pool: &DescriptorPool, name: &str) -> MessageDescriptor {
     pool.all_messages().find(|message| message.name() == name && !message.is_map_entry()).expect("in the schema")
 }
-
-/// `ORDO_SEED` and `ORDO_CASES` from the environment, else these; both are printed, so that a failure can be had again.
-#[expect(clippy::disallowed_methods, reason = "a test takes its seed from whoever runs it")]
-pub(crate) fn seed_and_cases(seed: u64, cases: u64) -> (u64, u64) {
-    let given = |name: &str, default: u64| match std::env::var(name) {
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")),
-        Err(_) => default,
-    };
-    let (seed, cases) = (given("ORDO_SEED", seed), given("ORDO_CASES", cases));
-    println!("ORDO_SEED={seed} ORDO_CASES={cases}");
-    (seed, cases)
-}
-
-/// Names the case that fails: `ORDO_SEED=<it> ORDO_CASES=1` runs it alone.
-pub(crate) struct Running(pub(crate) u64);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("failed; again by ORDO_SEED={} ORDO_CASES=1", self.0);
-        }
-    }
-}

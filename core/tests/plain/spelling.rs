@@ -8,7 +8,7 @@ use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor};
 
 use super::figure::Figure;
 use super::{Instant, Tree, Value};
-use crate::rng::Rng;
+use ordo_testkit::Random;
 
 /// Figures that stand in the JSON even where the binary has none.
 const ALWAYS: [(&str, &[&str]); 2] = [
@@ -28,14 +28,14 @@ pub(crate) fn canonical(descriptor: &MessageDescriptor, tree: &Tree, is_compact:
     Speller { rng: None, is_compact, path: Vec::new(), places: 0, struck: None, fault: None }.message(descriptor, tree)
 }
 
-pub(crate) fn any(descriptor: &MessageDescriptor, tree: &Tree, rng: &mut Rng) -> String {
+pub(crate) fn any(descriptor: &MessageDescriptor, tree: &Tree, rng: &mut Random) -> String {
     let mut speller =
         Speller { rng: Some(rng), is_compact: false, path: Vec::new(), places: 0, struck: None, fault: None };
     speller.message(descriptor, tree)
 }
 
 /// With one fault; none where the message has no place for it.
-pub(crate) fn faulty(descriptor: &MessageDescriptor, tree: &Tree, rng: &mut Rng) -> (String, Option<Fault>) {
+pub(crate) fn faulty(descriptor: &MessageDescriptor, tree: &Tree, rng: &mut Random) -> (String, Option<Fault>) {
     let struck = 1 + rng.below(places(descriptor, tree));
     let mut speller =
         Speller { rng: Some(rng), is_compact: false, path: Vec::new(), places: 0, struck: Some(struck), fault: None };
@@ -52,7 +52,7 @@ fn places(descriptor: &MessageDescriptor, tree: &Tree) -> usize {
 
 struct Speller<'a> {
     /// None: the canonical form, which is the first choice everywhere.
-    rng: Option<&'a mut Rng>,
+    rng: Option<&'a mut Random>,
     is_compact: bool,
     path: Vec<String>,
     /// Values and messages met so far, and the one with the fault.

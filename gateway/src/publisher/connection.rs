@@ -36,6 +36,8 @@ pub(super) struct Connection {
     pub(super) subscriptions: Vec<Subscription>,
     /// Frames that wait until snapshots of this connection are complete, in order.
     deferred: VecDeque<Deferred>,
+    /// Of all frames in `deferred`.
+    deferred_bytes: usize,
     /// The socket takes no more for now.
     pub(super) is_blocked: bool,
     /// Listed for the next flush.
@@ -59,7 +61,7 @@ struct Deferred {
 pub(super) enum Flushed {
     All,
     Blocked,
-    /// Blocked, and more waits than may: the connection is to be given up.
+    /// More waits than may: the connection is to be given up.
     Behind,
     /// The connection is over.
     Over,
@@ -76,6 +78,7 @@ impl Connection {
             compact,
             subscriptions: Vec::new(),
             deferred: VecDeque::new(),
+            deferred_bytes: 0,
             is_blocked: false,
             is_dirty: false,
             ending_since: None,
@@ -131,6 +134,7 @@ impl Connection {
         }
         let mut frame = Vec::new();
         frames::put_message(&mut frame, self.form, parts);
+        self.deferred_bytes += frame.len();
         self.deferred.push_back(Deferred { task, waits, frame });
     }
 
@@ -141,6 +145,7 @@ impl Connection {
                 return;
             }
             self.queue.extend_from_slice(&first.frame);
+            self.deferred_bytes -= first.frame.len();
             self.deferred.pop_front();
         }
     }
@@ -171,7 +176,13 @@ impl Connection {
         if self.is_ending() {
             return Flushed::Over;
         }
-        Flushed::All
+        // The socket may take every byte of a snapshot that is slow to come, while frames gather behind it.
+        if self.is_behind() { Flushed::Behind } else { Flushed::All }
+    }
+
+    /// Whether more bytes wait than may, in the queue and behind the snapshots in progress.
+    fn is_behind(&self) -> bool {
+        self.queue.len() - self.written + self.held_bytes() + self.deferred_bytes > self.queue_bytes_max
     }
 
     fn blocked(&mut self) -> Flushed {
@@ -181,15 +192,13 @@ impl Connection {
             self.queue.drain(..self.written);
             self.written = 0;
         }
-        let deferred: usize = self.deferred.iter().map(|deferred| deferred.frame.len()).sum();
-        let waiting = self.queue.len() - self.written + self.held_bytes() + deferred;
-        if !self.is_ending() && waiting > self.queue_bytes_max { Flushed::Behind } else { Flushed::Blocked }
+        if !self.is_ending() && self.is_behind() { Flushed::Behind } else { Flushed::Blocked }
     }
 
     /// Too slow: nothing more is queued but the word why the connection ends, behind what waits already.
     pub(super) fn fall_behind(&mut self) {
         tracing::warn!(bytes = self.queue.len() - self.written, "subscriber too slow: closing with {CLOSE_SLOW}");
-        self.deferred = VecDeque::new();
+        (self.deferred, self.deferred_bytes) = (VecDeque::new(), 0);
         self.end(CLOSE_SLOW, "slow subscriber");
     }
 
@@ -212,5 +221,36 @@ impl Connection {
     /// Whatever was written is on its way; nothing more comes in either.
     pub(super) fn shut_down(&mut self) {
         let _ = self.stream.shutdown(Shutdown::Write);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ordo_core::proto::{SubscriptionDetails, SubscriptionType};
+
+    use super::*;
+    use ordo_core::subscription::Filter;
+
+    /// A client that reads fast, and asks faster than its snapshot comes: its socket is never blocked.
+    #[test]
+    fn what_waits_behind_a_snapshot_is_bounded_though_the_socket_takes_all_that_is_queued() {
+        const BYTES_MAX: usize = 10_000;
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let peer = std::net::TcpStream::connect(listener.local_addr().expect("its address")).expect("a connection");
+        peer.set_nonblocking(true).expect("a mode");
+        let mut connection = Connection::new(TcpStream::from_std(peer), false, BYTES_MAX);
+        let details = SubscriptionDetails { r#type: SubscriptionType::Orders as i32, ..SubscriptionDetails::default() };
+        let filter = Filter::of(&details).expect("a filter of nothing");
+        connection.subscriptions.push(Subscription::new(details, filter, 1, None));
+        let response = [0; 1_000];
+        for task in 2..11 {
+            connection.put_in_order(task, true, &[&response]);
+            assert_eq!(connection.flush(), Flushed::All, "task {task}");
+        }
+        connection.put_in_order(11, true, &[&response]);
+        assert_eq!(connection.flush(), Flushed::Behind);
+        connection.subscriptions.clear();
+        connection.release_deferred();
+        assert_eq!(connection.flush(), Flushed::All, "nothing waits any more");
     }
 }

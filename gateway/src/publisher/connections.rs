@@ -439,9 +439,7 @@ impl Connections {
                 Flushed::All | Flushed::Blocked => {}
                 Flushed::Behind => {
                     self.forget(conn);
-                    if let Some(connection) = self.connection(conn) {
-                        connection.fall_behind();
-                    }
+                    self.with(conn, Connection::fall_behind);
                 }
                 Flushed::Over => {
                     self.forget(conn);

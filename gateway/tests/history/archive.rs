@@ -10,7 +10,7 @@ use ordo_history::replay::{Options, Replay};
 use ordo_journal::{segments, verify};
 
 use crate::heard::*;
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 const SEGMENT_BYTES: u64 = 64 << 10;
 

@@ -3,7 +3,7 @@
 use ordo_client::Form;
 
 use crate::heard::*;
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 /// Before, at, between and after updates.
 fn instants(recording: &Recording, random: &mut Random) -> Vec<u64> {

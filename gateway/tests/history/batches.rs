@@ -6,7 +6,7 @@ use ordo_core::proto::EventMessage;
 use ordo_core::proto::model::AuditRecord;
 
 use crate::heard::*;
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 #[test]
 fn the_updates_of_a_batch_are_told_one_by_one_and_a_state_may_lie_between_them() {

@@ -8,7 +8,7 @@ use ordo_core::proto::{EventMessage, EventMessageType, SubscriptionType};
 use prost::Message;
 
 use crate::heard::*;
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 /// Events in binary: each message's bytes.
 fn asked(rig: &Rig, target: &str) -> Vec<Vec<u8>> {

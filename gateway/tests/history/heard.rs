@@ -6,7 +6,7 @@ use ordo_client::{self as client, Adapter, Form, Subscriber};
 use ordo_core::proto::{AssetPosition, CashPosition, OrderState, UpdateAction, UpdateEvent};
 use ordo_core::proto::{EventMessage, EventMessageType, SubscriptionType, TimestampWithTimeZone};
 
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 /// An Update message as it came.
 #[derive(Debug, Clone)]

@@ -1,8 +1,5 @@
 //! The past, asked of a hub: what it answers is what was said live.
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod archive;
 mod as_at;
 mod batches;

@@ -7,7 +7,7 @@ use ordo_core::proto::{ClientTransaction, ExternalAction, ExternalActionType, Fe
 use ordo_core::proto::{OrderUpdateReason, SubscriptionType, UpdateEventType};
 
 use crate::heard::*;
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 fn places(records: &[AuditRecord]) -> Vec<(String, i64)> {
     records.iter().map(|record| (record.sequence.clone(), record.id)).collect()

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use ordo_journal::{SnapshotInfo, Snapshots};
 
 use crate::heard::*;
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 fn snapshots(rig: &Rig) -> Snapshots {
     Snapshots::new(&rig.data(), usize::MAX)

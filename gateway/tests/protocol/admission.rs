@@ -4,7 +4,7 @@ use ordo_client::{Form, messages};
 use ordo_core::proto::{ExternalAction, FeedConfiguration, FeedRequestType, OrderState};
 use ordo_core::proto::{OrderTradeType, OrderUpdateReason, Side, SubscriptionType};
 
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 fn one() -> ExternalAction {
     deposit(&account("XS", "A"), "1")

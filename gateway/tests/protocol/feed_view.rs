@@ -4,7 +4,7 @@ use ordo_client::{ClientError, Form, Subscriber, ViewId, messages};
 use ordo_core::proto::{ExternalAction, FeedDetails};
 use ordo_core::proto::{OrderState, OrderUpdateReason, Side, SubscriptionType, TimestampWithTimeZone, UpdateAction};
 
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 fn order(id: &str, exchange: &str, destination: &str) -> OrderState {
     let order = limit_order(&account("XA", "1"), id, Side::Buy, "10", "5");

@@ -3,7 +3,7 @@
 use ordo_client::{Form, messages};
 use ordo_core::proto::{ConnectionStatus, FeedConfiguration, FeedDetails, FeedEventType, SubscriptionType};
 
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 fn one() -> ordo_core::proto::ExternalAction {
     deposit(&account("XS", "A"), "1")

@@ -10,7 +10,7 @@ use ordo_core::proto::{FeedDetails, Operation, OperationType, OrderState, Subscr
 use ordo_core::proto::{Transform, TransformType};
 use ordo_history::replay::Replay;
 
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 const UPDATES: u64 = 400;
 

@@ -8,7 +8,7 @@ use ordo_core::proto::{EventMessage, SubscriptionType};
 use prost::Message as _;
 use tungstenite::Message;
 
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 fn one() -> ordo_core::proto::ExternalAction {
     deposit(&account("XS", "A"), "1")
@@ -305,7 +305,7 @@ fn a_flood_of_pings_closes_with_1008_and_some_do_not() {
 
 /// A peer that has begun a message, and one that was told the end and does not read it.
 #[test]
-#[ignore = "takes the ten seconds that the hub waits"]
+#[ignore = "takes the ten seconds that the hub waits: run by perf/long_tests.sh"]
 fn who_does_not_go_on_for_ten_seconds_is_dropped() {
     let rig = Rig::start_with(|config| config.outbound_bytes_max = 64 << 10);
     let mut half = rig.connect(Form::Binary);

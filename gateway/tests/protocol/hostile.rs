@@ -10,8 +10,8 @@ use ordo_core::proto::{
 };
 use prost::Message;
 
-use crate::slow_subscriber::{read_to_close, sleeper};
-use crate::support::*;
+use crate::slow_subscriber::{narrow, read_to_close, send_binary, synchronise};
+use ordo_testkit::hub::*;
 
 fn one() -> ExternalAction {
     deposit(&account("XS", "A"), "1")
@@ -298,20 +298,16 @@ fn responses_that_wait_behind_a_snapshot_are_bounded_too() {
         adapter.submit(n, update(order, OrderUpdateReason::New)).expect("it is submitted");
     }
     adapter.wait_bookmark(12_000, PATIENCE).expect("all is durable");
-    // Nothing was there when it subscribed to this owner's orders; the next subscription has twelve megabytes.
-    let mut stream = sleeper(&rig, vec![messages::target("Owner", &["nobody"])]);
-    let subscribe = messages::subscribe(SubscriptionType::Orders, Vec::new(), "all").encode_to_vec();
-    stream.write_all(&frame(FIN | BINARY, &subscribe)).expect("it is sent");
-    let long = "r".repeat(1000);
-    let synchronise = frame(FIN | BINARY, &messages::synchronise(&long).encode_to_vec());
-    for _ in 0..10_000 {
-        if stream.write_all(&synchronise).is_err() {
-            break;
-        }
-    }
-    // Behind all of that on the way through the hub.
-    let (mut line, _) = FeedLine::open(&rig, "g", Form::Binary);
-    line.act(1, one());
+    let mut watcher = rig.subscriber(Form::Binary);
+    let view = watcher.subscribe(SubscriptionType::Transactions, Vec::new()).expect("it is accepted");
+    let mut stream = narrow(&rig);
+    send_binary(&mut stream, &messages::feed_message(messages::open("g"), ""));
+    // The snapshot is of twelve megabytes, and nothing of it is read.
+    send_binary(&mut stream, &messages::subscribe(SubscriptionType::Orders, Vec::new(), "all"));
+    synchronise(&mut stream, 4_000);
+    // It is published behind the responses to all of them.
+    send_binary(&mut stream, &messages::feed_message(messages::action("g", 1, deposit(&account("XS", "A"), "1")), ""));
+    watcher.wait_position(view, "g", 1).expect("it is published");
     let (messages, code) = read_to_close(stream);
     println!("{messages} messages");
     assert_eq!(code, Some(4408), "after {messages} messages");

@@ -7,7 +7,7 @@ use std::thread;
 use ordo_client::{Adapter, Form, Heard, Subscriber, ViewId, messages};
 use ordo_core::proto::{AssetPosition, CashPosition, OrderState, SubscriptionTarget, SubscriptionType, UpdatePosition};
 
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 const FEEDS: [&str; 3] = ["f0", "f1", "f2"];
 const UPDATES: i64 = 4_000;

@@ -12,7 +12,5 @@ mod metadata;
 mod requests;
 mod slow_subscriber;
 mod subscriptions;
-#[path = "../support/mod.rs"]
-mod support;
 mod time;
 mod unreadable;

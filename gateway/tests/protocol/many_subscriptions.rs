@@ -4,7 +4,7 @@ use ordo_client::{ClientError, Form, messages};
 use ordo_core::proto::{EventMessage, OrderUpdateReason, RequestMessage, RequestMessageType, Side};
 use ordo_core::proto::{SubscriptionDetails, SubscriptionTarget, SubscriptionType};
 
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 fn unsubscribe(view: SubscriptionType, targets: Vec<SubscriptionTarget>, id: &str) -> RequestMessage {
     let r#type = RequestMessageType::Unsubscribe as i32;

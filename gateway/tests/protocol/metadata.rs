@@ -3,7 +3,7 @@
 use ordo_client::{Form, Key, Subscriber, ViewId, messages};
 use ordo_core::proto::{EventMessage, Operation, OperationType, SubscriptionType, UpdateAction, UpdateEventType};
 
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 fn all() -> Vec<Operation> {
     vec![

@@ -4,7 +4,7 @@ use ordo_client::{Form, messages};
 use ordo_core::proto::EventMessageType;
 use ordo_core::proto::{RequestMessage, RequestMessageType, SubscriptionDetails, SubscriptionType};
 
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 fn one() -> ordo_core::proto::ExternalAction {
     deposit(&account("XS", "A"), "1")

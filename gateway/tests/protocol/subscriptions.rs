@@ -9,7 +9,7 @@ use ordo_core::proto::{
 };
 use ordo_core::proto::{TimestampWithTimeZone, UpdateAction, UpdateEvent, UpdateEventType};
 
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 /// Two owners, three accounts, two exchanges: cash in every account, an order and a fill in most.
 fn fill(line: &mut FeedLine) {

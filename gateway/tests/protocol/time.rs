@@ -7,7 +7,7 @@ use ordo_core::json::message;
 use ordo_core::proto::{ConnectionStatus, FeedDetails, OrderState, OrderUpdateReason, Side, SubscriptionType};
 use ordo_core::proto::{Operation, OperationType, TimestampWithTimeZone, UpdateAction};
 
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 fn now_ns() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos() as u64
@@ -35,8 +35,8 @@ fn a_status_that_runs_out_is_followed_by_disconnected_and_a_later_one_renews_it(
         ..FeedDetails::default()
     };
     // Renewed before it runs out, it does not.
-    assert!(line.ask(messages::status("f", 0, online(200))).is_empty());
-    let expires = online(500);
+    assert!(line.ask(messages::status("f", 0, online(2_000))).is_empty());
+    let expires = online(2_200);
     assert!(line.ask(messages::status("f", 0, expires.clone())).is_empty());
     let mut heard = Vec::new();
     while heard.len() < 3 {

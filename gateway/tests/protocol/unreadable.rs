@@ -3,7 +3,7 @@
 use ordo_client::{Form, messages};
 use prost::Message;
 
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 fn one() -> ordo_core::proto::ExternalAction {
     deposit(&account("XS", "A"), "1")

@@ -6,7 +6,7 @@ use ordo_core::proto::{CashPosition, EventMessageType, SubscriptionType, UpdateP
 use prost::Message;
 
 use crate::sending::*;
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 fn bulk(parts: &[String]) -> String {
     format!("[{}]", parts.join(","))

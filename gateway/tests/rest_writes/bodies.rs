@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use crate::sending::*;
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 #[test]
 fn a_body_that_cannot_be_read_is_400_and_says_where() {

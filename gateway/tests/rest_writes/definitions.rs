@@ -5,7 +5,7 @@ use ordo_core::proto::{AccountDetails, OwnerDetails, Permissions, RequestStatusD
 use prost::Message;
 
 use crate::sending::*;
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 /// Where a kind is listed and made, where one is read, and what one looks like.
 struct Kind {

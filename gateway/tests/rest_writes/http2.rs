@@ -5,7 +5,7 @@ use h2::client::SendRequest;
 use hyper::http::Request;
 
 use crate::sending::*;
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 async fn asked(send: &SendRequest<Bytes>, method: &str, uri: String, body: Option<String>) -> (u16, String) {
     let request = Request::builder().method(method).uri(uri).body(()).expect("a request");

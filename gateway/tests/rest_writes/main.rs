@@ -1,9 +1,6 @@
 //! Writes over REST, through real sockets: what was answered is applied, durable and read; what was refused, or changes
 //! nothing, leaves no trace.
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod batches;
 mod bodies;
 mod definitions;

@@ -6,7 +6,7 @@ use ordo_core::proto::{OrderState, OrderUpdateReason, Side, SubscriptionType, Ti
 use prost::Message;
 
 use crate::sending::*;
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 const TARGET: &str = "/order/for/XS/A/1";
 

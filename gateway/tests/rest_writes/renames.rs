@@ -5,7 +5,7 @@ use ordo_core::proto::OrderUpdateReason;
 use ordo_core::proto::Side;
 
 use crate::sending::*;
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 fn with_records(rig: &Rig) -> FeedLine {
     let (mut line, _) = FeedLine::open(rig, "f", Form::Binary);

@@ -4,7 +4,7 @@ use ordo_client::rest::{Answer, request};
 use ordo_client::{Form, Subscriber, ViewId};
 use ordo_core::proto::{CashPosition, SubscriptionType};
 
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 pub(crate) const JSON: (&str, &str) = ("Content-Type", "application/json");
 pub(crate) const PROTOBUF: (&str, &str) = ("Content-Type", "application/x-protobuf");

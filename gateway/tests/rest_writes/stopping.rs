@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ordo_client::rest::request;
 
 use crate::sending::*;
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 #[test]
 fn a_write_is_answered_or_refused_and_never_hangs_when_the_hub_stops() {

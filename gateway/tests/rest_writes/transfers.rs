@@ -6,7 +6,7 @@ use ordo_core::proto::{AssetPosition, CashPosition, SubscriptionType};
 use prost::Message;
 
 use crate::sending::*;
-use crate::support::*;
+use ordo_testkit::hub::*;
 
 #[test]
 fn a_transfer_is_applied_when_it_is_answered() {

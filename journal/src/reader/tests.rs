@@ -8,7 +8,7 @@ use crate::{AppendError, Entry, Field, SyncMode};
 fn a_reader_follows_a_live_journal_over_segment_changes() {
     let seed = 50;
     println!("seed {seed}");
-    let mut random = Random(seed);
+    let mut random = Random::of(seed);
     let rig = Rig::new(seed);
     let mut journal = rig.journal();
     let mut reader = rig.reader();
@@ -95,7 +95,7 @@ fn seek_finds_every_frame_and_what_follows() {
 fn seek_time_finds_the_first_frame_of_that_time_or_later() {
     let seed = 57;
     println!("seed {seed}");
-    let mut random = Random(seed);
+    let mut random = Random::of(seed);
     let rig = Rig::new(seed);
     let mut journal = rig.journal();
     // Times stand still now and then, and leap.

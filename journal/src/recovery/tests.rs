@@ -90,7 +90,7 @@ fn a_dropped_journal_comes_back_whole_from_its_tail() {
 fn kills_at_random_moments_lose_nothing_that_was_appended() {
     let seed = 77;
     println!("seed {seed}");
-    let mut random = Random(seed);
+    let mut random = Random::of(seed);
     let rig = Rig::new(seed).mode(SyncMode::Async);
     let (mut n, mut now_ns) = (0, 0);
     for _ in 0..120 {

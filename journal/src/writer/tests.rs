@@ -54,7 +54,7 @@ fn every_field_of_a_frame_comes_back() {
 fn bodies_of_every_length_up_to_the_largest_fit() {
     let rig = Rig::new(3);
     let mut journal = rig.journal();
-    let mut random = Random(3);
+    let mut random = Random::of(3);
     let mut bodies = Vec::new();
     for len in (0..200).chain((3_800..4_300).step_by(3)).chain([8_191, 8_192, 0, 1, 8_192]) {
         let body: Vec<u8> = (0..len).map(|_| random.below(256) as u8).collect();

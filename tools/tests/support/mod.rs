@@ -7,15 +7,13 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
-use std::time::Duration;
 
 use ordo_client::Adapter;
 use ordo_core::dec::Dec;
 use ordo_core::proto::{BigNumber, ExternalAction};
 use ordo_gateway::hub::{Config, Hub, Wait};
 
-/// Bounds how long a failing test takes.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) use ordo_testkit::PATIENCE;
 
 /// Settings of a hub that shares a machine with its tests: no pinning, no spinning, little memory and disk.
 pub(crate) fn small(data: &Path, tails: &Path) -> Config {

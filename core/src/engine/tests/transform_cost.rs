@@ -47,7 +47,7 @@ fn bytes(at: usize) -> Vec<u8> {
 }
 
 #[test]
-#[ignore = "a measurement: run it alone, in a release build, with --nocapture"]
+#[ignore = "a measurement: run by perf/long_tests.sh"]
 #[expect(clippy::disallowed_methods, reason = "it measures")]
 fn cost_of_transforms_over_a_million_orders() {
     let mut engine = Engine::new(ORDERS);

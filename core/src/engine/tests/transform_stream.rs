@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use ordo_testkit::Random;
+
 use super::command::account_of;
 use super::transform_books::{Books, Place, add};
 use super::transform_command::operation;
@@ -16,32 +18,12 @@ const CODES: [&str; 3] = ["BHP", "BHX", "CBA"];
 const CURRENCIES: [&str; 3] = ["AUD", "AUX", "USD"];
 const STATUSES: [&str; 4] = ["OnMarket", "Filled", "Odd", "\"\""];
 
-/// SplitMix64.
-struct Rng(u64);
-
-impl Rng {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    fn one_of<T: Copy>(&mut self, items: &[T]) -> T {
-        items[self.below(items.len() as u64) as usize]
-    }
-
-    fn figure(&mut self, bound: u64) -> BigNumber {
-        let scale = self.one_of(&[0, 0, 1, 2]);
-        Dec::new(i128::from(self.below(bound)), scale).expect("small").into()
-    }
+fn amount(rng: &mut Random, bound: u64) -> BigNumber {
+    let scale = rng.one_of(&[0, 0, 1, 2]);
+    Dec::new(i128::from(rng.below(bound)), scale).expect("small").into()
 }
 
-fn order(rng: &mut Rng) -> proto::OrderState {
+fn order(rng: &mut Random) -> proto::OrderState {
     let mut order = proto::OrderState {
         order_id: format!("#{}", rng.below(7)),
         account: account_of(rng.one_of(&ACCOUNTS)),
@@ -51,13 +33,13 @@ fn order(rng: &mut Rng) -> proto::OrderState {
         status: rng.one_of(&["OnMarket", "OnMarket", "Filled", ""]).into(),
         group: rng.one_of(&["g", "h"]).into(),
         side: rng.one_of(&[1, 1, 2, 3]),
-        price: Some(rng.figure(500)),
-        quantity: Some(rng.figure(300)),
+        price: Some(amount(rng, 500)),
+        quantity: Some(amount(rng, 300)),
         is_completed: rng.below(8) == 0,
         ..Default::default()
     };
     if rng.below(3) == 0 {
-        order.additional_funds.insert("Fee".into(), rng.figure(50));
+        order.additional_funds.insert("Fee".into(), amount(rng, 50));
     }
     if rng.below(10) == 0 {
         let seconds = rng.one_of(&[0, 5, 6]);
@@ -66,7 +48,7 @@ fn order(rng: &mut Rng) -> proto::OrderState {
     order
 }
 
-fn order_action(rng: &mut Rng) -> proto::ExternalAction {
+fn order_action(rng: &mut Random) -> proto::ExternalAction {
     let order = order(rng);
     let previous_account = if rng.below(6) == 0 { account_of(rng.one_of(&ACCOUNTS)) } else { None };
     let update = proto::OrderUpdate { previous_account, ..Default::default() };
@@ -81,12 +63,12 @@ fn order_action(rng: &mut Rng) -> proto::ExternalAction {
         let mut trade = proto::OrderTrade {
             trade_id: format!("T{}", rng.below(4)),
             r#type: rng.one_of(&kinds) as i32,
-            price: Some(rng.figure(500)),
-            quantity: Some(rng.figure(60)),
+            price: Some(amount(rng, 500)),
+            quantity: Some(amount(rng, 60)),
             ..Default::default()
         };
         if rng.below(2) == 0 {
-            trade.additional_funds.insert("Fee".into(), rng.figure(50));
+            trade.additional_funds.insert("Fee".into(), amount(rng, 50));
         }
         action.r#type = ExternalActionType::Trade as i32;
         action.trade = Some(Box::new(trade));
@@ -94,7 +76,7 @@ fn order_action(rng: &mut Rng) -> proto::ExternalAction {
     action
 }
 
-fn transfer(rng: &mut Rng) -> proto::ExternalAction {
+fn transfer(rng: &mut Random) -> proto::ExternalAction {
     let account = account_of(rng.one_of(&ACCOUNTS));
     let mut transaction = proto::TransactionDetails { account, ..Default::default() };
     let mut action = proto::ExternalAction::default();
@@ -102,16 +84,16 @@ fn transfer(rng: &mut Rng) -> proto::ExternalAction {
         action.r#type = ExternalActionType::CashTransfer as i32;
         action.cash_transfer = Some(Box::new(proto::CashTransfer {
             currency: rng.one_of(&CURRENCIES).into(),
-            value: Some(rng.figure(9_000)),
+            value: Some(amount(rng, 9_000)),
             settlement: rng.below(4) as i32,
             pool: rng.one_of(&[None, None, Some("Margin"), Some("P"), Some("R")]).map(Into::into),
             ..Default::default()
         }));
     } else {
-        let quantity = rng.figure(90).dec();
+        let quantity = amount(rng, 90).dec();
         let quantity = if rng.below(2) == 0 { quantity.negated() } else { quantity };
         if rng.below(2) == 0 {
-            transaction.values.insert("Price".into(), rng.figure(500));
+            transaction.values.insert("Price".into(), amount(rng, 500));
         }
         action.r#type = ExternalActionType::AssetTransfer as i32;
         action.asset_transfer = Some(Box::new(proto::AssetTransfer {
@@ -125,7 +107,7 @@ fn transfer(rng: &mut Rng) -> proto::ExternalAction {
     action
 }
 
-fn transform(rng: &mut Rng) -> proto::Operation {
+fn transform(rng: &mut Random) -> proto::Operation {
     let command = match rng.below(16) {
         0..3 => format!("restate {} from {}", rng.one_of(&STATUSES), rng.one_of(&STATUSES)),
         3 => format!("restate {} group g remove {}", rng.one_of(&STATUSES), rng.below(7)),
@@ -289,7 +271,7 @@ fn check_views(table: &Table) {
 }
 
 fn run(seed: u64, updates: usize) {
-    let (mut rng, mut table, mut books) = (Rng(seed), Table::new(), Books::default());
+    let (mut rng, mut table, mut books) = (Random::of(seed), Table::new(), Books::default());
     let (mut frames, mut transforms) = (Vec::new(), 0);
     let statuses = operation("exchange XASX OnMarket=open Filled=done").expect("a definition");
     frames.push(feed_request(None, Some(statuses)));
@@ -354,7 +336,7 @@ fn streams_with_transforms_keep_the_invariants() {
 }
 
 #[test]
-#[ignore = "minutes: the same over many more seeds"]
+#[ignore = "minutes, the same over many more seeds: run by perf/long_tests.sh"]
 fn many_streams_with_transforms_keep_the_invariants() {
     run_seeds(1_000..3_000, 1_280);
 }

@@ -53,7 +53,7 @@ fn a_journal_cut_at_every_byte_of_its_last_four_frames_is_cut_there_and_goes_on(
 fn flips_at_a_thousand_places_below_the_durable_are_refused_and_named() {
     let seed = 21;
     println!("seed {seed}");
-    let mut random = Random(seed);
+    let mut random = Random::of(seed);
     let rig = Rig::new(seed);
     let mut journal = rig.journal();
     append(&mut journal, 1..=1_200);

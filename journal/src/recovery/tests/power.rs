@@ -132,7 +132,7 @@ fn power_lost_at_every_operation_takes_nothing_durable_and_makes_no_hole() {
             let rig = Rig::new(41).mode(mode);
             rig.disk.fail(&[Fault::PowerLoss { nth }]);
             let (durable, written) = run_until_power_loss(&rig, to);
-            let mut random = Random(nth);
+            let mut random = Random::of(nth);
             // Everything that was under way, nothing of it, and two mixtures; new names, or the old ones.
             for (names, blocks) in [(true, 0), (true, 1), (false, 0), (false, 1), (true, 2), (false, 2)] {
                 let keep = |_: &Path, _: usize| blocks == 0 || (blocks == 2 && random.below(2) == 0);
@@ -195,7 +195,7 @@ fn power_lost_at_every_operation_of_a_recovery_takes_nothing_either() {
             let (_keep, torn) = make();
             torn.disk.fail(&[Fault::PowerLoss { nth }]);
             assert!(torn.open().is_err());
-            let mut random = Random(nth);
+            let mut random = Random::of(nth);
             let after = torn.disk.after_power_loss(random.below(2) == 0, |_, _| random.below(2) == 0);
             let mut rig = Rig::on(after);
             if with_tail {

@@ -3,7 +3,6 @@
 //! The messages are made and compared by prost-reflect from the same descriptors, so that neither the tables nor the
 //! prost types are their own judges.
 
-#[path = "json_roundtrip/random.rs"]
 mod random;
 
 use ordo_core::json::{self, MessageId, Read, Style, message};

@@ -12,18 +12,18 @@ use tempfile::TempDir;
 use super::FaultyDisk;
 
 /// See the module. The folder goes with it, the journal's tail too.
-pub(crate) struct Rig {
+pub struct Rig {
     folder: TempDir,
     config: Config,
     hub: Option<Hub>,
 }
 
 impl Rig {
-    pub(crate) fn start() -> Rig {
+    pub fn start() -> Rig {
         Rig::start_with(|_| {})
     }
 
-    pub(crate) fn start_with(set: impl FnOnce(&mut Config)) -> Rig {
+    pub fn start_with(set: impl FnOnce(&mut Config)) -> Rig {
         let folder = TempDir::new().expect("a temporary folder");
         let mut config = small(folder.path());
         set(&mut config);
@@ -32,7 +32,7 @@ impl Rig {
     }
 
     /// On a disk that fails on demand; segments are small, so that the next one is needed soon.
-    pub(crate) fn start_on(disk: &FaultyDisk, set: impl FnOnce(&mut Config)) -> Rig {
+    pub fn start_on(disk: &FaultyDisk, set: impl FnOnce(&mut Config)) -> Rig {
         Rig::start_with(|config| {
             config.disk = Some(Arc::new(disk.clone()));
             config.write_path = WritePath::Thread;
@@ -43,17 +43,17 @@ impl Rig {
         })
     }
 
-    pub(crate) fn hub(&self) -> &Hub {
+    pub fn hub(&self) -> &Hub {
         self.hub.as_ref().expect("the hub runs")
     }
 
     /// What stopping comes to, where it may not go well.
-    pub(crate) fn try_stop(&mut self) -> Result<Stopped, HubError> {
+    pub fn try_stop(&mut self) -> Result<Stopped, HubError> {
         self.hub.take().expect("the hub runs").stop()
     }
 
     /// What a power loss takes: the journal's tail.
-    pub(crate) fn lose_tail(&self) {
+    pub fn lose_tail(&self) {
         for entry in std::fs::read_dir(self.folder.path()).expect("the folder is there") {
             let path = entry.expect("a name").path();
             if path.extension().is_some_and(|it| it == "tail") {
@@ -62,63 +62,63 @@ impl Rig {
         }
     }
 
-    pub(crate) fn addr(&self) -> SocketAddr {
+    pub fn addr(&self) -> SocketAddr {
         self.hub.as_ref().expect("the hub runs").addr()
     }
 
-    pub(crate) fn config(&self) -> &Config {
+    pub fn config(&self) -> &Config {
         &self.config
     }
 
-    pub(crate) fn data(&self) -> PathBuf {
+    pub fn data(&self) -> PathBuf {
         self.config.data.clone()
     }
 
-    pub(crate) fn stop(&mut self) -> Stopped {
+    pub fn stop(&mut self) -> Stopped {
         self.hub.take().expect("the hub runs").stop().expect("the hub stops well")
     }
 
     /// Lets go of the hub without asking it to stop.
-    pub(crate) fn drop_hub(&mut self) {
+    pub fn drop_hub(&mut self) {
         drop(self.hub.take().expect("the hub runs"));
     }
 
-    pub(crate) fn start_again(&mut self) {
+    pub fn start_again(&mut self) {
         assert!(self.hub.is_none(), "one at a time");
         self.hub = Some(Hub::start(self.config.clone()).expect("the hub starts again"));
     }
 
     /// The same with other settings.
-    pub(crate) fn start_again_with(&mut self, set: impl FnOnce(&mut Config)) {
+    pub fn start_again_with(&mut self, set: impl FnOnce(&mut Config)) {
         set(&mut self.config);
         self.start_again();
     }
 
     /// What starting another hub on the same folder comes to.
-    pub(crate) fn try_start(&self) -> Result<Hub, HubError> {
+    pub fn try_start(&self) -> Result<Hub, HubError> {
         Hub::start(self.config.clone())
     }
 
-    pub(crate) fn connect(&self, form: Form) -> Connection {
+    pub fn connect(&self, form: Form) -> Connection {
         Connection::open(self.addr(), form).expect("a connection")
     }
 
-    pub(crate) fn subscriber(&self, form: Form) -> Subscriber {
+    pub fn subscriber(&self, form: Form) -> Subscriber {
         Subscriber::open(self.addr(), form).expect("a subscriber")
     }
 
-    pub(crate) fn get(&self, target: &str) -> rest::Answer {
+    pub fn get(&self, target: &str) -> rest::Answer {
         rest::get(self.addr(), target).expect("an answer")
     }
 
     /// The record replayed: from its beginning, or from the newest snapshot.
-    pub(crate) fn replay(&self, snapshots: bool) -> Replay {
+    pub fn replay(&self, snapshots: bool) -> Replay {
         replay(&self.config.data, snapshots).expect("the record can be replayed")
     }
 }
 
 /// Settings of a hub that shares a machine with its tests: no pinning, no spinning, little memory and disk.
-pub(crate) fn small(folder: &Path) -> Config {
+pub fn small(folder: &Path) -> Config {
     let mut config = Config::new(folder.join("data"));
     config.dev = true;
     config.wait = Wait::Park;
@@ -132,7 +132,7 @@ pub(crate) fn small(folder: &Path) -> Config {
     config
 }
 
-pub(crate) fn replay(data: &Path, snapshots: bool) -> Result<Replay, ReplayError> {
+pub fn replay(data: &Path, snapshots: bool) -> Result<Replay, ReplayError> {
     let options = Options { snapshots, orders_expected: 1024 };
     let mut replay = Replay::open(data, options)?;
     replay.run()?;
@@ -140,7 +140,7 @@ pub(crate) fn replay(data: &Path, snapshots: bool) -> Result<Replay, ReplayError
 }
 
 /// The snapshot files of a rig's folder.
-pub(crate) fn snapshot_files(rig: &Rig) -> Vec<PathBuf> {
+pub fn snapshot_files(rig: &Rig) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(rig.data()).expect("the folder can be listed");
     let paths = entries.map(|entry| entry.expect("an entry").path());
     paths.filter(|path| path.file_name().is_some_and(|name| is_snapshot(&name.to_string_lossy()))).collect()
@@ -151,7 +151,7 @@ fn is_snapshot(name: &str) -> bool {
 }
 
 /// Waits until the hub has made so many snapshots.
-pub(crate) fn wait_for_snapshots(rig: &Rig, count: usize) {
+pub fn wait_for_snapshots(rig: &Rig, count: usize) {
     let deadline = std::time::Instant::now() + super::PATIENCE;
     while snapshot_files(rig).len() < count {
         assert!(std::time::Instant::now() < deadline, "no {count} snapshots come");

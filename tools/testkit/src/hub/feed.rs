@@ -1,19 +1,20 @@
 //! A feed connection step by step: what the client's `Adapter` does by itself, said and heard message by message.
 
 use ordo_client::{ClientError, Connection, Form, messages};
+use ordo_core::proto::Operation;
 use ordo_core::proto::{EventMessage, EventMessageType, ExternalAction, FeedEvent, FeedEventType, FeedRequest};
 
 use super::{PATIENCE, Rig};
 
 /// A connection that supplies one feed, or tries to.
-pub(crate) struct FeedLine {
-    pub(crate) connection: Connection,
-    pub(crate) feed: String,
+pub struct FeedLine {
+    pub connection: Connection,
+    pub feed: String,
     next_request: u64,
 }
 
 /// What came, in a word: `Response r1`, `Response r1 Feed`, `Open`, `Resume 7`, `Bookmark 7`.
-pub(crate) fn word_of(message: &EventMessage) -> String {
+pub fn word_of(message: &EventMessage) -> String {
     match message.r#type() {
         EventMessageType::Feed => {
             let event = message.feed.as_ref().expect("a Feed message holds a FeedEvent");
@@ -38,12 +39,12 @@ fn short(kind: FeedEventType) -> String {
 
 impl FeedLine {
     /// Connected, nothing sent.
-    pub(crate) fn connect(rig: &Rig, feed: &str, form: Form) -> FeedLine {
+    pub fn connect(rig: &Rig, feed: &str, form: Form) -> FeedLine {
         FeedLine { connection: rig.connect(form), feed: feed.into(), next_request: 0 }
     }
 
     /// Connected and resumed at the position returned.
-    pub(crate) fn open(rig: &Rig, feed: &str, form: Form) -> (FeedLine, i64) {
+    pub fn open(rig: &Rig, feed: &str, form: Form) -> (FeedLine, i64) {
         let mut line = FeedLine::connect(rig, feed, form);
         line.send(messages::open(feed), "");
         assert_eq!(line.hear(), "Open");
@@ -54,12 +55,12 @@ impl FeedLine {
         (line, position)
     }
 
-    pub(crate) fn send(&mut self, request: FeedRequest, request_id: &str) {
+    pub fn send(&mut self, request: FeedRequest, request_id: &str) {
         self.connection.send(&messages::feed_message(request, request_id)).expect("it is sent");
     }
 
     /// The next message that is no unasked Bookmark.
-    pub(crate) fn hear_message(&mut self) -> EventMessage {
+    pub fn hear_message(&mut self) -> EventMessage {
         loop {
             let message = self.connection.receive_message(PATIENCE).expect("a message comes");
             if !is_bookmark(&message) {
@@ -68,21 +69,21 @@ impl FeedLine {
         }
     }
 
-    pub(crate) fn hear(&mut self) -> String {
+    pub fn hear(&mut self) -> String {
         word_of(&self.hear_message())
     }
 
     /// The next so many, Bookmarks left out.
-    pub(crate) fn hear_all(&mut self, count: usize) -> Vec<String> {
+    pub fn hear_all(&mut self, count: usize) -> Vec<String> {
         (0..count).map(|_| self.hear()).collect()
     }
 
-    pub(crate) fn hear_event(&mut self) -> FeedEvent {
+    pub fn hear_event(&mut self) -> FeedEvent {
         *self.hear_message().feed.expect("a FeedEvent")
     }
 
     /// Waits for the Bookmark that reaches a position; whatever else comes is lost.
-    pub(crate) fn hear_bookmark(&mut self, position: i64) {
+    pub fn hear_bookmark(&mut self, position: i64) {
         loop {
             let message = self.connection.receive_message(PATIENCE).expect("a Bookmark comes");
             let reached = message.feed.as_ref().and_then(|event| event.position.as_ref()).map_or(0, |at| at.position);
@@ -93,7 +94,7 @@ impl FeedLine {
     }
 
     /// Submits at a position (0: none) and waits for the Response: its errors.
-    pub(crate) fn ask(&mut self, request: FeedRequest) -> Vec<String> {
+    pub fn ask(&mut self, request: FeedRequest) -> Vec<String> {
         self.next_request += 1;
         let request = messages::feed_message(request, &format!("q{}", self.next_request));
         let answer = self.connection.ask(&request, PATIENCE).expect("it is answered");
@@ -101,26 +102,33 @@ impl FeedLine {
     }
 
     /// Submits an action at a position (0: none), to be accepted.
-    pub(crate) fn act(&mut self, position: i64, action: ExternalAction) {
+    pub fn act(&mut self, position: i64, action: ExternalAction) {
         let request = messages::action(&self.feed.clone(), position, action);
         let errors = self.ask(request);
         assert!(errors.is_empty(), "refused: {errors:?}");
     }
 
-    pub(crate) fn try_act(&mut self, position: i64, action: ExternalAction) -> Vec<String> {
+    pub fn try_act(&mut self, position: i64, action: ExternalAction) -> Vec<String> {
         let request = messages::action(&self.feed.clone(), position, action);
         self.ask(request)
     }
 
+    /// Submits an operation, to be accepted.
+    pub fn operate(&mut self, operation: Operation) {
+        let request = messages::operation(&self.feed.clone(), 0, operation);
+        let errors = self.ask(request);
+        assert!(errors.is_empty(), "refused: {errors:?}");
+    }
+
     /// Nothing is on its way to this connection but the answer to a Synchronise, Bookmarks left out.
-    pub(crate) fn hears_nothing_else(&mut self) {
+    pub fn hears_nothing_else(&mut self) {
         self.connection.send(&messages::synchronise("quiet")).expect("it is sent");
         assert_eq!(self.hear(), "Response quiet");
     }
 }
 
 /// Opens a feed whose last connection was cut just now: parked until the hub has noticed.
-pub(crate) fn reopened(rig: &Rig, feed: &str) -> (FeedLine, i64) {
+pub fn reopened(rig: &Rig, feed: &str) -> (FeedLine, i64) {
     let mut line = FeedLine::connect(rig, feed, Form::Binary);
     line.send(messages::open(feed), "");
     let mut word = line.hear();
@@ -132,12 +140,12 @@ pub(crate) fn reopened(rig: &Rig, feed: &str) -> (FeedLine, i64) {
     (line, position)
 }
 
-pub(crate) fn is_bookmark(message: &EventMessage) -> bool {
+pub fn is_bookmark(message: &EventMessage) -> bool {
     message.feed.as_ref().is_some_and(|event| event.r#type() == FeedEventType::Bookmark)
 }
 
 /// The code that a connection ends with; what comes before is thrown away.
-pub(crate) fn close_code(connection: &mut Connection) -> Option<u16> {
+pub fn close_code(connection: &mut Connection) -> Option<u16> {
     loop {
         match connection.receive(PATIENCE) {
             Ok(Some(_)) => {}

@@ -1,12 +1,11 @@
-//! `FaultyDisk`: the machine's disk, until it is told to be slow, to be full, or to fail a write.
+//! `FaultyDisk`: the machine's disk, until its writes are held, it is filled, or one of its writes is to fail.
 
 use std::any::Any;
 use std::io;
 use std::os::fd::RawFd;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ordo_journal::{Access, Disk, DiskFile, ReadMap, RealDisk};
 
@@ -14,7 +13,7 @@ const EIO: i32 = 5;
 
 /// See the module. Clones are the same disk.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct FaultyDisk {
+pub struct FaultyDisk {
     real: Arc<RealDisk>,
     faults: Arc<Faults>,
 }
@@ -22,7 +21,8 @@ pub(crate) struct FaultyDisk {
 #[derive(Debug, Default)]
 struct Faults {
     is_full: AtomicBool,
-    delay_ms: AtomicU64,
+    /// Locked: no durable write begins.
+    held: Mutex<()>,
     /// Durable writes until one fails; below zero, none will.
     writes_left: AtomicI64,
     is_armed: AtomicBool,
@@ -30,21 +30,21 @@ struct Faults {
 
 impl FaultyDisk {
     /// No file is made and none grows.
-    pub(crate) fn fill(&self) {
+    pub fn fill(&self) {
         self.faults.is_full.store(true, Ordering::SeqCst);
     }
 
-    pub(crate) fn make_room(&self) {
+    pub fn make_room(&self) {
         self.faults.is_full.store(false, Ordering::SeqCst);
     }
 
-    /// Every durable write takes so much longer.
-    pub(crate) fn delay_writes(&self, by: Duration) {
-        self.faults.delay_ms.store(by.as_millis() as u64, Ordering::SeqCst);
+    /// No durable write begins until the guard goes.
+    pub fn hold_writes(&self) -> MutexGuard<'_, ()> {
+        self.faults.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The n-th durable write from now on fails with EIO.
-    pub(crate) fn fail_write(&self, nth: i64) {
+    pub fn fail_write(&self, nth: i64) {
         self.faults.writes_left.store(nth, Ordering::SeqCst);
         self.faults.is_armed.store(true, Ordering::SeqCst);
     }
@@ -52,7 +52,7 @@ impl FaultyDisk {
 
 impl Faults {
     fn before_durable_write(&self) -> io::Result<()> {
-        std::thread::sleep(Duration::from_millis(self.delay_ms.load(Ordering::SeqCst)));
+        drop(self.held.lock());
         if self.is_armed.load(Ordering::SeqCst) && self.writes_left.fetch_sub(1, Ordering::SeqCst) == 1 {
             return Err(io::Error::from_raw_os_error(EIO));
         }

@@ -1,9 +1,9 @@
 //! Bytes that somebody broke.
 
-use crate::rng::Rng;
+use crate::Random;
 
 /// A few bytes altered, cut out, put in, or taken from elsewhere in the message.
-pub(crate) fn broken(rng: &mut Rng, bytes: &[u8]) -> Vec<u8> {
+pub fn broken(rng: &mut Random, bytes: &[u8]) -> Vec<u8> {
     let mut out = bytes.to_vec();
     for _ in 0..=rng.below(3) {
         let at = rng.below(out.len() + 1);

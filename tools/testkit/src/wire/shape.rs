@@ -3,11 +3,11 @@
 
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 
-use crate::rng::Rng;
+use crate::Random;
 
 /// What is wrong with a message, if anything: at most one kind of thing at a time, so that the refusal is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Flaw {
+pub enum Flaw {
     None,
     /// Figures that cannot be held.
     Range,
@@ -20,17 +20,17 @@ pub(crate) enum Flaw {
 }
 
 /// How unlike an encoder's the bytes are.
-pub(crate) struct Shape<'a> {
-    pub(crate) rng: &'a mut Rng,
-    pub(crate) flaw: Flaw,
+pub struct Shape<'a> {
+    pub rng: &'a mut Random,
+    pub flaw: Flaw,
     /// Fields of one message given twice, and sub-messages in parts: once in this many.
-    pub(crate) twice: usize,
+    pub twice: usize,
     /// Groups: once in this many fields.
-    pub(crate) groups: usize,
+    pub groups: usize,
 }
 
 impl Shape<'_> {
-    pub(crate) fn message(&mut self, descriptor: &MessageDescriptor, depth: usize) -> Vec<u8> {
+    pub fn message(&mut self, descriptor: &MessageDescriptor, depth: usize) -> Vec<u8> {
         match descriptor.name() {
             "BigNumber" => return self.figure(),
             "TimestampWithTimeZone" => return self.time(),
@@ -144,7 +144,7 @@ impl Shape<'_> {
 
     fn time(&mut self) -> Vec<u8> {
         let bad = self.flaw == Flaw::Time && self.rng.one_in(3);
-        let choose = |rng: &mut Rng, good: &[u64], never: &[u64]| rng.one_of(if bad { never } else { good });
+        let choose = |rng: &mut Random, good: &[u64], never: &[u64]| rng.one_of(if bad { never } else { good });
         let seconds = choose(self.rng, &[0, 1, 1_795_323_845, 253_402_235_999], &[1, 253_402_300_800, u64::MAX]);
         let nanos = choose(self.rng, &[0, 1, 999_999_999], &[0, 1_000_000_000, u64::from(u32::MAX)]);
         // Zigzag of minutes east.
@@ -223,7 +223,7 @@ impl Shape<'_> {
 }
 
 /// A field that is none, or that comes close to it.
-fn hostile(rng: &mut Rng, descriptor: &MessageDescriptor) -> Vec<u8> {
+fn hostile(rng: &mut Random, descriptor: &MessageDescriptor) -> Vec<u8> {
     let known = descriptor.fields().next().map_or(1, |field| field.number()) as u8;
     let depth = rng.one_of(&[1, 5, 20, 90, 150]);
     match rng.below(10) {

@@ -1,7 +1,7 @@
 //! Frames as no client sends them.
 
 /// A masked frame: the first byte as it is, then length, mask and payload.
-pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
     let mut bytes = vec![first];
     match payload.len() {
@@ -21,16 +21,16 @@ pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// The same without a mask.
-pub(crate) fn unmasked(first: u8, payload: &[u8]) -> Vec<u8> {
+pub fn unmasked(first: u8, payload: &[u8]) -> Vec<u8> {
     assert!(payload.len() <= 125);
     let mut bytes = vec![first, payload.len() as u8];
     bytes.extend(payload);
     bytes
 }
 
-pub(crate) const FIN: u8 = 0x80;
-pub(crate) const CONTINUATION: u8 = 0;
-pub(crate) const TEXT: u8 = 1;
-pub(crate) const BINARY: u8 = 2;
-pub(crate) const CLOSE: u8 = 8;
-pub(crate) const PING: u8 = 9;
+pub const FIN: u8 = 0x80;
+pub const CONTINUATION: u8 = 0;
+pub const TEXT: u8 = 1;
+pub const BINARY: u8 = 2;
+pub const CLOSE: u8 = 8;
+pub const PING: u8 = 9;

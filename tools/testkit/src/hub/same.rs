@@ -8,7 +8,7 @@ use ordo_core::proto::{Account, AssetPosition, CashPosition, OrderState};
 use prost::Message;
 
 /// A record of a view, as REST lists it.
-pub(crate) trait Listed: Message + Default + Clone + PartialEq + std::fmt::Debug {
+pub trait Listed: Message + Default + Clone + PartialEq + std::fmt::Debug {
     const MESSAGE: MessageId;
     const ROUTE: &'static str;
 
@@ -53,7 +53,7 @@ impl Listed for OrderState {
 }
 
 /// The records that REST lists, by key; `of` is empty for all, else `/for/OWNER` and the like.
-pub(crate) fn listed<L: Listed>(addr: SocketAddr, of: &str) -> Vec<L> {
+pub fn listed<L: Listed>(addr: SocketAddr, of: &str) -> Vec<L> {
     let answer = rest::get(addr, &format!("/{}{of}", L::ROUTE)).expect("an answer");
     if answer.status == 404 {
         return Vec::new();
@@ -62,7 +62,7 @@ pub(crate) fn listed<L: Listed>(addr: SocketAddr, of: &str) -> Vec<L> {
 }
 
 /// The records of a folded view, by key.
-pub(crate) fn folded<L: Listed>(view: &FoldedView) -> Vec<L> {
+pub fn folded<L: Listed>(view: &FoldedView) -> Vec<L> {
     sorted(view.records().expect("records of the view"))
 }
 
@@ -74,7 +74,7 @@ fn sorted<L: Listed>(mut records: Vec<L>) -> Vec<L> {
 
 /// Compares record by record, so that a failure names the record.
 #[track_caller]
-pub(crate) fn assert_same<L: Listed>(left: &[L], right: &[L], what: &str) {
+pub fn assert_same<L: Listed>(left: &[L], right: &[L], what: &str) {
     let keys = |records: &[L]| records.iter().map(Listed::key).collect::<Vec<_>>();
     assert_eq!(keys(left), keys(right), "{what}: other {}s", L::ROUTE);
     for (left, right) in left.iter().zip(right) {

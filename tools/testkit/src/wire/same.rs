@@ -10,7 +10,7 @@ use prost::Message;
 
 /// # Panics
 /// Where they differ.
-pub(crate) fn feed_request(bytes: &[u8], flat: &wire::FeedRequest, said: &proto::FeedRequest) {
+pub fn feed_request(bytes: &[u8], flat: &wire::FeedRequest, said: &proto::FeedRequest) {
     assert_eq!((flat.r#type, flat.request_id), (said.r#type, said.request_id));
     present(bytes, flat.position.span, said.position.as_ref(), |position| {
         text(bytes, flat.position.sequence, &position.sequence);
@@ -40,7 +40,7 @@ fn action(bytes: &[u8], flat: &wire::ExternalAction, said: &proto::ExternalActio
     present(bytes, flat.asset_transfer.span, said.asset_transfer.as_deref(), |s| asset(bytes, &flat.asset_transfer, s));
 }
 
-pub(crate) fn order(bytes: &[u8], flat: &wire::OrderState, said: &proto::OrderState) {
+pub fn order(bytes: &[u8], flat: &wire::OrderState, said: &proto::OrderState) {
     use field::order_state as f;
     for (span, expected) in [
         (flat.order_id, &said.order_id),

@@ -4,36 +4,36 @@ use ordo_core::dec::Dec;
 use ordo_core::proto::{Account, BigNumber, CashTransfer, ExternalAction, ExternalActionType, Lifetime};
 use ordo_core::proto::{AssetTransfer, TransactionDetails};
 use ordo_core::proto::{OrderState, OrderTrade, OrderTradeType, OrderType, OrderUpdate, OrderUpdateReason};
-use ordo_core::proto::{OrderUpdateType, SettlementStatus, Side, TimestampWithTimeZone};
+use ordo_core::proto::{OrderUpdateType, Side, TimestampWithTimeZone};
 
-pub(crate) const CURRENCY: &str = "AUD";
-pub(crate) const EXCHANGE: &str = "XASX";
-pub(crate) const CODE: &str = "BHP";
+pub const CURRENCY: &str = "AUD";
+pub const EXCHANGE: &str = "XASX";
+pub const CODE: &str = "BHP";
 
-pub(crate) fn dec(digits: &str) -> Dec {
+pub fn dec(digits: &str) -> Dec {
     digits.parse().unwrap_or_else(|_| panic!("'{digits}' is no figure"))
 }
 
-pub(crate) fn number(digits: &str) -> BigNumber {
+pub fn number(digits: &str) -> BigNumber {
     dec(digits).into()
 }
 
 /// An absent figure is zero.
-pub(crate) fn figure(number: Option<BigNumber>) -> Dec {
+pub fn figure(number: Option<BigNumber>) -> Dec {
     number.map_or(Dec::ZERO, BigNumber::dec)
 }
 
-pub(crate) fn account(owner: &str, account: &str) -> Account {
+pub fn account(owner: &str, account: &str) -> Account {
     Account { owner_id: owner.into(), account_id: account.into() }
 }
 
 /// An instant that the adapter sets: with it, the same update says the same in every run.
-pub(crate) fn instant(seconds: u64) -> TimestampWithTimeZone {
+pub fn instant(seconds: u64) -> TimestampWithTimeZone {
     TimestampWithTimeZone { seconds: 1_790_000_000 + seconds, ..TimestampWithTimeZone::default() }
 }
 
 /// A limit order to buy or sell; nothing executed.
-pub(crate) fn limit_order(of: &Account, id: &str, side: Side, quantity: &str, price: &str) -> OrderState {
+pub fn limit_order(of: &Account, id: &str, side: Side, quantity: &str, price: &str) -> OrderState {
     OrderState {
         order_id: id.into(),
         account: Some(of.clone()),
@@ -51,7 +51,7 @@ pub(crate) fn limit_order(of: &Account, id: &str, side: Side, quantity: &str, pr
     }
 }
 
-pub(crate) fn update(order: OrderState, reason: OrderUpdateReason) -> ExternalAction {
+pub fn update(order: OrderState, reason: OrderUpdateReason) -> ExternalAction {
     let update =
         OrderUpdate { r#type: OrderUpdateType::Update as i32, reason: reason as i32, ..OrderUpdate::default() };
     ExternalAction {
@@ -62,7 +62,7 @@ pub(crate) fn update(order: OrderState, reason: OrderUpdateReason) -> ExternalAc
     }
 }
 
-pub(crate) fn replace(order: OrderState) -> ExternalAction {
+pub fn replace(order: OrderState) -> ExternalAction {
     ExternalAction {
         r#type: ExternalActionType::Replace as i32,
         order: Some(order.into()),
@@ -70,7 +70,7 @@ pub(crate) fn replace(order: OrderState) -> ExternalAction {
     }
 }
 
-pub(crate) fn order_trade(id: &str, kind: OrderTradeType, quantity: &str, price: &str) -> OrderTrade {
+pub fn order_trade(id: &str, kind: OrderTradeType, quantity: &str, price: &str) -> OrderTrade {
     OrderTrade {
         trade_id: id.into(),
         r#type: kind as i32,
@@ -80,7 +80,7 @@ pub(crate) fn order_trade(id: &str, kind: OrderTradeType, quantity: &str, price:
     }
 }
 
-pub(crate) fn trade(order: OrderState, trade: OrderTrade) -> ExternalAction {
+pub fn trade(order: OrderState, trade: OrderTrade) -> ExternalAction {
     ExternalAction {
         r#type: ExternalActionType::Trade as i32,
         order: Some(order.into()),
@@ -89,15 +89,15 @@ pub(crate) fn trade(order: OrderState, trade: OrderTrade) -> ExternalAction {
     }
 }
 
-pub(crate) fn details(of: &Account, id: &str) -> TransactionDetails {
+pub fn details(of: &Account, id: &str) -> TransactionDetails {
     TransactionDetails { transaction_id: id.into(), account: Some(of.clone()), ..TransactionDetails::default() }
 }
 
-pub(crate) fn cash_transfer(value: &str) -> CashTransfer {
+pub fn cash_transfer(value: &str) -> CashTransfer {
     CashTransfer { currency: CURRENCY.into(), value: Some(number(value)), ..CashTransfer::default() }
 }
 
-pub(crate) fn cash(details: TransactionDetails, transfer: CashTransfer) -> ExternalAction {
+pub fn cash(details: TransactionDetails, transfer: CashTransfer) -> ExternalAction {
     ExternalAction {
         r#type: ExternalActionType::CashTransfer as i32,
         transaction: Some(details.into()),
@@ -107,11 +107,11 @@ pub(crate) fn cash(details: TransactionDetails, transfer: CashTransfer) -> Exter
 }
 
 /// Booked cash into an account.
-pub(crate) fn deposit(of: &Account, value: &str) -> ExternalAction {
+pub fn deposit(of: &Account, value: &str) -> ExternalAction {
     cash(details(of, ""), cash_transfer(value))
 }
 
-pub(crate) fn asset_transfer(value: &str) -> AssetTransfer {
+pub fn asset_transfer(value: &str) -> AssetTransfer {
     AssetTransfer {
         exchange: EXCHANGE.into(),
         code: CODE.into(),
@@ -120,7 +120,7 @@ pub(crate) fn asset_transfer(value: &str) -> AssetTransfer {
     }
 }
 
-pub(crate) fn assets(details: TransactionDetails, transfer: AssetTransfer) -> ExternalAction {
+pub fn assets(details: TransactionDetails, transfer: AssetTransfer) -> ExternalAction {
     ExternalAction {
         r#type: ExternalActionType::AssetTransfer as i32,
         transaction: Some(details.into()),

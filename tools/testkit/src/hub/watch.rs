@@ -6,7 +6,7 @@ use ordo_core::proto::{EventMessage, EventMessageType, SubscriptionType, UpdateE
 use super::{PATIENCE, word_of};
 
 /// Every message up to the answer of a Synchronise, which is left out. Folded on the way.
-pub(crate) fn heard_until_synchronised(subscriber: &mut Subscriber) -> Vec<EventMessage> {
+pub fn heard_until_synchronised(subscriber: &mut Subscriber) -> Vec<EventMessage> {
     subscriber.connection().send(&messages::synchronise("sync")).expect("it is sent");
     let mut heard = Vec::new();
     loop {
@@ -20,12 +20,12 @@ pub(crate) fn heard_until_synchronised(subscriber: &mut Subscriber) -> Vec<Event
     }
 }
 
-pub(crate) fn next(subscriber: &mut Subscriber) -> Heard {
+pub fn next(subscriber: &mut Subscriber) -> Heard {
     subscriber.next(PATIENCE).expect("a good message").expect("a message comes in time")
 }
 
 /// The next live events of a view; Bookmarks and other views pass.
-pub(crate) fn next_events(subscriber: &mut Subscriber, of: ViewId) -> Vec<UpdateEvent> {
+pub fn next_events(subscriber: &mut Subscriber, of: ViewId) -> Vec<UpdateEvent> {
     loop {
         if let Heard::View { view, frame, .. } = next(subscriber)
             && view == of
@@ -39,13 +39,13 @@ pub(crate) fn next_events(subscriber: &mut Subscriber, of: ViewId) -> Vec<Update
 }
 
 /// The events of Update messages, live ones or a snapshot's.
-pub(crate) fn events_of(messages: &[EventMessage]) -> Vec<UpdateEvent> {
+pub fn events_of(messages: &[EventMessage]) -> Vec<UpdateEvent> {
     let updates = messages.iter().filter(|message| message.r#type() == EventMessageType::Update);
     updates.flat_map(|message| message.updates.clone()).collect()
 }
 
 /// Every view that has a state or events of its own.
-pub(crate) const VIEWS: [SubscriptionType; 6] = [
+pub const VIEWS: [SubscriptionType; 6] = [
     SubscriptionType::Balances,
     SubscriptionType::Holdings,
     SubscriptionType::Orders,

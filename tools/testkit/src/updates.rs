@@ -2,12 +2,13 @@
 
 use ordo_core::proto::{ExternalAction, OrderTradeType, OrderUpdateReason, Side, TimestampWithTimeZone};
 
-use super::*;
+use crate::Random;
+use crate::actions::*;
 
 const ACCOUNTS: u64 = 7;
 
 /// An update like any: orders come, trade, go; cash moves. Some are refused, some change nothing.
-pub(crate) fn any_update(random: &mut Random, n: i64) -> ExternalAction {
+pub fn any_update(random: &mut Random, n: i64) -> ExternalAction {
     let of = account(["XA", "XB"][random.below(2) as usize], &random.below(ACCOUNTS).to_string());
     let id = random.below(60).to_string();
     let side = if random.below(2) == 0 { Side::Buy } else { Side::Sell };
