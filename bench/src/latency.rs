@@ -73,7 +73,7 @@ fn one_by_one(
         if start.duration_since(begun) >= warm {
             latencies.saturating_record(start.elapsed().as_nanos() as u64);
         }
-        if begun.elapsed() >= warm + length {
+        if begun.elapsed() >= warm + length && !latencies.is_empty() {
             return Ok(latencies);
         }
     }
