@@ -1,7 +1,7 @@
 //! The conditions of a result: build, machine, file system, and what else ran meanwhile.
 //!
-//! Read from `/proc` before and after a run. A result made under conditions that distort it carries a flag for each:
-//! whoever reads the figures reads the flags.
+//! Read from `/proc` before and after a run. A result carries a flag for each condition that distorts it,
+//! and the flags are printed wherever the figures are.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -193,7 +193,7 @@ pub(crate) fn send(connection: &RawConnection, message: &RequestMessage) -> io::
     connection.writer()?.write_all(&frame)
 }
 
-/// Whether a message is an Update. The hub encodes the type first: its bytes tell an Update from Bookmarks and Responses.
+/// Whether a message is an Update. The hub encodes the type first: its bytes distinguish an Update from Bookmarks and Responses.
 pub(crate) fn is_update(payload: &[u8]) -> bool {
     payload.starts_with(&[0x10, 0xc8, 0x01])
 }

@@ -17,7 +17,7 @@ use crate::ingest::{drain, is_update, open_feed, subscribe_all};
 use crate::load::{self, Trades, VIEWS};
 use crate::raw::RawConnection;
 
-/// Trades sent before latencies are recorded.
+/// Trades of a paced run before latencies are recorded.
 const WARM: u64 = 2_000;
 /// A latency above this counts as this.
 const WORST_NS: u64 = 60_000_000_000;
@@ -54,7 +54,8 @@ pub fn unloaded(durability: Durability, length: Duration) -> io::Result<Latencie
     })
 }
 
-/// Writes one trade after another; `wait` returns when what a trade brings back has been read.
+/// Writes one trade after another, and records latencies after a quarter of `length`; `wait` returns when all messages
+/// that a trade brings back have been read.
 fn one_by_one(
     mut writer: TcpStream,
     length: Duration,
@@ -62,21 +63,20 @@ fn one_by_one(
 ) -> io::Result<Latencies> {
     let mut trades = Trades::from_position(load::FIRST);
     let (mut frame, mut latencies) = (Vec::new(), histogram());
-    let (mut begun, mut count) = (Instant::now(), 0);
-    while count <= WARM || begun.elapsed() < length {
+    let (begun, warm) = (Instant::now(), length / 4);
+    loop {
         frame.clear();
         trades.put_next(&mut frame);
         let start = Instant::now();
         writer.write_all(&frame)?;
         wait()?;
-        count += 1;
-        match count {
-            ..WARM => {}
-            WARM => begun = Instant::now(),
-            _ => latencies.saturating_record(start.elapsed().as_nanos() as u64),
+        if start.duration_since(begun) >= warm {
+            latencies.saturating_record(start.elapsed().as_nanos() as u64);
+        }
+        if begun.elapsed() >= warm + length && !latencies.is_empty() {
+            return Ok(latencies);
         }
     }
-    Ok(latencies)
 }
 
 /// Trades at a fixed rate through a fresh hub, for `length`.

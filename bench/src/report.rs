@@ -29,7 +29,7 @@ pub struct Scale {
 
 impl Scale {
     /// Under 50 seconds in all.
-    pub const QUICK: Scale = Scale { length: Duration::from_millis(400), runs: 3, is_whole: false };
+    pub const QUICK: Scale = Scale { length: Duration::from_millis(300), runs: 3, is_whole: false };
     /// Some four minutes.
     pub const FULL: Scale = Scale { length: FIGURE_AT_LEAST, runs: 3, is_whole: true };
 

@@ -99,17 +99,17 @@ impl Reconcile {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let files = [(Kind::Balance, &self.balances), (Kind::Holding, &self.holdings)];
         let files = files.into_iter().filter_map(|(kind, file)| Some((kind, file.as_ref()?)));
-        let said: Vec<Theirs> = files.map(|(kind, file)| Theirs::read(kind, file)).collect::<Result<_, _>>()?;
+        let theirs: Vec<Theirs> = files.map(|(kind, file)| Theirs::read(kind, file)).collect::<Result<_, _>>()?;
         let token = self.token.or_else(|| std::env::var("ORDO_TOKEN").ok());
         let source = Source::of(self.data, self.hub, token, self.as_at)?;
-        let kinds: Vec<Kind> = said.iter().map(|theirs| theirs.kind).collect();
+        let kinds: Vec<Kind> = theirs.iter().map(|file| file.kind).collect();
         let ours = source.records(&kinds)?;
         let mut table = Table::new(
             &["Record", "OwnerID", "AccountID", "Key", "Field", "Theirs", "Ours", "Difference"],
             &["Theirs", "Ours", "Difference"],
         );
         let (mut compared, mut differing, mut unread) = (0, 0, 0);
-        for (theirs, ours) in said.iter().zip(&ours) {
+        for (theirs, ours) in theirs.iter().zip(&ours) {
             let keys: BTreeSet<&Key> = theirs.records.keys().chain(ours.keys()).collect();
             // A record whose row cannot be read is neither equal nor missing.
             for key in keys.into_iter().filter(|key| !theirs.unread.contains(*key)) {
@@ -136,23 +136,23 @@ impl Reconcile {
 
 /// A row for each figure of a record that differs.
 fn differences(theirs: &Theirs, key: &Key, ours: &Records) -> Result<Vec<Vec<String>>, Failure> {
-    let (said, had) = (theirs.records.get(key), ours.get(key));
+    let (their_record, our_record) = (theirs.records.get(key), ours.get(key));
     let mut rows = Vec::new();
     for (at, column) in theirs.kind.figures().iter().enumerate() {
         let figure = |side: Option<&Figures>| side.and_then(|figures| figures.get(at).copied().flatten());
-        let (said_figure, had_figure) = (figure(said), figure(had));
+        let (their_figure, our_figure) = (figure(their_record), figure(our_record));
         // Of a record that they have, the figures they give; of one that they do not have, the figures of their columns.
-        let is_compared = if said.is_some() { said_figure.is_some() } else { theirs.columns[at] };
-        let (said_value, had_value) = (said_figure.unwrap_or(Dec::ZERO), had_figure.unwrap_or(Dec::ZERO));
-        if !is_compared || said_value == had_value {
+        let is_compared = if their_record.is_some() { their_figure.is_some() } else { theirs.columns[at] };
+        let (their_value, our_value) = (their_figure.unwrap_or(Dec::ZERO), our_figure.unwrap_or(Dec::ZERO));
+        if !is_compared || their_value == our_value {
             continue;
         }
-        let difference = said_value.minus(had_value).map_err(|_| {
+        let difference = their_value.minus(our_value).map_err(|_| {
             Failure::new(format!("{} of {}: the difference has too many digits", column[0], key.join("/")))
         })?;
         let text = |figure: Option<Dec>| figure.map_or_else(String::new, |figure| figure.to_string());
         let names = [theirs.kind.name(), &key[0], &key[1], &key[2..].join("/"), column[0]].map(str::to_owned);
-        let figures = [text(said_figure), text(had_figure), difference.normalised().to_string()];
+        let figures = [text(their_figure), text(our_figure), difference.normalised().to_string()];
         rows.push(names.into_iter().chain(figures).collect());
     }
     Ok(rows)

@@ -156,7 +156,7 @@ fn print_csv<'a>(rows: impl Iterator<Item = Vec<&'a str>>) -> std::io::Result<()
     writer.flush()
 }
 
-/// An error of the CSV writer with its I/O kind, which tells a closed pipe from a failure.
+/// An error of the CSV writer with its I/O kind, which distinguishes a closed pipe from a failure.
 pub(crate) fn of_csv(error: csv::Error) -> std::io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,

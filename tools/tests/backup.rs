@@ -260,7 +260,7 @@ fn a_folder_that_lost_what_a_snapshot_knows_of_is_not_taken_for_whole() {
     let bad = found.bad.expect("its end is missing");
     assert!(bad.was_durable && found.snapshot >= bad.place.sequence, "{bad:?}");
     let verified = Command::new(env!("CARGO_BIN_EXE_ordo")).args(["journal", "verify"]).arg(&data).output();
-    assert_refused(&verified.expect("the program runs"), 1, "as a snapshot knows: restore what is missing");
+    assert_refused(&verified.expect("the program runs"), 1, "according to a snapshot: restore the missing part");
     assert_refused(&run(ordo("backup", &data, "--to", &backup)), 65, "CORRUPT seq=");
     assert!(!backup.exists());
     let copied = folder.path().join("copied");

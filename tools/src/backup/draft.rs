@@ -174,7 +174,7 @@ pub(crate) fn begin_and_snapshots(dir: &Path) -> Result<Vec<String>, Failure> {
     Ok(snapshots)
 }
 
-/// A new file whose permissions are no wider than the source's, but for its owner, who reads and writes it.
+/// A new file whose permissions are no wider than the source's; its owner may read and write it.
 pub(crate) fn create(path: &Path, source_mode: u32) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(source_mode & 0o666 | 0o600).open(path)
 }

@@ -40,7 +40,7 @@ impl Verify {
         match &report.bad {
             Some(bad) => Err(Failure::new(verdict(&self.dir, bad, report.snapshot))),
             None if report.is_good() => Ok(()),
-            None => Err(Failure::new("every record is good, but the folder has other faults; see above")),
+            None => Err(Failure::new("every record is good, but not all around them; see above")),
         }
     }
 }

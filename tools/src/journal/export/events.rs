@@ -137,8 +137,8 @@ fn order_id(state: &[u8]) -> String {
 fn transaction_id(bytes: &[u8], applied: &Applied<'_>, outcome: &Outcome) -> String {
     let given = outcome.transaction.map(|transaction| outcome.bytes_of(transaction.id)).unwrap_or_default();
     let action = &applied.input.request.action;
-    let said = if action.trade.span.is_given() { action.trade.trade_id } else { action.transaction.transaction_id };
-    if given.is_empty() { said.text(bytes).to_owned() } else { String::from_utf8_lossy(given).into_owned() }
+    let sent = if action.trade.span.is_given() { action.trade.trade_id } else { action.transaction.transaction_id };
+    if given.is_empty() { sent.text(bytes).to_owned() } else { String::from_utf8_lossy(given).into_owned() }
 }
 
 /// A record as JSON, without fields at their defaults.
