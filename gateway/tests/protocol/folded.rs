@@ -184,7 +184,7 @@ fn any_action(random: &mut Random, n: i64) -> ExternalAction {
         let id: u64 = order.order_id.parse().expect("a number");
         // Now and then an order turns up on the other exchange, or on none, and later goes back.
         let exchanges = if id.is_multiple_of(3) { ["XNZE", "XASX", ""] } else { ["XASX", "XNZE", ""] };
-        order.exchange = exchanges[random.below(10).saturating_sub(7) as usize].into();
+        order.exchange = exchanges[random.below(10usize).saturating_sub(7)].into();
         order.ex_destination = any(random, &["", "TM", "CP"]).into();
         order.is_completed |= random.below(6) == 0;
     }

@@ -1,7 +1,5 @@
 //! Messages that are legal enough to be taken, and are meant to break whoever shows them later.
 
-use std::io::Write as _;
-
 use ordo_client::{Adapter, Form, Subscriber, ViewId, messages};
 use ordo_core::json::message;
 use ordo_core::proto::TimestampWithTimeZone;
