@@ -352,7 +352,7 @@ impl Stream {
                 .one_of(&[None, None, None, Some(""), Some("Margin"), Some("Collateral"), Some("P2")])
                 .map(Into::into),
             value: if self.rng.one_in(15) { None } else { Some(self.figure(100_000)) },
-            settlement: self.rng.below(4) as i32,
+            settlement: self.rng.below(4),
             ..Default::default()
         };
         if self.rng.one_in(3) {

@@ -85,7 +85,7 @@ fn transfer(rng: &mut Random) -> proto::ExternalAction {
         action.cash_transfer = Some(Box::new(proto::CashTransfer {
             currency: rng.one_of(&CURRENCIES).into(),
             value: Some(amount(rng, 9_000)),
-            settlement: rng.below(4) as i32,
+            settlement: rng.below(4),
             pool: rng.one_of(&[None, None, Some("Margin"), Some("P"), Some("R")]).map(Into::into),
             ..Default::default()
         }));
