@@ -1,13 +1,11 @@
 //! A data folder that is moved or removed under a running hub: the hub stops with exit code 74, a second hub at the old
 //! path is not disturbed, and no two hubs ever have one folder.
 
-mod support;
-
 use std::time::Duration;
 
-use ordo_gateway::client::Adapter;
+use ordo_client::Adapter;
 use ordo_gateway::hub::{Fault, HubError};
-use support::*;
+use ordo_testkit::hub::*;
 
 /// Longer than the journal takes to look at its folder twice.
 const LOOK: Duration = Duration::from_secs(30);
