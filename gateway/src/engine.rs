@@ -2,19 +2,20 @@
 //!
 //! Hot path: one pinned thread. The engine itself is `ordo_core::engine`; here it only meets the rings.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 use disruptor::Producer;
 use ordo_core::engine::{Engine, Input};
-use ordo_core::outcome::Outcome;
+use ordo_core::outcome::{Outcome, Stamp};
 use ordo_core::record::{Batch, Settings};
-use ordo_core::ring::{Behind, Filler, Stage};
-use ordo_journal::Kind;
+use ordo_core::ring::{Behind, Filler, Stage, read_while};
 use prost::Message;
 
 use crate::wiring::progress::Progress;
-use crate::wiring::slot::{Part, Reply, Slot};
+use crate::wiring::slot::Slot;
+use crate::wiring::task::{Record, Reply};
 use ordo_history::checkpoint::Checkpoint;
 
 /// See the module.
@@ -50,26 +51,22 @@ impl Stage for EngineStage {
     }
 
     fn poll(&mut self, budget: usize) -> usize {
-        let Ok(mut batch) = self.ring.take(budget as u64) else { return 0 };
-        if self.progress.fault().is_some() {
-            return 0;
-        }
-        let taken = ExactSizeIterator::len(&&mut batch);
-        for slot in &mut batch {
-            let before = self.engine.sequence();
-            let engine = &mut self.engine;
-            // Never full for longer than the publisher takes to let go of both rings: they have the same size.
-            while self.outcomes.try_publish(|outcome| apply(engine, slot, outcome)).is_err() {
-                if self.progress.fault().is_some() {
-                    return 0;
+        let EngineStage { ring, outcomes, engine, checkpoints, progress, .. } = self;
+        let Ok(taken) = read_while(ring, budget as u64, |slot: &Slot| {
+            let before = engine.sequence();
+            // Never full for longer than the publisher takes to release both rings: they have the same size.
+            while outcomes.try_publish(|outcome| apply(engine, slot, outcome)).is_err() {
+                if progress.fault().is_some() {
+                    return Ok(false);
                 }
                 std::hint::spin_loop();
             }
-            if let Some(checkpoint) = Checkpoint::due(before, &self.engine) {
+            if let Some(checkpoint) = Checkpoint::due(before, engine) {
                 // A journal stage that has four of them waiting can do without the fifth.
-                let _ = self.checkpoints.try_send(checkpoint);
+                let _ = checkpoints.try_send(checkpoint);
             }
-        }
+            Ok::<bool, Infallible>(progress.fault().is_none())
+        });
         if taken > 0 {
             self.progress.set_due(self.engine.next_removal_ns(), self.engine.next_prune_ns());
         }
@@ -82,33 +79,33 @@ impl Stage for EngineStage {
     }
 }
 
-#[cold]
-fn set_settings(engine: &mut Engine, slot: &Slot, outcome: &mut Outcome) {
-    let settings = Settings::decode(slot.body.of(&slot.bytes)).expect("invariant: the hub encoded them");
-    engine.set_settings(slot.stamp(), &settings, outcome);
-}
-
 #[inline]
 fn apply(engine: &mut Engine, slot: &Slot, outcome: &mut Outcome) {
-    match (slot.frame, slot.part) {
-        _ if !slot.recorded => outcome.clear(),
-        (Kind::Settings, _) => set_settings(engine, slot, outcome),
-        (Kind::Tick, _) => engine.tick(slot.stamp(), outcome),
-        (_, Part::Frame { .. }) => open_batch(engine, slot, outcome),
-        _ => {
-            let input = Input { stamp: slot.stamp(), bytes: &slot.bytes, request: &slot.request };
-            engine.apply(&input, outcome);
+    match &slot.task.record {
+        Record::Update(_) | Record::BatchMember { .. } => {
+            engine.apply(&Input { stamp: slot.stamp(), bytes: &slot.bytes, request: &slot.request }, outcome);
         }
+        Record::Nothing => outcome.clear(),
+        Record::Settings(body) => set_settings(engine, slot.stamp(), body.of(&slot.bytes), outcome),
+        Record::Tick => engine.tick(slot.stamp(), outcome),
+        Record::BatchFrame { body, .. } => open_batch(engine, slot.stamp(), body.of(&slot.bytes), outcome),
     }
-    // They end with a Resume, which holds it.
-    if matches!(slot.reply, Reply::FeedOpened | Reply::FeedGap | Reply::FeedResumed) {
-        outcome.configuration = outcome.keep(engine.configuration(slot.about));
+    if let Reply::Feed(reply) = &slot.task.reply
+        && reply.event.resumes()
+    {
+        outcome.configuration = outcome.keep(engine.configuration(reply.feed));
     }
+}
+
+#[cold]
+fn set_settings(engine: &mut Engine, stamp: Stamp, body: &[u8], outcome: &mut Outcome) {
+    let settings = Settings::decode(body).expect("invariant: the hub encoded them");
+    engine.set_settings(stamp, &settings, outcome);
 }
 
 /// Checks the batch as a whole; its members follow, each as an update of its own, without effect if it was refused.
 #[cold]
-fn open_batch(engine: &mut Engine, slot: &Slot, outcome: &mut Outcome) {
-    let batch = Batch::decode(slot.body.of(&slot.bytes)).expect("invariant: the edge encoded it");
-    engine.open_batch(slot.stamp(), &batch, outcome);
+fn open_batch(engine: &mut Engine, stamp: Stamp, body: &[u8], outcome: &mut Outcome) {
+    let batch = Batch::decode(body).expect("invariant: the edge encoded it");
+    engine.open_batch(stamp, &batch, outcome);
 }
