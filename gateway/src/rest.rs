@@ -4,41 +4,50 @@
 //! views, once these have taken in all that anybody had been told of when the request came.
 
 mod access;
+mod activity;
 mod answer;
+mod batch;
 mod body;
 mod channels;
 mod connection;
+mod control_frames;
 mod definitions;
 mod error;
 mod feed_updates;
 mod feeds;
+mod health;
 mod history;
 mod identity;
 mod investigation;
+mod memory;
 mod orders;
 mod parameters;
 mod path;
 mod pieces;
+mod places;
 mod positions;
 mod query;
+mod received;
 mod records;
 mod renames;
+mod socket;
 mod state;
 mod statuses;
 mod streaming;
+mod text_parts;
 mod transfers;
 mod write;
 
 use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use axum::Router;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use hyper::StatusCode;
 use hyper::header::CONTENT_TYPE;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -49,21 +58,25 @@ use parking_lot::{RwLock, RwLockReadGuard};
 use tokio::sync::watch;
 use tower::ServiceExt as _;
 
+pub(crate) use self::access::Names;
+use self::activity::{Activity, Patience};
 use self::connection::Cutter;
 use self::error::Refusal;
-use crate::wiring::config::Durability;
+pub(crate) use self::memory::Memory;
+pub(crate) use self::places::Place;
+use self::places::Places;
+use self::socket::Socket;
 use crate::wiring::ingress::IngressSender;
 use crate::wiring::progress::Progress;
 use ordo_history::service::History;
 
-/// A client that has not sent its request head after this long is dropped.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
-const HEADER_BYTES_MAX: usize = 8 * 1024;
 const WORKERS: usize = 2;
 /// Requests under way get this long when the hub stops.
 const LINGER: Duration = Duration::from_millis(500);
 /// Between looks at how far the views are.
 const VIEWS_PAUSE: Duration = Duration::from_micros(50);
+/// Between looks at whether a connection is to end, at most.
+const ACTIVITY_PAUSE: Duration = Duration::from_millis(500);
 
 /// What handlers work with.
 #[derive(Clone)]
@@ -72,14 +85,31 @@ pub(crate) struct Shared {
     pub(crate) progress: Arc<Progress>,
     pub(crate) views: Arc<RwLock<Views>>,
     pub(crate) history: Arc<History>,
-    pub(crate) durability: Durability,
+    /// How durable an acknowledgement is, in words.
+    pub(crate) durability: Arc<str>,
     pub(crate) dev: bool,
+    pub(crate) names: Arc<Names>,
+    pub(crate) memory: Arc<Memory>,
     /// A reader of a long answer that takes nothing for so long loses it.
     pub(crate) reader_patience: Duration,
     /// The largest body that is read. What is recorded of it has a limit of its own.
     pub(crate) body_bytes_max: usize,
     /// The largest update that one frame of the journal takes.
     pub(crate) update_bytes_max: usize,
+    /// Records of one array at most.
+    pub(crate) batch_records_max: usize,
+    pub(crate) limits: HttpLimits,
+}
+
+/// Limits of connections, before anything of a request counts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HttpLimits {
+    pub(crate) connections_max: usize,
+    pub(crate) header_bytes: usize,
+    /// A client that has not sent its request head after this long is dropped.
+    pub(crate) header: Duration,
+    /// So is one that has sent none for so long since its last answer.
+    pub(crate) idle: Duration,
 }
 
 impl Shared {
@@ -94,7 +124,10 @@ impl Shared {
 }
 
 fn routes(shared: Shared) -> Router {
-    let open = Router::new().route("/diagnostics/ping", get(ping)).route("/diagnostics/health", get(health));
+    let open = Router::new()
+        .route(health::PING, get(health::ping))
+        .route(health::HEALTH, get(health::health))
+        .layer(middleware::from_fn_with_state(shared.clone(), check_names));
     let guarded = Router::new()
         .route("/streaming", get(streaming::upgrade))
         .merge(positions::routes("/balance", positions::Kind::Cash))
@@ -109,9 +142,8 @@ fn routes(shared: Shared) -> Router {
         .merge(renames::routes())
         .route("/feed", get(feeds::all))
         .route("/feed/byid/{feed}", get(feeds::one))
-        .layer(DefaultBodyLimit::max(shared.body_bytes_max))
         .layer(middleware::from_fn_with_state(shared.clone(), guard));
-    open.merge(guarded).with_state(shared)
+    open.merge(guarded).layer(middleware::from_fn(track)).with_state(shared)
 }
 
 /// The edge's own threads.
@@ -158,6 +190,8 @@ async fn serve(listener: TcpListener, shared: Shared, mut stop: watch::Receiver<
             return shared.progress.fail(crate::wiring::progress::Fault::Failed(format!("listener: {error}")));
         }
     };
+    let (limits, unread) = (shared.limits, shared.reader_patience);
+    let places = Places::new(limits.connections_max);
     let router = routes(shared);
     loop {
         let accepted = tokio::select! {
@@ -165,9 +199,13 @@ async fn serve(listener: TcpListener, shared: Shared, mut stop: watch::Receiver<
             _ = stop.changed() => return,
         };
         match accepted {
-            Ok((stream, peer)) => {
-                tokio::spawn(serve_connection(stream, peer, router.clone(), stop.clone()));
-            }
+            Ok((stream, peer)) => match places.take(&stream) {
+                Some(place) => {
+                    let connection = Accepted { stream, peer, place, limits, unread };
+                    tokio::spawn(connection.serve(router.clone(), stop.clone()));
+                }
+                None => tracing::warn!(%peer, "too many connections: one is closed"),
+            },
             Err(error) => {
                 // Out of descriptors, most likely: those that are served go on, and room comes back.
                 tracing::warn!(%error, "accept");
@@ -177,42 +215,90 @@ async fn serve(listener: TcpListener, shared: Shared, mut stop: watch::Receiver<
     }
 }
 
-async fn serve_connection(
+/// A connection that has just been made.
+struct Accepted {
     stream: tokio::net::TcpStream,
     peer: SocketAddr,
-    router: Router,
-    mut stop: watch::Receiver<bool>,
-) {
-    let _ = stream.set_nodelay(true);
-    connection::hold_little_back(&stream);
-    let cutter = Cutter::default();
-    // axum matches no empty segment, and an account without an owner has one: the path is rewritten before routing.
-    let of_connection = (ConnectInfo(peer), cutter.clone());
-    let service = router.map_request(move |mut request: Request<_>| {
-        let (peer, cutter) = of_connection.clone();
-        request.extensions_mut().insert(peer);
-        request.extensions_mut().insert(cutter);
-        path::mark_empty_segments(request)
-    });
+    place: Place,
+    limits: HttpLimits,
+    unread: Duration,
+}
+
+impl Accepted {
+    async fn serve(self, router: Router, mut stop: watch::Receiver<bool>) {
+        let Accepted { stream, peer, place, limits, unread } = self;
+        let _ = stream.set_nodelay(true);
+        connection::hold_little_back(&stream);
+        let (cutter, activity) = (Cutter::default(), Activity::new());
+        // axum matches no empty segment, and an account without an owner has one: the path is rewritten before routing.
+        let of_connection = (ConnectInfo(peer), cutter.clone(), activity.clone(), place);
+        let service = router.map_request(move |mut request: Request<_>| {
+            let (peer, cutter, activity, place) = of_connection.clone();
+            request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(cutter);
+            request.extensions_mut().insert(activity);
+            request.extensions_mut().insert(place);
+            path::mark_empty_segments(request)
+        });
+        let builder = builder(limits);
+        let socket = TokioIo::new(Socket::new(stream, unread));
+        let connection = builder.serve_connection_with_upgrades(socket, TowerToHyperService::new(service));
+        let mut connection = pin!(connection);
+        let patience = Patience { first_request: limits.header, idle: limits.idle, unread };
+        let served = tokio::select! {
+            served = connection.as_mut() => served,
+            () = cutter.wanted() => return tracing::debug!(%peer, "connection cut"),
+            () = ended(&activity, patience) => return tracing::debug!(%peer, "nothing is asked on a connection: it is closed"),
+            _ = stop.changed() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = served {
+            tracing::debug!(%peer, %error, "connection ended");
+        }
+    }
+}
+
+fn builder(limits: HttpLimits) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(HEADER_BYTES_MAX.max(8192));
-    builder.http2().timer(TokioTimer::new()).max_header_list_size(HEADER_BYTES_MAX as u32);
-    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
-    let mut connection = pin!(connection);
-    let served = tokio::select! {
-        served = connection.as_mut() => served,
-        () = cutter.wanted() => return tracing::debug!(%peer, "connection cut"),
-        _ = stop.changed() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = served {
-        tracing::debug!(%peer, %error, "connection ended");
+        .header_read_timeout(limits.header)
+        .max_buf_size(limits.header_bytes.max(HTTP_1_BUFFER_BYTES_LEAST));
+    builder.http2().timer(TokioTimer::new()).max_header_list_size(limits.header_bytes as u32);
+    builder
+}
+
+/// The HTTP/1.1 implementation takes no smaller buffer.
+const HTTP_1_BUFFER_BYTES_LEAST: usize = 8 * 1024;
+
+/// Until a connection is to end for lack of activity.
+async fn ended(activity: &Activity, patience: Patience) {
+    let pause = ACTIVITY_PAUSE.min(patience.first_request / 4).min(patience.unread / 4);
+    while !activity.is_over(patience, Instant::now()) {
+        tokio::time::sleep(pause.max(Duration::from_millis(1))).await;
+    }
+}
+
+/// Says when a request is under way; where a connection has a place for health alone, nothing else is answered.
+async fn track(
+    Extension(activity): Extension<Arc<Activity>>,
+    Extension(place): Extension<Place>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let underway = activity.begin();
+    let is_served = !place.is_beside || health::is_about_health(request.uri().path());
+    let response = if is_served { next.run(request).await } else { Refusal::Crowded.into_response() };
+    underway.answer(response)
+}
+
+async fn check_names(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+    match access::check_names(&shared, (request.headers(), request.uri())) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
     }
 }
 
@@ -222,10 +308,13 @@ async fn guard(
     request: Request,
     next: Next,
 ) -> Response {
-    match access::check(&shared, peer, (request.headers(), request.uri())) {
-        Ok(()) => readable(next.run(request).await),
-        Err(refusal) => refusal.into_response(),
+    if let Err(refusal) = access::check(&shared, peer, (request.headers(), request.uri())) {
+        return refusal.into_response();
     }
+    if path::has_long_segment(request.uri().path()) {
+        return Refusal::NotFound.into_response();
+    }
+    readable(next.run(request).await)
 }
 
 /// A path that the router could not decode is refused in our words too.
@@ -235,19 +324,4 @@ fn readable(response: Response) -> Response {
         return Refusal::bad("the path is not percent-encoded UTF-8").into_response();
     }
     response
-}
-
-async fn ping() -> &'static str {
-    "OK"
-}
-
-/// Says also how durable an acknowledgement is: a mode never degrades in silence.
-async fn health(State(shared): State<Shared>) -> Response {
-    let durability = [("X-OMS-Durability", shared.durability.name())];
-    match shared.progress.fault() {
-        // Reads go on, and so does everything once there is room.
-        None if shared.progress.is_storage_full() => (durability, "Degraded").into_response(),
-        None => (durability, "Healthy").into_response(),
-        Some(_) => (StatusCode::SERVICE_UNAVAILABLE, durability, "Unhealthy").into_response(),
-    }
 }

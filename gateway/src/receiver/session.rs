@@ -10,6 +10,7 @@ use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket};
 
 use super::boundary::Boundary;
+use crate::rest::Place;
 use crate::wiring::task::ConnNo;
 
 /// The codec zeroes its read buffer on every read: enough for a few dozen messages, and no more.
@@ -83,6 +84,8 @@ pub(super) struct Session {
     socket: WebSocket<Pipe>,
     pub(super) conn: ConnNo,
     pub(super) caller: Caller,
+    /// Given back when the connection ends.
+    _place: Place,
     /// Feeds this connection supplies or is parked on.
     pub(super) feeds: Vec<FeedNo>,
     pub(super) is_ready: bool,
@@ -99,7 +102,7 @@ impl Session {
     pub(super) fn new(
         stream: TcpStream,
         already_read: Vec<u8>,
-        (conn, caller): (ConnNo, Caller),
+        (conn, caller, place): (ConnNo, Caller, Place),
         message_bytes_max: usize,
     ) -> Session {
         let config = WebSocketConfig::default()
@@ -116,6 +119,7 @@ impl Session {
             socket,
             conn,
             caller,
+            _place: place,
             feeds: Vec::new(),
             is_ready: true,
             heard_at: now,

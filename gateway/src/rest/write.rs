@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::TrySendError;
 use hyper::StatusCode;
 use ordo_core::proto::{ExternalAction, FeedRequest, FeedRequestType, Operation};
-use ordo_core::record::{Batch, Origin};
+use ordo_core::record::Origin;
 use prost::Message;
 
 use super::Shared;
+use super::batch::BatchDraft;
 use super::error::Refusal;
+use super::memory::Share;
 use ordo_core::subscription::Caller;
 
 use crate::wiring::ingress::{Body, Write};
@@ -68,16 +70,17 @@ impl Shared {
         }
     }
 
-    /// Records several, all or none.
-    pub(super) async fn record_batch(&self, batch: Batch) -> Result<StatusCode, Refusal> {
-        if !batch.members.is_empty() {
-            let members = batch
-                .members
-                .iter()
-                .map(|member| self.body_of(member.update.as_deref().unwrap_or(&FeedRequest::default())));
-            let members = members.collect::<Result<_, _>>()?;
-            let frame = self.fitting(batch.encode_to_vec())?;
-            self.hand_over(Body::Batch { frame, members }, Origin::REST, Ticket::new()).await?;
+    /// Records several, all or none. `settlement_id` is empty where they are no settlement; `share` is the request's.
+    pub(super) async fn record_batch(
+        &self,
+        batch: BatchDraft<'_>,
+        settlement_id: &str,
+        mut share: Share,
+    ) -> Result<StatusCode, Refusal> {
+        if !batch.is_empty() {
+            let (body, bytes) = batch.finish(settlement_id)?;
+            share.grow(bytes)?;
+            self.hand_over(body, Origin::REST, Ticket::new()).await?;
         }
         Ok(StatusCode::NO_CONTENT)
     }
@@ -102,7 +105,7 @@ impl Shared {
     }
 
     /// The update's bytes, checked to be what the receiver takes.
-    fn body_of(&self, update: &FeedRequest) -> Result<Vec<u8>, Refusal> {
+    pub(super) fn body_of(&self, update: &FeedRequest) -> Result<Vec<u8>, Refusal> {
         let body = self.fitting(update.encode_to_vec())?;
         match ordo_core::wire::FeedRequest::decode(&body) {
             Ok(_) => Ok(body),

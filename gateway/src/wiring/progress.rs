@@ -7,6 +7,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use ordo_history::service::RecordProgress;
+use ordo_journal::StorageTrouble;
+use parking_lot::Mutex;
 use thiserror::Error;
 
 /// Why a hub stopped by itself.
@@ -67,6 +69,8 @@ pub(crate) struct Progress {
     writing: AtomicBool,
     /// The journal cannot make its next segment: nothing more is admitted.
     storage_full: AtomicBool,
+    /// Why not.
+    storage_trouble: Mutex<Option<StorageTrouble>>,
     /// The hub can take no more from feeds for now: who supplies one is told so.
     holding_feeds: AtomicBool,
     stopping: AtomicBool,
@@ -88,6 +92,7 @@ impl Default for Progress {
             next_prune_ns: AtomicU64::new(u64::MAX),
             writing: AtomicBool::default(),
             storage_full: AtomicBool::default(),
+            storage_trouble: Mutex::default(),
             holding_feeds: AtomicBool::default(),
             stopping: AtomicBool::default(),
             over: AtomicBool::default(),
@@ -122,13 +127,27 @@ impl Progress {
         self.writing.store(writing, Ordering::Relaxed);
     }
 
-    /// Whether updates are refused with `Storage.Full`, whoever brings them. Reads go on.
+    /// Whether updates are refused for lack of storage, whoever brings them. Reads go on.
     pub(crate) fn is_storage_full(&self) -> bool {
         self.storage_full.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn set_storage_full(&self, full: bool) {
-        self.storage_full.store(full, Ordering::Relaxed);
+    /// Updates are refused for this reason from here on; none: they are taken.
+    #[cold]
+    pub(crate) fn set_storage_trouble(&self, trouble: Option<StorageTrouble>) {
+        let is_full = trouble.is_some();
+        *self.storage_trouble.lock() = trouble;
+        self.storage_full.store(is_full, Ordering::Relaxed);
+    }
+
+    pub(crate) fn storage_trouble(&self) -> Option<StorageTrouble> {
+        self.storage_trouble.lock().clone()
+    }
+
+    /// The code that updates are refused with for lack of storage.
+    #[cold]
+    pub(crate) fn storage_code(&self) -> &'static str {
+        self.storage_trouble.lock().as_ref().map_or(STORAGE_FULL, trouble_code)
     }
 
     /// Relaxed: a Resume in the ring is published after it is unset, so who has seen the one sees the other.
@@ -176,6 +195,17 @@ impl Progress {
 
     pub(crate) fn fault(&self) -> Option<&Fault> {
         self.fault.get()
+    }
+}
+
+const STORAGE_FULL: &str = "Storage.Full";
+const STORAGE_UNAVAILABLE: &str = "Storage.Unavailable";
+
+/// The code that updates are refused with for a reason of the journal's.
+pub(crate) fn trouble_code(trouble: &StorageTrouble) -> &'static str {
+    match trouble {
+        StorageTrouble::Full => STORAGE_FULL,
+        StorageTrouble::Unavailable(_) => STORAGE_UNAVAILABLE,
     }
 }
 

@@ -73,7 +73,7 @@ fn a_body_that_is_too_large_is_413() {
     // Larger than is read at all: said before it is sent.
     let mut stream = TcpStream::connect(rig.addr()).expect("a connection");
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-    let head = format!("POST /balance HTTP/1.1\r\nHost: hub\r\nContent-Length: {}\r\n\r\n", 17 << 20);
+    let head = format!("POST /balance HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", 17 << 20);
     stream.write_all(head.as_bytes()).expect("it is sent");
     let mut answer = [0; 12];
     stream.read_exact(&mut answer).expect("an answer");

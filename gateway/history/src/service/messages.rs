@@ -79,12 +79,13 @@ const ORDER: [SubscriptionType; 8] = [
 ];
 
 impl EventMessages {
-    /// Of these views, or of all that have events of their own.
+    /// Of these views, or of all that have events of their own. Where targets list owners or accounts, an event that
+    /// belongs to none of them does not pass.
     ///
     /// # Errors
     /// The code that such targets are refused with.
     pub fn new(views: &[SubscriptionType], targets: Vec<SubscriptionTarget>) -> Result<EventMessages, &'static str> {
-        let filter = filter_of(&targets)?;
+        let filter = filter_of(&targets)?.owned_only();
         let is_asked_for = |view: &SubscriptionType| views.is_empty() || views.contains(view);
         let views = ORDER.into_iter().filter(is_asked_for).collect();
         let head = EventMessage { r#type: EventMessageType::Update as i32, ..EventMessage::default() }.encode_to_vec();
