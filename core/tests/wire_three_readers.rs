@@ -191,7 +191,7 @@ fn run(shard: impl Iterator<Item = u64>) -> Tally {
 
 #[test]
 fn three_readers_find_the_same_meaning_or_the_same_fault() {
-    let chosen = seeds::chosen(1, 100_000);
+    let chosen = seeds::chosen(1, 50_000);
     let cases = chosen.end - chosen.start;
     let workers = std::thread::available_parallelism().map_or(1, usize::from).min(8);
     let tallies: Vec<Tally> = std::thread::scope(|scope| {
