@@ -103,6 +103,10 @@ impl<'a> Schema<'a> {
         let _ = writeln!(code, "#[derive(Debug, Clone, Copy, Default)]\npub struct {name} {{");
         let _ = writeln!(code, "    /// The message's own bytes, without its tag and length; empty at 0 if absent.");
         let _ = writeln!(code, "    pub span: Span,");
+        if self.is_wide(message) {
+            let _ = writeln!(code, "    /// Which sub-messages were read into: a bit each, in the schema's order.");
+            let _ = writeln!(code, "    written: u16,");
+        }
         for field in &message.field {
             let rust = match self.shape(message, field) {
                 Shape::Text | Shape::Bytes | Shape::Cold(_) => "Span".to_owned(),
@@ -121,12 +125,13 @@ impl<'a> Schema<'a> {
     fn write_decode(&self, code: &mut String, name: &str) {
         let message = self.messages[name];
         let _ = writeln!(code, "impl {name} {{");
+        self.write_reset(code, message);
         let _ =
             writeln!(code, "    pub(super) fn read(&mut self, input: &[u8], span: Span) -> Result<(), DecodeError> {{");
         let _ = writeln!(code, "        self.span = span;");
         let _ = writeln!(code, "        let mut r = Reader::new(input, span);");
         let _ = writeln!(code, "        while let Some(tag) = r.tag()? {{\n            match tag {{");
-        for field in &message.field {
+        for (at, field) in message.field.iter().enumerate() {
             let (tag, member) = (tag(field), format!("self.{}", ident(field.name())));
             let action = match self.shape(message, field) {
                 Shape::Text => format!("{member} = r.text()?"),
@@ -135,9 +140,14 @@ impl<'a> Schema<'a> {
                 Shape::Int { read, .. } => format!("{member} = r.{read}()?"),
                 Shape::Figure => format!("{{ once({member}.is_some())?; {member} = Some(r.figure()?) }}"),
                 Shape::Time => format!("{{ once({member}.is_some())?; {member} = Some(r.time()?) }}"),
-                Shape::Hot(_) => format!(
-                    "{{ let inner = r.nested()?; once({member}.span.is_given())?; {member}.read(input, inner)? }}"
-                ),
+                Shape::Hot(_) => {
+                    let written =
+                        if self.is_wide(message) { format!("self.written |= 1 << {at};") } else { String::new() };
+                    format!(
+                        "{{ let inner = r.nested()?; once({member}.span.is_given())?; {written} \
+                         {member}.read(input, inner)? }}"
+                    )
+                }
                 Shape::Cold(_) if ENVELOPES.contains(&name) => {
                     format!("{{ once({member}.is_given())?; {member} = r.nested()? }}")
                 }
@@ -175,6 +185,35 @@ impl<'a> Schema<'a> {
         let _ = writeln!(code, "        Ok(())\n    }}");
         self.write_accessors(code, message);
         let _ = writeln!(code, "}}\n");
+    }
+
+    /// Whether a message has several hot ones inside: one update fills few of them, and the others are left untouched.
+    fn is_wide(&self, message: &DescriptorProto) -> bool {
+        let is_hot = |field: &&FieldDescriptorProto| matches!(self.shape(message, field), Shape::Hot(_));
+        message.field.iter().filter(is_hot).count() > 1
+    }
+
+    /// Makes a wide message its default again before the next one is read into it. Only what was written is written
+    /// again: a slot's memory for transfers stays out of the cache while trades come by.
+    fn write_reset(&self, code: &mut String, message: &DescriptorProto) {
+        if !self.is_wide(message) {
+            return;
+        }
+        let _ = writeln!(code, "    #[inline]\n    pub(super) fn reset(&mut self) {{");
+        let _ = writeln!(code, "        self.span = Span::default();");
+        for (at, field) in message.field.iter().enumerate() {
+            let member = ident(field.name());
+            let default = format!("self.{member} = Default::default()");
+            let reset = match self.shape(message, field) {
+                Shape::Hot(inner) if self.is_wide(self.messages[&inner]) => format!("self.{member}.reset()"),
+                _ => default,
+            };
+            let _ = match self.shape(message, field) {
+                Shape::Hot(_) => writeln!(code, "        if self.written & 1 << {at} != 0 {{ {reset} }}"),
+                _ => writeln!(code, "        {reset};"),
+            };
+        }
+        let _ = writeln!(code, "        self.written = 0;\n    }}\n");
     }
 
     fn write_accessors(&self, code: &mut String, message: &DescriptorProto) {

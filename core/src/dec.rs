@@ -9,6 +9,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::num::NonZeroU8;
 
 use ethnum::I256;
 use thiserror::Error;
@@ -31,16 +32,39 @@ const POW10: [i128; 39] = {
     table
 };
 
-/// An exact decimal. 24 bytes; the mantissa lies in two words so that records pack without 16-byte alignment.
-#[derive(Clone, Copy, Default)]
+/// An exact decimal. 24 bytes, also as an `Option`; the mantissa lies in two words so that records pack without 16-byte
+/// alignment.
+#[derive(Clone, Copy)]
 pub struct Dec {
     low: u64,
     high: i64,
-    scale: u8,
+    scale: Scale,
+}
+
+const _: () = assert!(size_of::<Option<Dec>>() == 24, "figures that may be absent fill the slots of the ring");
+
+/// A scale, stored one higher: the zero that stays free stands for `None` in an `Option<Dec>`.
+#[derive(Clone, Copy)]
+struct Scale(NonZeroU8);
+
+impl Scale {
+    const fn new(scale: u8) -> Scale {
+        Scale(NonZeroU8::MIN.saturating_add(scale))
+    }
+
+    const fn get(self) -> u8 {
+        self.0.get() - 1
+    }
+}
+
+impl Default for Dec {
+    fn default() -> Dec {
+        Dec::ZERO
+    }
 }
 
 impl Dec {
-    pub const ZERO: Dec = Dec { low: 0, high: 0, scale: 0 };
+    pub const ZERO: Dec = Dec { low: 0, high: 0, scale: Scale::new(0) };
 
     /// `mantissa` x 10^-`scale`.
     ///
@@ -66,7 +90,7 @@ impl Dec {
 
     #[inline]
     const fn raw(mantissa: i128, scale: u8) -> Dec {
-        Dec { low: mantissa as u64, high: (mantissa >> 64) as i64, scale }
+        Dec { low: mantissa as u64, high: (mantissa >> 64) as i64, scale: Scale::new(scale) }
     }
 
     #[inline]
@@ -76,7 +100,7 @@ impl Dec {
 
     #[inline]
     pub const fn scale(self) -> u8 {
-        self.scale
+        self.scale.get()
     }
 
     #[inline]
@@ -93,7 +117,7 @@ impl Dec {
     #[must_use]
     pub const fn negated(self) -> Dec {
         // Never overflows: `new` and every operation keep i128::MIN out.
-        Dec::raw(-self.mantissa(), self.scale)
+        Dec::raw(-self.mantissa(), self.scale())
     }
 
     /// The exact sum, at the larger scale of the two where it fits there, else at the largest scale that holds it.
@@ -102,11 +126,11 @@ impl Dec {
     /// `OutOfRange` if the exact sum cannot be held.
     #[inline]
     pub fn plus(self, other: Dec) -> Result<Dec, OutOfRange> {
-        if self.scale == other.scale
+        if self.scale() == other.scale()
             && let Some(sum) = self.mantissa().checked_add(other.mantissa())
             && sum != i128::MIN
         {
-            return Ok(Dec::raw(sum, self.scale));
+            return Ok(Dec::raw(sum, self.scale()));
         }
         self.plus_aligned(other)
     }
@@ -125,7 +149,7 @@ impl Dec {
     #[inline]
     pub fn times(self, other: Dec) -> Result<Dec, OutOfRange> {
         let (a, b) = (self.mantissa(), other.mantissa());
-        let scale = self.scale + other.scale;
+        let scale = self.scale() + other.scale();
         // Two 63-bit factors cannot overflow 126 bits: no check needed on the path every price takes.
         if let (Ok(a), Ok(b)) = (i64::try_from(a), i64::try_from(b))
             && scale <= SCALE_MAX
@@ -149,7 +173,7 @@ impl Dec {
         // value = a*n/d x 10^(sd - sa - sn); wanted as an integer x 10^-places.
         let product = I256::new(self.mantissa()) * I256::new(numerator.mantissa());
         let shift =
-            i32::from(places) + i32::from(denominator.scale) - i32::from(self.scale) - i32::from(numerator.scale);
+            i32::from(places) + i32::from(denominator.scale()) - i32::from(self.scale()) - i32::from(numerator.scale());
         let (dividend, divisor) = if shift >= 0 {
             (scaled_up(product, shift as u32)?, I256::new(denominator.mantissa()))
         } else {
@@ -161,8 +185,8 @@ impl Dec {
     /// The same where no intermediate needs more than 128 bits, as those of real positions do not: a third of the time.
     fn small_ratio(self, numerator: Dec, denominator: Dec, places: u8) -> Option<Dec> {
         let product = self.mantissa().checked_mul(numerator.mantissa())?;
-        let up = usize::from(places) + usize::from(denominator.scale);
-        let down = usize::from(self.scale) + usize::from(numerator.scale);
+        let up = usize::from(places) + usize::from(denominator.scale());
+        let down = usize::from(self.scale()) + usize::from(numerator.scale());
         let (dividend, divisor) = if up >= down {
             (product.checked_mul(*POW10.get(up - down)?)?, denominator.mantissa())
         } else {
@@ -179,7 +203,7 @@ impl Dec {
     /// The same value without trailing zeros after the point.
     #[must_use]
     pub fn normalised(self) -> Dec {
-        let (mut mantissa, mut scale) = (self.mantissa(), self.scale);
+        let (mut mantissa, mut scale) = (self.mantissa(), self.scale());
         if mantissa == 0 {
             return Dec::ZERO;
         }
@@ -193,22 +217,22 @@ impl Dec {
     #[inline]
     #[must_use]
     pub fn max_zero(self) -> Dec {
-        if self.is_negative() { Dec::raw(0, self.scale) } else { self }
+        if self.is_negative() { Dec::raw(0, self.scale()) } else { self }
     }
 
     #[cold]
     fn plus_aligned(self, other: Dec) -> Result<Dec, OutOfRange> {
-        let scale = self.scale.max(other.scale);
-        let a = self.mantissa().checked_mul(POW10[usize::from(scale - self.scale)]);
-        let b = other.mantissa().checked_mul(POW10[usize::from(scale - other.scale)]);
+        let scale = self.scale().max(other.scale());
+        let a = self.mantissa().checked_mul(POW10[usize::from(scale - self.scale())]);
+        let b = other.mantissa().checked_mul(POW10[usize::from(scale - other.scale())]);
         if let (Some(a), Some(b)) = (a, b)
             && let Some(sum) = a.checked_add(b)
             && sum != i128::MIN
         {
             return Ok(Dec::raw(sum, scale));
         }
-        let a = scaled_up(I256::new(self.mantissa()), u32::from(scale - self.scale))?;
-        let b = scaled_up(I256::new(other.mantissa()), u32::from(scale - other.scale))?;
+        let a = scaled_up(I256::new(self.mantissa()), u32::from(scale - self.scale()))?;
+        let b = scaled_up(I256::new(other.mantissa()), u32::from(scale - other.scale()))?;
         narrow(a + b, u32::from(scale))
     }
 }
@@ -272,11 +296,11 @@ impl PartialOrd for Dec {
 
 impl Ord for Dec {
     fn cmp(&self, other: &Dec) -> Ordering {
-        if self.scale == other.scale {
+        if self.scale() == other.scale() {
             return self.mantissa().cmp(&other.mantissa());
         }
-        let widened = |d: Dec, to: u8| I256::new(d.mantissa()) * I256::new(POW10[usize::from(to - d.scale)]);
-        let scale = self.scale.max(other.scale);
+        let widened = |d: Dec, to: u8| I256::new(d.mantissa()) * I256::new(POW10[usize::from(to - d.scale())]);
+        let scale = self.scale().max(other.scale());
         widened(*self, scale).cmp(&widened(*other, scale))
     }
 }
@@ -284,7 +308,7 @@ impl Ord for Dec {
 impl fmt::Display for Dec {
     /// All its digits, never an exponent: `-10.50`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scale = usize::from(self.scale);
+        let scale = usize::from(self.scale());
         if scale == 0 {
             return write!(f, "{}", self.mantissa());
         }

@@ -13,8 +13,8 @@
 //! Stages are architecture, threads are deployment: whoever drives a stage calls `poll` and may drive several.
 
 use disruptor::{
-    BusySpin, EventPoller, MultiConsumerBarrier, SingleConsumerBarrier, SingleProducer, SingleProducerBarrier,
-    build_single_producer,
+    BusySpin, EventGuard, EventPoller, MultiConsumerBarrier, SingleConsumerBarrier, SingleProducer,
+    SingleProducerBarrier, build_single_producer,
 };
 
 /// The end of a ring that fills slots.
@@ -70,5 +70,157 @@ impl<O: Send + Sync + 'static> OutRing<O> {
         let (publisher, ring) = build_single_producer(slots, empty, BusySpin).new_event_poller();
         let (views, ring) = ring.new_event_poller();
         OutRing { engine: ring.build(), publisher, views }
+    }
+}
+
+/// A reader of a ring, wherever it stands in it.
+pub trait Reader<S> {
+    type Barrier;
+
+    /// The tasks that may be read by now, `limit` at most. Dropping them hands all of them on.
+    fn batch(&mut self, limit: u64) -> Option<EventGuard<'_, S, Self::Barrier>>;
+}
+
+impl<S> Reader<S> for First<S> {
+    type Barrier = SingleProducerBarrier;
+
+    #[inline]
+    fn batch(&mut self, limit: u64) -> Option<EventGuard<'_, S, SingleProducerBarrier>> {
+        self.take(limit).ok()
+    }
+}
+
+impl<S> Reader<S> for Behind<S> {
+    type Barrier = SingleConsumerBarrier;
+
+    #[inline]
+    fn batch(&mut self, limit: u64) -> Option<EventGuard<'_, S, SingleConsumerBarrier>> {
+        self.take(limit).ok()
+    }
+}
+
+/// Reads tasks until `step` leaves one undone or fails; the number of tasks done, which alone are handed on.
+///
+/// A dropped batch hands on all of its tasks, read or not. Where some were not done it is forgotten instead, which
+/// leaves the reader's cursor where it was (a batch owns nothing but the borrow of its reader), and the tasks that were
+/// done are taken again and dropped. A test here holds the ring to that.
+///
+/// # Errors
+/// That of `step`; nothing of the batch is handed on then.
+#[inline]
+pub fn read_while<S, R: Reader<S>, E>(
+    reader: &mut R,
+    limit: u64,
+    mut step: impl FnMut(&S) -> Result<bool, E>,
+) -> Result<usize, E> {
+    let Some(mut batch) = reader.batch(limit) else { return Ok(0) };
+    let mut done = 0;
+    let mut failed = None;
+    let count = ExactSizeIterator::len(&&mut batch);
+    for task in &mut batch {
+        match step(task) {
+            Ok(true) => done += 1,
+            Ok(false) => break,
+            Err(error) => {
+                failed = Some(error);
+                break;
+            }
+        }
+    }
+    if done < count {
+        std::mem::forget(batch);
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        if done > 0 {
+            drop(reader.batch(done as u64));
+        }
+    }
+    Ok(done)
+}
+
+/// Reads tasks and their outcomes in step; the number of tasks.
+///
+/// # Panics
+/// If a task has no outcome. The engine publishes one for each task before it hands the task on.
+#[inline]
+pub fn read_in_step<S, O>(
+    (tasks, outcomes): (&mut Behind<S>, &mut First<O>),
+    limit: u64,
+    mut step: impl FnMut(&S, &O),
+) -> usize {
+    let Some(mut tasks) = tasks.batch(limit) else { return 0 };
+    let count = ExactSizeIterator::len(&&mut tasks);
+    let mut outcomes = outcomes.batch(count as u64).expect("invariant: the engine's outcome comes before its task");
+    assert!(ExactSizeIterator::len(&&mut outcomes) == count, "invariant: one outcome for each task");
+    for (task, outcome) in (&mut tasks).zip(&mut outcomes) {
+        step(task, outcome);
+    }
+    count
+}
+
+#[cfg(test)]
+mod tests {
+    use disruptor::Producer as _;
+
+    use super::*;
+
+    fn ring_of(tasks: u64) -> InRing<u64> {
+        let mut ring = InRing::new(8, || 0);
+        (1..=tasks).for_each(|task| ring.receiver.publish(|slot| *slot = task));
+        ring
+    }
+
+    fn read<R: Reader<u64>>(reader: &mut R, until: u64) -> Vec<u64> {
+        let mut seen = Vec::new();
+        let done = read_while(reader, u64::MAX, |task| {
+            seen.push(*task);
+            Ok::<bool, ()>(*task < until)
+        });
+        assert!(done.is_ok_and(|done| done <= seen.len()));
+        seen
+    }
+
+    #[test]
+    fn tasks_left_undone_are_read_again_and_not_handed_on() {
+        let mut ring = ring_of(5);
+        assert_eq!(read(&mut ring.journal, 3), [1, 2, 3]);
+        assert_eq!(read(&mut ring.engine, u64::MAX), [1, 2], "the third was not done");
+        assert_eq!(read(&mut ring.journal, 3), [3], "none is done: the cursor stays");
+        assert_eq!(read(&mut ring.engine, u64::MAX), [0; 0]);
+        assert_eq!(read(&mut ring.journal, u64::MAX), [3, 4, 5]);
+        assert_eq!(read(&mut ring.engine, u64::MAX), [3, 4, 5]);
+    }
+
+    #[test]
+    fn of_a_batch_that_fails_nothing_is_handed_on() {
+        let mut ring = ring_of(3);
+        let failed = read_while(&mut ring.journal, u64::MAX, |task| if *task == 2 { Err("full") } else { Ok(true) });
+        assert_eq!(failed, Err("full"));
+        assert_eq!(read(&mut ring.engine, u64::MAX), [0; 0]);
+    }
+
+    #[test]
+    fn a_ring_goes_round_past_tasks_that_were_read_twice() {
+        let mut ring = ring_of(8);
+        assert!(ring.receiver.try_publish(|slot| *slot = 9).is_err(), "it is full");
+        assert_eq!(read(&mut ring.journal, 5), [1, 2, 3, 4, 5]);
+        for reader in [&mut ring.engine, &mut ring.publisher, &mut ring.views] {
+            assert_eq!(read(reader, u64::MAX), [1, 2, 3, 4]);
+        }
+        (9..=12).for_each(|task| assert!(ring.receiver.try_publish(|slot| *slot = task).is_ok()));
+        assert!(ring.receiver.try_publish(|slot| *slot = 13).is_err(), "four were handed on");
+        assert_eq!(read(&mut ring.journal, u64::MAX), [5, 6, 7, 8, 9, 10, 11, 12]);
+    }
+
+    #[test]
+    #[should_panic(expected = "one outcome for each task")]
+    fn a_task_without_its_outcome_is_a_broken_invariant() {
+        let mut ring = ring_of(2);
+        read(&mut ring.journal, u64::MAX);
+        read(&mut ring.engine, u64::MAX);
+        let mut out = OutRing::new(8, || 0u64);
+        out.engine.publish(|outcome| *outcome = 1);
+        read_in_step((&mut ring.publisher, &mut out.publisher), u64::MAX, |_, _| {});
     }
 }

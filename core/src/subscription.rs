@@ -3,6 +3,7 @@
 //! Live events, events of the past and snapshots are filtered and encoded here and nowhere else, so that they are the
 //! same bytes whoever asks for them and whenever. Frames of a WebSocket, threads and channels belong to the gateway.
 
+mod caller;
 mod event_encoder;
 mod feed_routes;
 mod filter;
@@ -11,6 +12,7 @@ mod positions;
 mod subject;
 mod view_records;
 
+pub use self::caller::{About, Caller};
 pub use self::event_encoder::{EventEncoder, VIEWS_WITH_EVENTS};
 pub use self::feed_routes::{FeedRoute, RouteChange, RoutesBefore, route};
 pub use self::filter::{Filter, is_same};

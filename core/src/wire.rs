@@ -130,7 +130,7 @@ impl FeedRequest {
     /// # Errors
     /// [`DecodeError`]; `self` is then unspecified.
     pub fn decode_into(&mut self, input: &[u8], span: Span) -> Result<(), DecodeError> {
-        *self = FeedRequest::default();
+        self.reset();
         self.read(input, span)
     }
 

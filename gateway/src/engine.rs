@@ -2,18 +2,20 @@
 //!
 //! Hot path: one pinned thread. The engine itself is `ordo_core::engine`; here it only meets the rings.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 use disruptor::Producer;
 use ordo_core::engine::{Engine, Input};
-use ordo_core::outcome::{Outcome, Stamp};
-use ordo_core::record::{BATCH, Step, StepHeader};
-use ordo_core::ring::{Behind, Filler, Stage};
-use ordo_journal::Kind;
+use ordo_core::outcome::Outcome;
+use ordo_core::record::{Step, StepHeader};
+use ordo_core::ring::{Behind, Filler, Stage, read_while};
 
+use crate::journal::entry_of;
 use crate::wiring::progress::Progress;
-use crate::wiring::slot::{Part, Reply, Slot};
+use crate::wiring::slot::Slot;
+use crate::wiring::task::{Record, Reply};
 use ordo_history::checkpoint::Checkpoint;
 
 /// See the module.
@@ -49,26 +51,22 @@ impl Stage for EngineStage {
     }
 
     fn poll(&mut self, budget: usize) -> usize {
-        let Ok(mut batch) = self.ring.take(budget as u64) else { return 0 };
-        if self.progress.fault().is_some() {
-            return 0;
-        }
-        let taken = ExactSizeIterator::len(&&mut batch);
-        for slot in &mut batch {
-            let before = self.engine.sequence();
-            let engine = &mut self.engine;
-            // Never full for longer than the publisher takes to let go of both rings: they have the same size.
-            while self.outcomes.try_publish(|outcome| apply(engine, slot, outcome)).is_err() {
-                if self.progress.fault().is_some() {
-                    return 0;
+        let EngineStage { ring, outcomes, engine, checkpoints, progress, .. } = self;
+        let Ok(taken) = read_while(ring, budget as u64, |slot: &Slot| {
+            let before = engine.sequence();
+            // Never full for longer than the publisher takes to release both rings: they have the same size.
+            while outcomes.try_publish(|outcome| apply(engine, slot, outcome)).is_err() {
+                if progress.fault().is_some() {
+                    return Ok(false);
                 }
                 std::hint::spin_loop();
             }
-            if let Some(checkpoint) = Checkpoint::due(before, &self.engine) {
+            if let Some(checkpoint) = Checkpoint::due(before, engine) {
                 // A journal stage that has four of them waiting can do without the fifth.
-                let _ = self.checkpoints.try_send(checkpoint);
+                let _ = checkpoints.try_send(checkpoint);
             }
-        }
+            Ok::<bool, Infallible>(progress.fault().is_none())
+        });
         if taken > 0 {
             self.progress.set_due(self.engine.next_removal_ns(), self.engine.next_prune_ns());
         }
@@ -83,40 +81,45 @@ impl Stage for EngineStage {
 
 #[inline]
 fn apply(engine: &mut Engine, slot: &Slot, outcome: &mut Outcome) {
-    if slot.recorded {
-        engine.apply(step_of(slot), outcome);
-    } else {
-        outcome.clear();
+    match step_of(slot) {
+        Some(step) => engine.apply(step, outcome),
+        None => outcome.clear(),
     }
-    // They end with a Resume, which holds it.
-    if matches!(slot.reply, Reply::FeedOpened | Reply::FeedGap | Reply::FeedResumed) {
-        outcome.configuration = outcome.keep(engine.configuration(slot.about));
+    if let Reply::Feed(reply) = &slot.task.reply
+        && reply.event.resumes()
+    {
+        outcome.configuration = outcome.keep(engine.configuration(reply.feed));
     }
 }
 
-/// The step that the journal stage recorded. The receiver decoded an update in its slot.
+/// The step that the journal stage recorded, none where the task records nothing. The receiver decoded an update in its
+/// slot.
 #[inline]
-fn step_of(slot: &Slot) -> Step<'_> {
-    let stamp = slot.stamp();
-    if slot.frame == Kind::Update && !matches!(slot.part, Part::Frame { .. }) {
-        return Step::Update(Input { stamp, bytes: &slot.bytes, request: &slot.request });
+fn step_of(slot: &Slot) -> Option<Step<'_>> {
+    match &slot.task.record {
+        Record::Nothing => None,
+        Record::Update(_) | Record::BatchMember { .. } => {
+            Some(Step::Update(Input { stamp: slot.stamp(), bytes: &slot.bytes, request: &slot.request }))
+        }
+        Record::Settings(_) | Record::BatchFrame { .. } => Some(read_step(slot)),
+        Record::Tick => Some(Step::Tick(slot.stamp())),
     }
-    read_step(slot, stamp)
 }
 
-/// A batch's opening, settings or a tick, as a replay reads them from the frame.
+/// A batch's opening or settings, as a replay reads them from the frame.
 #[cold]
-fn read_step(slot: &Slot, stamp: Stamp) -> Step<'_> {
-    let is_batch = matches!(slot.part, Part::Frame { .. });
+fn read_step(slot: &Slot) -> Step<'_> {
+    let entry = entry_of(&slot.task.record, &slot.bytes);
+    let stamp = slot.stamp();
     let header = StepHeader {
-        kind: slot.frame as u8,
-        rules: stamp.rules.number(),
-        flags: stamp.origin.flags() | if is_batch { BATCH } else { 0 },
+        kind: entry.kind as u8,
+        rules: entry.rules,
+        flags: entry.flags,
         sequence: stamp.sequence,
         time_ns: stamp.time_ns,
-        feed: stamp.feed.0,
-        position: stamp.position,
+        feed: entry.feed,
+        position: entry.position,
     };
-    let step = Step::of_decoded(&header, slot.body.of(&slot.bytes), &slot.request);
+    let step = Step::of_decoded(&header, entry.body, &slot.request);
     step.expect("invariant: the hub encoded it").expect("invariant: only steps are recorded through slots")
 }

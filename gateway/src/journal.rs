@@ -14,13 +14,14 @@ use std::time::Instant;
 use crossbeam_channel::Receiver as Channel;
 use ordo_core::engine::RULES_VERSION;
 use ordo_core::record::BATCH;
-use ordo_core::ring::{First, Stage};
+use ordo_core::ring::{First, Stage, read_while};
 use ordo_journal::{AppendError, Entry, Journal, Kind};
 
 use crate::clock::Clock;
 use crate::wiring::config::Durability;
 use crate::wiring::progress::{Fault, Progress};
-use crate::wiring::slot::{Part, Slot};
+use crate::wiring::slot::Slot;
+use crate::wiring::task::{Record, UpdateRecord};
 use ordo_history::checkpoint::Checkpoint;
 
 /// See the module.
@@ -75,50 +76,43 @@ impl JournalStage {
 
     fn record_batch(&mut self, budget: usize) -> Result<usize, Fault> {
         self.is_stuck = false;
-        let Ok(mut batch) = self.ring.take(budget as u64) else { return Ok(0) };
-        let count = ExactSizeIterator::len(&&mut batch);
-        // One look at the clock serves the batch: updates in it are a nanosecond apart, as if they had come at once.
-        let mut recorder =
-            Recorder { journal: &mut self.journal, last_time_ns: &mut self.last_time_ns, wall_ns: self.clock.now_ns() };
-        let mut taken = 0;
-        for slot in &mut batch {
-            if let Part::Member(nth) = slot.part {
+        let JournalStage { ring, journal, last_time_ns, batch, waiting, taken, is_stuck, progress, .. } = self;
+        // One look at the clock serves all: updates read together are a nanosecond apart, as if they had come at once.
+        let mut recorder = Recorder { journal, last_time_ns, wall_ns: self.clock.now_ns() };
+        read_while(ring, budget as u64, |slot: &Slot| {
+            let recorded = match &slot.task.record {
+                Record::Nothing => Ok(()),
                 // Recorded with its batch.
-                slot.set_recorded(self.batch.0, self.batch.1 + u64::from(nth));
-            } else if slot.recorded {
-                match recorder.record(&entry_of(slot)) {
-                    Ok((sequence, time_ns)) => {
-                        slot.set_recorded(sequence, time_ns);
-                        self.waiting.push_back((sequence, self.taken));
-                        if let Part::Frame { members } = slot.part {
-                            self.batch = (sequence, time_ns);
-                            *recorder.last_time_ns += u64::from(members);
-                        }
+                Record::BatchMember { nth, .. } => {
+                    slot.set_recorded(batch.0, batch.1 + u64::from(*nth));
+                    Ok(())
+                }
+                record => recorder.record(&entry_of(record, &slot.bytes)).map(|(sequence, time_ns)| {
+                    slot.set_recorded(sequence, time_ns);
+                    waiting.push_back((sequence, *taken));
+                    if let Record::BatchFrame { members, .. } = record {
+                        *batch = (sequence, time_ns);
+                        *recorder.last_time_ns += u64::from(*members);
                     }
-                    Err(error @ (AppendError::Full | AppendError::StorageFull)) => {
-                        self.is_stuck = error == AppendError::StorageFull;
-                        break;
-                    }
-                    Err(error) => {
-                        // Said before the batch is let go of: the engine must not take what is not recorded.
-                        let fault = Fault::Poisoned(error.to_string());
-                        self.progress.fail(fault.clone());
-                        return Err(fault);
-                    }
+                }),
+            };
+            match recorded {
+                Ok(()) => {
+                    *taken += 1;
+                    Ok(true)
+                }
+                Err(error @ (AppendError::Full | AppendError::StorageFull)) => {
+                    *is_stuck = error == AppendError::StorageFull;
+                    Ok(false)
+                }
+                Err(error) => {
+                    // Before any later stage can look: it must not take up what is not recorded.
+                    let fault = Fault::Poisoned(error.to_string());
+                    progress.fail(fault.clone());
+                    Err(fault)
                 }
             }
-            self.taken += 1;
-            taken += 1;
-        }
-        if taken < count {
-            // A guard that is dropped lets go of its whole batch. This one is not: the ring stands where it stood, and
-            // only what is recorded goes on to the engine.
-            std::mem::forget(batch);
-            if taken > 0 {
-                drop(self.ring.take(taken as u64));
-            }
-        }
-        Ok(taken)
+        })
     }
 
     fn record_checkpoints(&mut self) -> Result<usize, Fault> {
@@ -221,17 +215,25 @@ impl Recorder<'_> {
     }
 }
 
+/// The frame that a task records.
 #[inline]
-fn entry_of(slot: &Slot) -> Entry<'_> {
-    Entry {
-        kind: slot.frame,
-        rules: RULES_VERSION,
-        flags: slot.origin.flags() | if matches!(slot.part, Part::Frame { .. }) { BATCH } else { 0 },
-        feed: slot.feed.0,
-        identity: slot.identity,
-        position: slot.position_recorded(),
-        time_ns: 0,
-        body: slot.body.of(&slot.bytes),
+pub(crate) fn entry_of<'a>(record: &Record, bytes: &'a [u8]) -> Entry<'a> {
+    match record {
+        Record::Update(UpdateRecord { feed, position, body, writer }) => Entry {
+            flags: writer.origin.flags(),
+            feed: feed.0,
+            identity: writer.caller.identity(),
+            position: *position,
+            ..hub_entry(Kind::Update, body.of(bytes))
+        },
+        Record::BatchFrame { body, writer, .. } => Entry {
+            flags: writer.origin.flags() | BATCH,
+            identity: writer.caller.identity(),
+            ..hub_entry(Kind::Update, body.of(bytes))
+        },
+        Record::Settings(body) => hub_entry(Kind::Settings, body.of(bytes)),
+        Record::Tick => hub_entry(Kind::Tick, &[]),
+        Record::Nothing | Record::BatchMember { .. } => unreachable!("invariant: no frame of its own"),
     }
 }
 

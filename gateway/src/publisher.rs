@@ -19,13 +19,14 @@ use crossbeam_channel::{Receiver as Channel, Sender};
 use mio::{Events, Poll};
 use ordo_core::engine::Engine;
 use ordo_core::outcome::Outcome;
-use ordo_core::ring::{Behind, First, Stage};
+use ordo_core::ring::{Behind, First, Stage, read_in_step};
 
 use self::connections::{Connections, FeedNews};
 use crate::subscription::feed_view::FeedViewReceiver;
 use crate::subscription::snapshots::{Job, Taken};
 use crate::wiring::progress::{Fault, Progress};
-use crate::wiring::slot::{ConnNo, Slot};
+use crate::wiring::slot::Slot;
+use crate::wiring::task::ConnNo;
 
 /// The writing half of a new connection, on its way from the receiver.
 #[derive(Debug)]
@@ -85,24 +86,20 @@ impl Publisher {
         if limit == 0 {
             return 0;
         }
-        let Ok(mut tasks) = self.tasks.take(limit) else { return 0 };
-        let count = ExactSizeIterator::len(&&mut tasks);
-        let Ok(mut outcomes) = self.outcomes.take(count as u64) else { return 0 };
         let mut task = self.published;
         let mut sequence = 0;
-        for (slot, outcome) in (&mut tasks).zip(&mut outcomes) {
+        let Publisher { tasks, outcomes, connections, newcomers, poll, .. } = self;
+        let count = read_in_step((tasks, outcomes), limit, |slot: &Slot, outcome: &Outcome| {
             // A connection is handed over before anything of it enters the ring.
-            if self.connections.is_unknown(slot.conn) {
-                self.connections.welcome_all(&self.newcomers, &self.poll);
+            if connections.is_unknown(slot.task.conn) {
+                connections.welcome_all(newcomers, poll);
             }
-            self.connections.publish(task, slot, outcome);
-            if slot.recorded {
+            connections.publish(task, slot, outcome);
+            if slot.task.record.is_some() {
                 sequence = slot.stamp().sequence;
             }
             task += 1;
-        }
-        drop(outcomes);
-        drop(tasks);
+        });
         self.published = task;
         // Before any byte is written: who hears of it can ask REST for it.
         if sequence > 0 {

@@ -40,7 +40,8 @@ use crate::clock::Clock;
 use crate::publisher::Writing;
 use crate::wiring::ingress::IngressReceiver;
 use crate::wiring::progress::{Fault, Progress};
-use crate::wiring::slot::{ConnNo, Reply, Slot};
+use crate::wiring::slot::Slot;
+use crate::wiring::task::{ConnNo, Reply};
 
 /// One message makes at most this many slots (a close that hands several feeds over takes them one by one).
 const SLOTS_AHEAD: u64 = 8;

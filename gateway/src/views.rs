@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crossbeam_channel::Sender;
 use ordo_core::outcome::Outcome;
 use ordo_core::proto::SubscriptionType;
-use ordo_core::ring::{Behind, First, Stage};
+use ordo_core::ring::{Behind, First, Stage, read_in_step};
 use ordo_core::subscription::ViewRecords;
 use ordo_core::views::Views;
 use parking_lot::RwLock;
@@ -16,7 +16,8 @@ use parking_lot::RwLock;
 use crate::subscription::feed_view::FeedViewSender;
 use crate::subscription::snapshots::Taken;
 use crate::wiring::progress::Progress;
-use crate::wiring::slot::{Reply, Slot};
+use crate::wiring::slot::Slot;
+use crate::wiring::task::Reply;
 
 /// Outcomes folded under one lock: readers wait no longer than that takes.
 const BATCH: u64 = 256;
@@ -57,33 +58,32 @@ impl Stage for ViewsStage {
         if limit == 0 {
             return 0;
         }
-        let Ok(mut tasks) = self.tasks.take(limit) else { return 0 };
-        let count = ExactSizeIterator::len(&&mut tasks);
-        let Ok(mut outcomes) = self.outcomes.take(count as u64) else { return 0 };
-        let mut views = self.views.write();
-        for (slot, outcome) in (&mut tasks).zip(&mut outcomes) {
-            if slot.recorded {
-                self.sequence = slot.stamp().sequence;
-                let before = self.feed_view.before(&views, outcome);
+        let mut views = None;
+        let ViewsStage { tasks, outcomes, .. } = self;
+        let (shared, taken, feed_view, sequence, viewed) =
+            (&self.views, &self.taken, &self.feed_view, &mut self.sequence, &mut self.viewed);
+        let count = read_in_step((tasks, outcomes), limit, |slot: &Slot, outcome: &Outcome| {
+            let views = views.get_or_insert_with(|| shared.write());
+            if slot.task.record.is_some() {
+                *sequence = slot.stamp().sequence;
+                let before = feed_view.before(views, outcome);
                 views.fold(outcome);
                 if let Some(before) = before {
-                    self.feed_view.send(self.viewed, before, &views, outcome);
+                    feed_view.send(*viewed, before, views, outcome);
                 }
             }
-            if let (Reply::Subscribed, Some(details)) = (slot.reply, &slot.subscription) {
+            if let Reply::Subscribe { details, .. } = &slot.task.reply {
                 let view = SubscriptionType::try_from(details.r#type).unwrap_or(SubscriptionType::Unknown);
                 if view == SubscriptionType::Feed {
-                    self.feed_view.watchers.begin();
+                    feed_view.watchers.begin();
                 }
-                let (records, positions) = (ViewRecords::of(view, &views), views.positions());
+                let (records, positions) = (ViewRecords::of(view, views), views.positions());
                 // The publisher ends after this stage has nothing left to take.
-                let _ = self.taken.send(Taken { task: self.viewed, sequence: self.sequence, records, positions });
+                let _ = taken.send(Taken { task: *viewed, sequence: *sequence, records, positions });
             }
-            self.viewed += 1;
-        }
+            *viewed += 1;
+        });
         drop(views);
-        drop(outcomes);
-        drop(tasks);
         self.progress.viewed.store_release(self.viewed);
         count
     }

@@ -6,5 +6,6 @@ pub(crate) mod ingress;
 pub(crate) mod pipeline;
 pub(crate) mod progress;
 pub(crate) mod slot;
+pub(crate) mod task;
 pub(crate) mod threads;
 pub(crate) mod ticket;

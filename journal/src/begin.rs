@@ -1,4 +1,4 @@
-//! Where a folder's journal begins: at segment 0, or, once it was archived, where `begin.ordo` says.
+//! Where a folder's journal begins: at segment 0, or, once segments were archived, at the one that `begin.ordo` names.
 //!
 //! Written by `archive.rs` before it takes the first segment away, read by recovery, readers and `verify`.
 //!
@@ -8,13 +8,14 @@
 use std::io;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 use memmap2::MmapMut;
 use xxhash_rust::xxh3::xxh3_128;
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use crate::disk::{Access, Disk, read_full, write_full};
+use crate::disk::{Access, Disk, Folder, read_full, write_full};
 use crate::error::ReadError;
 use crate::frame::{BLOCK_BYTES, Chain, Check, SEQUENCE_MAX};
 use crate::scan::first_mark;
@@ -51,10 +52,10 @@ pub(crate) struct Begin {
 }
 
 impl Begin {
-    /// What the folder says; none where nothing was ever archived.
-    pub(crate) fn read(disk: &dyn Disk, dir: &Path) -> Result<Option<Self>, ReadError> {
+    /// Reads `begin.ordo`; none where nothing was ever archived.
+    pub(crate) fn read(folder: &dyn Folder) -> Result<Option<Self>, ReadError> {
         let failed = |source| ReadError::Io { what: BEGIN_NAME.into(), source };
-        let file = match disk.open(&dir.join(BEGIN_NAME), Access::Read) {
+        let file = match folder.open(BEGIN_NAME, Access::Read) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             other => other.map_err(failed)?,
         };
@@ -79,7 +80,7 @@ impl Begin {
     }
 
     /// Puts it there, durably and in one step, in place of any before it.
-    pub(crate) fn write(&self, disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+    pub(crate) fn write(&self, folder: &dyn Folder) -> io::Result<()> {
         let mut bytes = BeginBytes {
             magic: MAGIC,
             version: U32::new(VERSION),
@@ -97,12 +98,12 @@ impl Begin {
         for copy in blocks.chunks_mut(BLOCK_BYTES as usize) {
             copy[..size_of::<BeginBytes>()].copy_from_slice(bytes.as_bytes());
         }
-        let draft = dir.join(format!("{BEGIN_NAME}.tmp"));
-        let file = disk.create(&draft)?;
+        let draft = format!("{BEGIN_NAME}.tmp");
+        let file = folder.create(&draft)?;
         write_full(&*file, &blocks, 0)?;
         file.sync()?;
-        disk.rename(&draft, &dir.join(BEGIN_NAME))?;
-        disk.sync_dir(dir)
+        folder.rename(&draft, BEGIN_NAME)?;
+        folder.sync()
     }
 }
 
@@ -128,11 +129,11 @@ pub(crate) struct Extent {
 }
 
 impl Extent {
-    /// What is there; none where there is no journal. A segment that is missing is named.
-    pub(crate) fn of(disk: &dyn Disk, dir: &Path) -> Result<Option<Self>, ReadError> {
+    /// Finds the journal's segments; none where there is no journal. The error names a segment that is missing.
+    pub(crate) fn of(folder: &dyn Folder) -> Result<Option<Self>, ReadError> {
         // In this order: the record is there before the first segment goes.
-        let names = disk.list(dir).map_err(|source| ReadError::Io { what: dir.display().to_string(), source })?;
-        let begin = Begin::read(disk, dir)?;
+        let names = list(folder)?;
+        let begin = Begin::read(folder)?;
         let missing = |index| ReadError::Segment { name: segment_name(index), why: "missing".into() };
         let may_begin_at = begin.map_or(0, |begin| begin.index);
         let Some(indices) = run_of(&names) else {
@@ -145,7 +146,7 @@ impl Extent {
             return Err(missing(may_begin_at));
         }
         let first = indices.start;
-        let (segment, identity) = open_segment(disk, dir, first, None)?.ok_or_else(|| missing(first))?;
+        let (segment, identity) = open_segment(folder, first, None)?.ok_or_else(|| missing(first))?;
         if begin.is_some_and(|begin| begin.journal != identity.journal) {
             return Err(ReadError::Segment { name: BEGIN_NAME.into(), why: "it belongs to another journal".into() });
         }
@@ -162,6 +163,16 @@ impl Extent {
         };
         Ok(Some(Self { indices, before, identity }))
     }
+}
+
+/// The names in a folder.
+pub(crate) fn list(folder: &dyn Folder) -> Result<Vec<String>, ReadError> {
+    folder.list().map_err(|source| ReadError::Io { what: folder.path().display().to_string(), source })
+}
+
+/// Opens a folder for reading.
+pub(crate) fn open_folder(disk: &dyn Disk, dir: &Path) -> Result<Arc<dyn Folder>, ReadError> {
+    disk.open_folder(dir).map_err(|source| ReadError::Io { what: dir.display().to_string(), source })
 }
 
 /// The segments up to the last without a gap. What lies below a gap is not part of the journal.

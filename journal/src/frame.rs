@@ -85,7 +85,7 @@ const _: () = assert!(size_of::<FrameHeader>() == 64 && align_of::<FrameHeader>(
 const _: () = assert!(std::mem::offset_of!(FrameHeader, check) == CHECKED_BYTES);
 const _: () = assert!(MARK_BYTES.is_multiple_of(8));
 
-/// What the caller says about a frame; the journal adds sequence, epoch and check.
+/// A frame as the caller gives it; the journal adds sequence, epoch and check.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
     pub kind: Kind,
@@ -94,7 +94,7 @@ pub struct Entry<'a> {
     pub flags: u32,
     /// Number of the feed it came from, 0 for none.
     pub feed: u32,
-    /// Number of whoever sent it, 0 for none.
+    /// Number of the sender, 0 for none.
     pub identity: u32,
     /// Position in its feed.
     pub position: i64,
@@ -119,7 +119,7 @@ pub struct Frame<'a> {
     pub check: Check,
 }
 
-/// What is wrong with a frame, as far as can be told.
+/// The field that best explains why a frame is not good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
     /// The length is impossible here, or zero where a frame must be.
@@ -138,7 +138,7 @@ pub enum Field {
     Unused,
     /// The file ends before the segment does.
     Size,
-    /// Nothing is here, and a snapshot or what lies behind says that something durable was.
+    /// No frame is here, though a snapshot or a Mark further on proves that a durable one was.
     Missing,
     /// A segment's header is damaged, or that of another segment.
     Header,
@@ -215,7 +215,7 @@ pub(crate) fn frame_check(before: &Check, key: &Check, offset: u64, header: &Fra
     xxh3_128(&bound).to_le_bytes()
 }
 
-/// Lays a frame down at the start of `into` (as many bytes as `frame_bytes` says) and moves the chain on.
+/// Lays a frame down at the start of `into` (`frame_bytes` of them) and moves the chain on.
 #[inline]
 pub(crate) fn encode(into: &mut [u8], chain: &mut Chain, key: &Check, offset: u64, entry: &Entry<'_>) {
     let length = HEADER_BYTES + entry.body.len();
@@ -265,7 +265,7 @@ pub(crate) fn parse(bytes: &[u8], chain: &mut Chain, key: &Check, offset: u64) -
     let (Some(kind), FRAME_VERSION) = (Kind::from_number(header.kind), header.version) else {
         return Parsed::Unknown { kind: header.kind, version: header.version };
     };
-    // From here on the checksum is good: what is wrong was written wrong.
+    // From here on the checksum is good: any fault was written that way.
     if header.sequence.get() != chain.sequence + u64::from(kind.takes_sequence()) {
         return Parsed::Bad(Field::Sequence);
     }
@@ -304,7 +304,7 @@ pub(crate) fn view(bytes: &[u8]) -> Frame<'_> {
 
 /// A Mark that proves itself: where the chain stood before it, and where it stands after.
 ///
-/// It carries the check of the frame before, so it can be told from anything else without having read that frame.
+/// It carries the check of the frame before, so it can be verified without having read that frame.
 /// Nobody can plant one inside a body: the key holds the segment's random salt.
 pub(crate) fn lone_mark(block: &[u8], key: &Check, offset: u64) -> Option<(Chain, Chain)> {
     let (header, rest) = FrameHeader::ref_from_prefix(block).ok()?;

@@ -32,12 +32,15 @@ mod tail;
 mod testing;
 mod uring;
 mod verify;
+mod watch;
 mod write_path;
 mod writer;
 
 pub use archive::{Archived, Archiver, Fate};
-pub use disk::{Access, Disk, DiskFile, Fault, MemDisk, RealDisk};
-pub use error::{AppendError, BadPlace, OpenError, Poisoned, ReadError};
+pub use disk::{Access, Disk, DiskFile, DurabilityProof, Folder, Lock, RealDisk};
+#[cfg(any(test, feature = "testing"))]
+pub use disk::{Fault, MemDisk};
+pub use error::{AppendError, ArchiveError, BadPlace, FolderLost, OpenError, Poisoned, ReadError, StorageTrouble};
 pub use frame::{BLOCK_BYTES, Check, Entry, FRAME_VERSION, Field, Frame, HEADER_BYTES, Kind};
 pub use listing::{SegmentInfo, segments, segments_on};
 pub use mmap::ReadMap;

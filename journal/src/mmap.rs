@@ -1,7 +1,7 @@
 //! Mapped memory: the mirror that the tail lives in, and read-only maps of sealed segments.
 //!
-//! One of the crate's three files with unsafe code (the others are `uring.rs` and `sigbus.rs`). `Mirror` maps the same pages twice, one
-//! behind the other, so that a frame or a group that wraps round the ring is one slice all the same.
+//! One of the crate's three files with unsafe code (the others are `uring.rs` and `sigbus.rs`). `Mirror` maps the same
+//! pages twice, one behind the other, so that a frame or a group that wraps round the ring is one slice all the same.
 #![allow(unsafe_code)]
 
 use std::fmt;
@@ -23,10 +23,11 @@ pub(crate) struct Mirror {
     _watch: Watch,
 }
 
-// SAFETY: the mapping is plain memory owned by this value; access is by `&mut` (put) or through `Span`s whose range the
-// owner promises not to write (see `Mirror::span`).
+// SAFETY: the mapping is plain memory owned by this value; access is by `slice_mut`, of the one thread
+// that owns the tail, or through `Span`s whose range that thread promises not to write (see `Mirror::span`).
 unsafe impl Send for Mirror {}
-// SAFETY: as above; `&Mirror` alone gives no access to the bytes.
+// SAFETY: `Tail` keeps its `&Mirror` to itself and calls `slice_mut` through `&mut Tail` only; other threads have spans,
+// which read what nobody writes.
 unsafe impl Sync for Mirror {}
 
 impl Mirror {
@@ -66,12 +67,13 @@ impl Mirror {
     pub(crate) fn slice_mut(&self, at: u64, len: usize) -> &mut [u8] {
         assert!(len <= self.bytes, "invariant: no frame is larger than the tail");
         // SAFETY: wrap(at) < bytes and len <= bytes, so the range lies inside the two mappings. No span covers it: the
-        // journal writes only beyond what it has sealed, and never a lap ahead of what is durable (`Journal::room`).
+        // journal writes only beyond what it has sealed, and never a lap ahead of the oldest group that is not durable
+        // (`Journal::make_room`).
         unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr().add(self.wrap(at)), len) }
     }
 
-    /// The bytes at `at`, for as long as the caller needs them in another thread or in the kernel. Whoever makes a span
-    /// leaves those bytes alone until it is dropped.
+    /// The bytes at `at`, for as long as the caller needs them in another thread or in the kernel. The caller writes none
+    /// of them until the span is dropped.
     pub(crate) fn span(self: &Arc<Self>, at: u64, len: usize) -> Span {
         assert!(len <= self.bytes, "invariant: no group is larger than the tail");
         Span { at: self.wrap(at), len, mirror: Arc::clone(self) }
@@ -103,8 +105,8 @@ pub(crate) struct Span {
 impl Span {
     #[inline]
     pub(crate) fn bytes(&self) -> &[u8] {
-        // SAFETY: `at` < mirror bytes and `len` <= mirror bytes; the mirror is alive; the maker of the span leaves the
-        // bytes alone while it lives.
+        // SAFETY: `at` < mirror bytes and `len` <= mirror bytes; the mirror is alive; nobody writes these bytes while the
+        // span lives (the promise of the caller of `Mirror::span`).
         unsafe { std::slice::from_raw_parts(self.mirror.base.as_ptr().add(self.at), self.len) }
     }
 }
@@ -116,20 +118,22 @@ pub struct ReadMap(Bytes);
 #[derive(Debug)]
 enum Bytes {
     Mapped(memmap2::Mmap, #[expect(dead_code, reason = "lives as long as the map")] Watch),
-    /// Files that are memory already (tests).
+    /// A file that is memory already.
+    #[cfg(any(test, feature = "testing"))]
     Copied(Vec<u8>),
 }
 
 impl ReadMap {
     pub(crate) fn of(file: &File) -> io::Result<Self> {
         // SAFETY: segments are only ever written in place by whole blocks, never cut short while a hub lives (the
-        // folder's lock); somebody who truncates one under a reader gets that reader a SIGBUS, as FORMAT.md says.
+        // folder's lock); truncating one under a reader gives the reader a SIGBUS, as FORMAT.md says.
         let map = unsafe { memmap2::Mmap::map(file) }?;
         let watch = Watch::of(map.as_ptr(), map.len(), Mapped::Segment);
         Ok(Self(Bytes::Mapped(map, watch)))
     }
 }
 
+#[cfg(any(test, feature = "testing"))]
 impl From<Vec<u8>> for ReadMap {
     fn from(bytes: Vec<u8>) -> Self {
         Self(Bytes::Copied(bytes))
@@ -142,6 +146,7 @@ impl Deref for ReadMap {
     fn deref(&self) -> &[u8] {
         match &self.0 {
             Bytes::Mapped(map, _) => map,
+            #[cfg(any(test, feature = "testing"))]
             Bytes::Copied(bytes) => bytes,
         }
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::error::OpenError;
 use crate::frame::{BLOCK_BYTES, HEADER_BYTES, MARK_BYTES};
-use crate::segment::DATA_START;
+use crate::segment::{DATA_START, SEGMENT_BYTES_MAX};
 
 /// When a frame counts as written for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -18,7 +18,7 @@ pub enum SyncMode {
     Async,
 }
 
-/// Who writes the groups.
+/// How groups are written to the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum WritePathKind {
     /// io_uring where it is to be had, else a thread.
@@ -31,6 +31,9 @@ pub enum WritePathKind {
     /// The calling thread, in `poll_sync`: for tests and the simulator, deterministic.
     Inline,
 }
+
+/// The largest group of one frame, without the frame's body: a Mark, a header, a Pad that may need a block of its own.
+const LARGEST_GROUP_BESIDE_BODY: u64 = (MARK_BYTES + HEADER_BYTES) as u64 + 2 * BLOCK_BYTES;
 
 /// How to open a journal.
 #[derive(Clone, Debug)]
@@ -70,6 +73,9 @@ pub struct Options {
     /// Starts checking at the segment that holds `known_durable`, not at the first. Default false. True: a start takes
     /// as long as what came after the snapshot, but damage further back is found by readers and `verify` only.
     pub scan_from_known: bool,
+    /// Where the caller will archive to, if anywhere: a folder that cannot take this journal's segments is refused at the
+    /// start. Default none. It need not be there yet.
+    pub archive_dir: Option<PathBuf>,
 }
 
 impl Options {
@@ -89,25 +95,34 @@ impl Options {
             known_durable: 0,
             start_from: 0,
             scan_from_known: false,
+            archive_dir: None,
         }
     }
 
     /// Refuses what cannot work, once, at the start.
     pub(crate) fn validate(&self) -> Result<(), OpenError> {
         let refuse = |why: &str| Err(OpenError::Options(why.to_owned()));
-        // The largest group that one frame makes: a Mark, the frame, a Pad that may need a block of its own.
-        let largest = (MARK_BYTES + HEADER_BYTES + self.body_bytes_max) as u64 + 2 * BLOCK_BYTES;
-        if !self.segment_bytes.is_multiple_of(BLOCK_BYTES) || self.segment_bytes > 1 << 40 {
+        let largest = LARGEST_GROUP_BESIDE_BODY + self.body_bytes_max as u64;
+        if !self.segment_bytes.is_multiple_of(BLOCK_BYTES) || self.segment_bytes > SEGMENT_BYTES_MAX {
             return refuse("segment_bytes: not a multiple of 4096, or above 1 TiB");
         }
         if !self.tail_bytes.is_power_of_two() || !(64 << 10..=1 << 30).contains(&self.tail_bytes) {
             return refuse("tail_bytes: not a power of two from 64 KiB to 1 GiB");
         }
         if largest > self.tail_bytes || largest + DATA_START > self.segment_bytes {
-            return refuse("body_bytes_max: such a body fits not into the tail or not into a segment");
+            return refuse("body_bytes_max: such a body does not fit into the tail, or not into a segment");
         }
         if self.group_bytes_max < BLOCK_BYTES {
             return refuse("group_bytes_max: below 4096");
+        }
+        Ok(())
+    }
+    /// Refuses a journal whose segments, of the size that it was made with, are too small for the largest body.
+    pub(crate) fn check_segments(&self, segment_bytes: u64) -> Result<(), OpenError> {
+        let beside = LARGEST_GROUP_BESIDE_BODY + DATA_START;
+        if self.body_bytes_max as u64 + beside > segment_bytes {
+            let body_bytes_max = segment_bytes.saturating_sub(beside);
+            return Err(OpenError::SmallSegments { segment_bytes, body_bytes_max, wanted: self.body_bytes_max });
         }
         Ok(())
     }

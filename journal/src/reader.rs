@@ -7,27 +7,26 @@
 //! it ends where the segments end: frames that only the tail has are not durable and not seen. `next` may be called
 //! again after `None`, and goes on when there is more. Absent on purpose: Marks and Pads, which say nothing to a reader.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use crate::begin::Extent;
-use crate::disk::{Disk, DiskFile, RealDisk, read_full};
+use crate::begin::{Extent, list, open_folder};
+use crate::disk::{Disk, DiskFile, Folder, RealDisk, read_full};
 use crate::error::{BadPlace, ReadError};
 use crate::frame::{BLOCK_BYTES, Chain, Check, Field, Frame, HEADER_BYTES, Parsed, lone_mark, parse, view};
 use crate::mmap::ReadMap;
 use crate::seek::{mark_before, segment_before};
 use crate::segment::{DATA_START, Identity, open_segment, segment_index, segment_name};
 
-/// How much of an open segment is read at a time.
+/// Bytes of an open segment that are read at a time.
 const PIECE_BYTES: usize = 256 << 10;
-/// The oldest segment may be archived between the look at the folder and the opening of it; so often in a row it is not.
+/// The oldest segment may be archived between the look at the folder and the opening of it; not this many times in a row.
 const OPEN_TRIES: u32 = 8;
 
 /// A place in a journal, and what was read around it.
 #[derive(Debug)]
 pub struct Reader {
-    disk: Arc<dyn Disk>,
-    dir: PathBuf,
+    folder: Arc<dyn Folder>,
     identity: Identity,
     segment: OpenSegment,
     offset: u64,
@@ -35,7 +34,7 @@ pub struct Reader {
     /// Frames up to this sequence are passed over, and those before this time.
     skip_to: u64,
     skip_before_ns: u64,
-    /// How much is read at a time.
+    /// Bytes that are read at a time.
     piece_bytes: usize,
 }
 
@@ -72,16 +71,20 @@ impl Reader {
 
     /// At the first frame of the journal in a folder of some disk.
     pub fn open_on(disk: Arc<dyn Disk>, dir: &Path) -> Result<Self, ReadError> {
+        Self::open_in(open_folder(&*disk, dir)?)
+    }
+
+    /// At the first frame of the journal in an open folder.
+    pub fn open_in(folder: Arc<dyn Folder>) -> Result<Self, ReadError> {
         let mut tries = 0;
         loop {
-            let extent = Extent::of(&*disk, dir)?.ok_or_else(|| missing(0))?;
+            let extent = Extent::of(&*folder)?.ok_or_else(|| missing(0))?;
             let first = extent.indices.start;
             let (offset, chain, identity) = (DATA_START, extent.before, extent.identity);
-            if let Some(segment) = OpenSegment::open(&*disk, dir, first, identity)? {
-                let dir = dir.to_owned();
+            if let Some(segment) = OpenSegment::open(&*folder, first, identity)? {
                 let (skip_to, skip_before_ns, piece_bytes) = (0, 0, PIECE_BYTES);
                 let mut reader =
-                    Self { disk, dir, identity, segment, offset, chain, skip_to, skip_before_ns, piece_bytes };
+                    Self { folder, identity, segment, offset, chain, skip_to, skip_before_ns, piece_bytes };
                 reader.map_if_sealed()?;
                 return Ok(reader);
             }
@@ -117,10 +120,10 @@ impl Reader {
                     was_reread = false;
                 }
                 Found::End(_) if self.next_segment()? => was_reread = false,
-                // What was read may be older than what is there: once more, from the file.
+                // The bytes in memory may be older than the file: once more, from the file.
                 Found::End(_) if !was_reread => was_reread = true,
                 Found::End(why) if !self.is_missing(why)? => return Ok(None),
-                // The groups here and beyond may have come down while we looked: only what is still bad is.
+                // The groups here and beyond may have been written meanwhile: bad is only a place that still is.
                 Found::End(_) => {
                     let chain = self.chain;
                     match self.look(true)? {
@@ -157,9 +160,9 @@ impl Reader {
         Ok(())
     }
 
-    /// Goes to the last Mark that can be found with the chain before it where `is_before` says.
+    /// Goes to the last Mark that is found for which `is_before` holds of the chain before it.
     fn place(&mut self, extent: &Extent, is_before: &dyn Fn(&Chain) -> bool) -> Result<(), ReadError> {
-        let (index, before) = segment_before(&*self.disk, &self.dir, extent, is_before)?;
+        let (index, before) = segment_before(&*self.folder, extent, is_before)?;
         self.enter(index, before)?;
         let (file, key) = (&*self.segment.file, &self.segment.key);
         let mark = mark_before(file, key, self.identity.segment_bytes, is_before).map_err(io_error(index))?;
@@ -170,14 +173,14 @@ impl Reader {
 
     /// Goes to the start of a segment, before which the chain stands there; nothing is passed over.
     fn enter(&mut self, index: u64, before: Chain) -> Result<(), ReadError> {
-        let segment = OpenSegment::open(&*self.disk, &self.dir, index, self.identity)?;
+        let segment = OpenSegment::open(&*self.folder, index, self.identity)?;
         self.segment = segment.ok_or_else(|| missing(index))?;
         (self.offset, self.chain) = (DATA_START, before);
         (self.skip_to, self.skip_before_ns) = (0, 0);
         Ok(())
     }
 
-    /// For looks here and there: so much is read at a time.
+    /// Reads that many bytes at a time: fewer for looks at single places.
     pub(crate) fn in_pieces_of(self, piece_bytes: usize) -> Self {
         Self { piece_bytes, ..self }
     }
@@ -207,7 +210,7 @@ impl Reader {
     }
 
     fn extent(&self) -> Result<Extent, ReadError> {
-        let extent = Extent::of(&*self.disk, &self.dir)?.ok_or_else(|| missing(0))?;
+        let extent = Extent::of(&*self.folder)?.ok_or_else(|| missing(0))?;
         if extent.identity != self.identity {
             return Err(ReadError::Segment {
                 name: segment_name(extent.indices.start),
@@ -260,7 +263,7 @@ impl Reader {
     /// Goes on to the next segment, if that continues this one.
     fn next_segment(&mut self) -> Result<bool, ReadError> {
         let next = self.segment.index + 1;
-        let Some(segment) = OpenSegment::open(&*self.disk, &self.dir, next, self.identity)? else { return Ok(false) };
+        let Some(segment) = OpenSegment::open(&*self.folder, next, self.identity)? else { return Ok(false) };
         if segment.first_mark()?.is_none_or(|before| before.check != self.chain.check) {
             return Ok(false);
         }
@@ -270,9 +273,9 @@ impl Reader {
         Ok(true)
     }
 
-    /// A segment is sealed when the next one is in use: nobody writes to it any more.
+    /// A segment is sealed when the next one is in use: it is no longer written.
     fn map_if_sealed(&mut self) -> Result<(), ReadError> {
-        let next = OpenSegment::open(&*self.disk, &self.dir, self.segment.index + 1, self.identity)?;
+        let next = OpenSegment::open(&*self.folder, self.segment.index + 1, self.identity)?;
         if next.map(|next| next.first_mark()).transpose()?.flatten().is_some() {
             let map = self.segment.file.map().map_err(io_error(self.segment.index))?;
             self.segment.bytes = Bytes::Mapped(map);
@@ -302,8 +305,8 @@ impl Reader {
     /// writer looks again and again, it looks ahead by one piece only; `verify` and recovery look everywhere.
     fn has_mark_beyond(&self, is_empty_here: bool) -> Result<bool, ReadError> {
         let mut piece = vec![0; PIECE_BYTES];
-        for index in self.segment.index..=last_index(&*self.disk, &self.dir)? {
-            let segment = OpenSegment::open(&*self.disk, &self.dir, index, self.identity)?;
+        for index in self.segment.index..=last_index(&*self.folder)? {
+            let segment = OpenSegment::open(&*self.folder, index, self.identity)?;
             // Archived under a reader that was not done with it, or lost.
             let segment = segment.ok_or_else(|| missing(index))?;
             // The group right here may be on its way: only one after it proves that something is missing.
@@ -326,8 +329,8 @@ impl Reader {
 }
 
 impl OpenSegment {
-    fn open(disk: &dyn Disk, dir: &Path, index: u64, of: Identity) -> Result<Option<Self>, ReadError> {
-        let opened = open_segment(disk, dir, index, Some(of))?;
+    fn open(folder: &dyn Folder, index: u64, of: Identity) -> Result<Option<Self>, ReadError> {
+        let opened = open_segment(folder, index, Some(of))?;
         let bytes = Bytes::Piece { start: 0, bytes: Vec::new() };
         Ok(opened.map(|(segment, _)| Self { index, key: segment.key, file: segment.file, bytes }))
     }
@@ -337,7 +340,7 @@ impl OpenSegment {
         crate::scan::first_mark(&*self.file, &self.key).map_err(io_error(self.index))
     }
 
-    /// Has the bytes from `offset` on at hand, `want` of them if there are as many; says where in `slice` they start.
+    /// Loads the bytes from `offset` on, `want` of them if the file has that many; returns where in `slice` they start.
     fn reach(&mut self, offset: u64, want: usize, piece_bytes: usize) -> std::io::Result<usize> {
         match &mut self.bytes {
             Bytes::Mapped(map) => Ok((offset as usize).min(map.len())),
@@ -363,7 +366,7 @@ impl Bytes {
         }
     }
 
-    /// What was read may be out of date.
+    /// Drops the bytes in memory: they may be out of date.
     fn forget(&mut self) {
         if let Self::Piece { bytes, .. } = self {
             bytes.clear();
@@ -379,8 +382,8 @@ fn io_error(index: u64) -> impl FnOnce(std::io::Error) -> ReadError {
     move |source| ReadError::Io { what: segment_name(index), source }
 }
 
-fn last_index(disk: &dyn Disk, dir: &Path) -> Result<u64, ReadError> {
-    let names = disk.list(dir).map_err(|source| ReadError::Io { what: dir.display().to_string(), source })?;
+fn last_index(folder: &dyn Folder) -> Result<u64, ReadError> {
+    let names = list(folder)?;
     Ok(names.iter().filter_map(|name| segment_index(name)).max().unwrap_or(0))
 }
 

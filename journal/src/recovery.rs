@@ -1,13 +1,15 @@
-//! Opening a journal: what is there is checked, what was torn is cut, what only the tail had is brought in.
+//! Opening a journal: segments are checked, a torn end is cut, frames that only the tail has are written to segments.
 //!
 //! Runs once, before anything is served, on whatever thread opens the journal; allocation is no matter here.
 //!
 //! Invariants: nothing that was ever called durable is cut; if it is damaged, opening refuses and changes nothing.
-//! Every step can be interrupted and done again. Whatever was recovered is durable, and a Mark says so, before
+//! Every step can be interrupted and done again. All recovered frames are durable, and a Mark proves it, before
 //! `open` returns.
 
-use std::sync::{Arc, Mutex};
+use std::io;
+use std::sync::Arc;
 
+use crate::archive::Archiver;
 use crate::disk::{Access, Disk, RealDisk};
 use crate::error::{BadPlace, OpenError};
 use crate::frame::{BLOCK_BYTES, Chain, Field, Kind, Parsed, lone_mark, padded_end, parse};
@@ -17,12 +19,13 @@ use crate::segment::{DATA_START, Identity, Segment};
 use crate::spare::Spares;
 use crate::tail::{OldTail, Tail};
 use crate::uring::Uring;
+use crate::watch::FolderWatch;
 use crate::write_path::{Inline, Threaded, WritePath};
 use crate::writer::{Journal, MARK_CUT, MARK_OPEN, Start};
 
 mod folder;
 
-use folder::Folder;
+use folder::Recovery;
 
 /// An open journal and what was found in it.
 pub struct Opened {
@@ -30,7 +33,7 @@ pub struct Opened {
     pub recovered: Recovered,
 }
 
-/// What recovery found and did.
+/// The outcome of a recovery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recovered {
     pub last_sequence: u64,
@@ -66,23 +69,22 @@ impl Journal {
     /// Opens the journal of a folder of some disk.
     pub fn open_on(disk: Arc<dyn Disk>, options: Options) -> Result<Opened, OpenError> {
         options.validate()?;
-        let (first, before) = (0, Chain::START);
-        let mut folder = Folder { disk, options, first, before, segments: Vec::new(), headers_repaired: 0 };
-        let lock = folder.lock()?;
-        folder.tidy()?;
-        let (identity, created) = match folder.inventory()? {
+        let mut recovery = Recovery::start(disk, options)?;
+        recovery.tidy()?;
+        let (identity, created) = match recovery.inventory()? {
             Some(identity) => (identity, false),
-            None => (folder.found()?, true),
+            None => (recovery.found()?, true),
         };
-        let mut end = folder.scan(identity)?;
-        let old_tails = OldTail::find(&folder.tail_paths(identity.journal), identity.journal);
-        let adopted = old_tails.iter().map(|tail| folder.adopt(tail, identity, &end)).max_by_key(|a| a.frames);
-        folder.judge(&end, adopted.as_ref())?;
-        let settled = folder.settle(&mut end, adopted, identity)?;
+        recovery.check_archive(identity)?;
+        let mut end = recovery.scan(identity)?;
+        let old_tails = OldTail::find(&recovery.tail_paths(identity.journal), identity.journal);
+        let adopted = old_tails.iter().map(|tail| recovery.adopt(tail, identity, &end)).max_by_key(|a| a.frames);
+        recovery.judge(&end, adopted.as_ref())?;
+        let settled = recovery.settle(&mut end, adopted, identity)?;
         for tail in &old_tails {
             tail.remove().unwrap_or_else(|error| tracing::warn!(%error, "an old tail stays behind"));
         }
-        folder.resume(lock, identity, end, &settled, created)
+        recovery.resume(identity, end, &settled, created)
     }
 }
 
@@ -95,7 +97,7 @@ struct End {
     why: Parsed,
     chain: Chain,
     last_kind: LastKind,
-    /// A Mark beyond says that what is missing here was durable.
+    /// A Mark beyond proves that the frames missing here were durable.
     was_durable: bool,
     /// Later segments in which something is written all the same.
     dirty_later: Vec<u64>,
@@ -125,14 +127,13 @@ struct Settled {
     from_tail: u64,
 }
 
-impl Folder {
+impl Recovery {
     /// The segment to start with, and where the chain stands before it.
     fn scan_start(&self) -> Result<(u64, Chain), OpenError> {
         if self.options.scan_from_known {
             for index in (self.first + 1..self.end()).rev() {
-                let path = self.path(index);
-                let file = self.disk.open(&path, Access::Read).map_err(OpenError::io("open", &path))?;
-                let before = first_mark(&*file, self.key(index)).map_err(OpenError::io("read", &path))?;
+                let file = self.open(index, Access::Read)?;
+                let before = first_mark(&*file, self.key(index)).map_err(OpenError::io("read", self.path(index)))?;
                 if let Some(before) = before.filter(|before| before.sequence <= self.options.known_durable) {
                     return Ok((index, before));
                 }
@@ -152,10 +153,10 @@ impl Folder {
             let (offset, why) = image.walk(DATA_START, &mut chain, key, &mut |_, frame| last_kind.see(frame.kind));
             let next = index + 1;
             if next < self.end() && !matches!(why, Parsed::Unknown { .. }) {
-                let path = self.path(next);
-                let file = self.disk.open(&path, Access::Read).map_err(OpenError::io("open", &path))?;
-                let is_linked = continues(&*file, self.key(next), &chain).map_err(OpenError::io("read", &path))?;
-                // Where this segment simply ends, what is wrong is wrong in the next one.
+                let file = self.open(next, Access::Read)?;
+                let is_linked =
+                    continues(&*file, self.key(next), &chain).map_err(OpenError::io("read", self.path(next)))?;
+                // Where this segment simply ends, the fault is in the next one.
                 let is_next_dirty =
                     || Ok::<_, OpenError>(self.image(next, identity, Vec::new())?.is_dirty_from(DATA_START));
                 if is_linked || (!image.is_dirty_from(offset) && is_next_dirty()?) {
@@ -216,7 +217,7 @@ impl Folder {
         }
     }
 
-    /// Refuses to go on where what is missing was durable.
+    /// Refuses to go on where missing frames were durable.
     fn judge(&self, end: &End, adopted: Option<&Adopted>) -> Result<(), OpenError> {
         let (sequence, segment, offset) = (end.chain.sequence + 1, end.segment, end.offset);
         let field = match end.why {
@@ -240,7 +241,7 @@ impl Folder {
         Err(OpenError::Behind { last_sequence, known_durable })
     }
 
-    /// Cuts what is torn, and writes what the tail had; all of it durably.
+    /// Cuts a torn end, and writes the frames that only the tail had; both durably.
     fn settle(&self, end: &mut End, adopted: Option<Adopted>, identity: Identity) -> Result<Settled, OpenError> {
         let adopted = adopted.filter(|adopted| !adopted.groups.is_empty());
         let is_dirty = end.image.is_dirty_from(end.offset) || !end.dirty_later.is_empty();
@@ -277,15 +278,8 @@ impl Folder {
         Ok(Settled { cut: None, from_tail: adopted.frames })
     }
 
-    /// Makes the writer, and has it say that all that was recovered is durable.
-    fn resume(
-        self,
-        lock: Box<dyn std::any::Any + Send>,
-        identity: Identity,
-        end: End,
-        settled: &Settled,
-        created: bool,
-    ) -> Result<Opened, OpenError> {
+    /// Makes the writer, and has it write the Mark that proves all recovered frames durable.
+    fn resume(self, identity: Identity, end: End, settled: &Settled, created: bool) -> Result<Opened, OpenError> {
         let last_sequence = end.chain.sequence;
         let recovered = Recovered {
             last_sequence,
@@ -301,25 +295,30 @@ impl Folder {
         let path: Box<dyn WritePath> = self.write_path()?;
         let threaded = self.options.write_path != WritePathKind::Inline;
         let open = |index: u64| {
-            let path = self.path(index);
-            let file = self.disk.open(&path, Access::Durable).map_err(OpenError::io("open", path))?;
+            let file = self.open(index, Access::Durable)?;
             Ok::<_, OpenError>(Segment { index, key: *self.key(index), file })
         };
+        let no_thread = || OpenError::io("start a thread for", self.dir());
         let next = end.segment + 1;
         let ready = (next < self.end()).then(|| open(next)).transpose()?;
-        let spares = Spares::start(Arc::clone(&self.disk), self.dir().to_owned(), identity, next, ready, threaded)
-            .map_err(OpenError::io("start a thread for", self.dir()))?;
+        let spares =
+            Spares::start(Arc::clone(&self.held.folder), identity, next, ready, threaded).map_err(no_thread())?;
         let tail = Tail::create(&self.tail_paths(identity.journal), identity.journal, self.options.tail_bytes)
             .map_err(OpenError::io("make a tail for", self.dir()))?;
         let segment = open(end.segment)?;
-        let folder = (Arc::clone(&self.disk), self.dir().to_owned(), Arc::new(Mutex::new(lock)));
-        let start = Start { path, spares, tail, segment, offset: end.offset, chain: end.chain, identity, folder };
+        let watch = FolderWatch::start(self.held.clone(), identity, threaded).map_err(no_thread())?;
+        let archiver = Archiver::new(Arc::clone(&self.disk), self.held.clone());
+        let proof =
+            self.held.folder.durability_proof().map_err(OpenError::io("look at the file system of", self.dir()))?;
+        self.held.folder.reserve_descriptors();
+        let (offset, chain) = (end.offset, end.chain);
+        let start = Start { path, spares, tail, segment, offset, chain, identity, watch, archiver, proof };
         let mut journal = Journal::start(start, &self.options);
         if settled.cut.is_some() || settled.from_tail > 0 || !end.last_kind.is_mark() {
             journal.owe_mark();
             let flags = MARK_OPEN | if settled.cut.is_some() { MARK_CUT } else { 0 };
             if journal.mark(flags).is_ok() {
-                journal.flush().map_err(|poisoned| OpenError::io("write", self.dir())(poisoned.kind.into()))?;
+                journal.flush().map_err(|poisoned| OpenError::io("write", self.dir())(io::Error::other(poisoned)))?;
             }
         }
         Ok(Opened { journal, recovered })
@@ -335,7 +334,7 @@ impl Folder {
             WritePathKind::Auto => match Uring::start() {
                 Ok(uring) => Ok(Box::new(uring)),
                 Err(error) => {
-                    tracing::info!(%error, "no io_uring here: a thread writes");
+                    tracing::info!(%error, "io_uring is not available: a thread writes");
                     threaded()
                 }
             },

@@ -11,8 +11,10 @@ use crate::segment::DATA_START;
 /// A segment's bytes in memory, zeros where the file is too short.
 pub(crate) struct Image {
     pub(crate) bytes: Vec<u8>,
-    /// How long the file was.
+    /// Bytes of it that the file had; never more than a segment's.
     pub(crate) file_bytes: u64,
+    /// The file has bytes beyond a segment's size, which are not looked at.
+    pub(crate) is_long: bool,
 }
 
 impl Image {
@@ -22,10 +24,11 @@ impl Image {
         let read = read_full(file, &mut bytes, 0);
         let file_bytes = read.map_err(|error| name_the_range(file, segment_bytes, error))?;
         bytes[file_bytes..].fill(0);
-        Ok(Self { bytes, file_bytes: file_bytes as u64 })
+        let is_long = file.len()? > segment_bytes;
+        Ok(Self { bytes, file_bytes: file_bytes as u64, is_long })
     }
 
-    /// Walks good frames from `offset` on; says where and why it ended. The chain moves along.
+    /// Walks good frames from `offset` on; returns where and why it ended. The chain moves along.
     pub(crate) fn walk(
         &self,
         mut offset: u64,
@@ -72,7 +75,7 @@ impl Image {
     }
 }
 
-/// Looks block by block for what cannot be read, so that the error says it: that range is to be copied from elsewhere.
+/// Looks block by block for the bytes that cannot be read, and names them: that range is to be restored from a copy.
 #[cold]
 fn name_the_range(file: &dyn DiskFile, segment_bytes: u64, error: io::Error) -> io::Error {
     let mut block = vec![0; BLOCK_BYTES as usize];

@@ -1,28 +1,26 @@
 //! Finds places in a journal without reading it: Marks prove themselves and say where the chain stands, so a search by
 //! halves over them is an index of sequences and of times.
 //!
-//! Threads: readers' and tools'. On a live folder too: a Mark that is there says that all before it is.
+//! Threads: readers' and tools'. On a live folder too: a Mark proves that all frames before it are there.
 //!
 //! Absent on purpose: an index on the disk, which could be wrong.
 
 use std::io;
-use std::path::Path;
 
 use crate::begin::Extent;
-use crate::disk::{Disk, DiskFile, read_full};
+use crate::disk::{DiskFile, Folder, read_full};
 use crate::error::ReadError;
 use crate::frame::{BLOCK_BYTES, Chain, Check, lone_mark};
 use crate::scan::first_mark;
 use crate::segment::{DATA_START, open_segment, segment_name};
 
-/// How much is read at a time in search of a Mark.
+/// Bytes that are read at a time in search of a Mark.
 const PIECE_BYTES: u64 = 64 << 10;
 
-/// The last segment before whose first frame the chain stands where `is_before` says, or the first of all; and the chain
+/// The last segment for which `is_before` holds of the chain before its first frame, or the first of all; and the chain
 /// there. `is_before` holds up to some place and not after it.
 pub(crate) fn segment_before(
-    disk: &dyn Disk,
-    dir: &Path,
+    folder: &dyn Folder,
     extent: &Extent,
     is_before: &dyn Fn(&Chain) -> bool,
 ) -> Result<(u64, Chain), ReadError> {
@@ -30,7 +28,7 @@ pub(crate) fn segment_before(
     let mut found = extent.before;
     while low < high {
         let middle = low + (high - low).div_ceil(2);
-        let before = match open_segment(disk, dir, middle, Some(extent.identity))? {
+        let before = match open_segment(folder, middle, Some(extent.identity))? {
             Some((segment, _)) => first_mark(&*segment.file, &segment.key)
                 .map_err(|source| ReadError::Io { what: segment_name(middle), source })?,
             None => None,
@@ -43,8 +41,8 @@ pub(crate) fn segment_before(
     Ok((low, found))
 }
 
-/// The last Mark of a segment that can be found with the chain before it where `is_before` says: its offset and that chain.
-/// Where one is overlooked, an earlier one is given: whoever goes on from there gets to the same place.
+/// The last Mark of a segment that is found for which `is_before` holds of the chain before it: its offset and that chain.
+/// Where one is overlooked, an earlier one is given: reading on from there leads to the same place.
 pub(crate) fn mark_before(
     file: &dyn DiskFile,
     key: &Check,

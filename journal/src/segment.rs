@@ -5,7 +5,6 @@
 //! durable before it got that name; it is never sparse.
 
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
 use memmap2::MmapMut;
@@ -13,12 +12,14 @@ use xxhash_rust::xxh3::xxh3_128;
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use crate::disk::{Access, Disk, DiskFile, read_full, write_full};
+use crate::disk::{Access, DiskFile, Folder, read_full, write_full};
 use crate::error::ReadError;
 use crate::frame::{BLOCK_BYTES, Check};
 
 /// Where a segment's first group starts: after the header and its copy.
 pub(crate) const DATA_START: u64 = 2 * BLOCK_BYTES;
+/// Largest size of a segment.
+pub(crate) const SEGMENT_BYTES_MAX: u64 = 1 << 40;
 /// Version of the folder's layout that this build writes and reads.
 pub const FORMAT_VERSION: u32 = 1;
 
@@ -58,7 +59,7 @@ pub(crate) struct Segment {
     pub(crate) file: Arc<dyn DiskFile>,
 }
 
-/// Why a segment's file cannot be what its name says.
+/// Why a file cannot be the segment that its name gives.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HeaderError {
     #[error("{0}")]
@@ -88,15 +89,14 @@ pub(crate) fn segment_index(name: &str) -> Option<u64> {
     (segment_name(index) == name).then_some(index)
 }
 
-/// Opens a segment for reading if it is there, and makes sure that it is what its name says.
+/// Opens a segment for reading if it is there, and checks that it is the one its name gives.
 pub(crate) fn open_segment(
-    disk: &dyn Disk,
-    dir: &Path,
+    folder: &dyn Folder,
     index: u64,
     of: Option<Identity>,
 ) -> Result<Option<(Segment, Identity)>, ReadError> {
     let io_error = |source| ReadError::Io { what: segment_name(index), source };
-    let file = match disk.open(&dir.join(segment_name(index)), Access::Read) {
+    let file = match folder.open(&segment_name(index), Access::Read) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(io_error)?,
     };
@@ -129,8 +129,12 @@ pub(crate) fn read_header(file: &dyn DiskFile) -> Result<Header, HeaderError> {
     if header.format.get() != FORMAT_VERSION {
         return Err(HeaderError::Bad(format!("format version {}, this build reads {FORMAT_VERSION}", header.format)));
     }
+    let segment_bytes = header.segment_bytes.get();
+    if segment_bytes <= DATA_START || segment_bytes > SEGMENT_BYTES_MAX || !segment_bytes.is_multiple_of(BLOCK_BYTES) {
+        return Err(HeaderError::Bad(format!("its header gives it an impossible size, {segment_bytes} bytes")));
+    }
     Ok(Header {
-        identity: Identity { journal: header.journal, segment_bytes: header.segment_bytes.get() },
+        identity: Identity { journal: header.journal, segment_bytes },
         key: key_of(&header),
         index: header.index.get(),
         good,
@@ -158,32 +162,31 @@ pub(crate) fn repair_header(file: &dyn DiskFile, good: [bool; 2]) -> io::Result<
 ///
 /// `pace` is asked before each piece of zeros and may wait; false gives up.
 pub(crate) fn create(
-    disk: &dyn Disk,
-    dir: &Path,
+    folder: &dyn Folder,
     identity: Identity,
     index: u64,
     pace: &mut dyn FnMut(u64) -> bool,
 ) -> io::Result<Segment> {
-    let path = dir.join(segment_name(index));
-    let draft = dir.join(format!("{}.tmp", segment_name(index)));
-    let made = fill(disk, &draft, identity, index, pace).and_then(|key| {
-        disk.rename(&draft, &path)?;
-        disk.sync_dir(dir)?;
+    let name = segment_name(index);
+    let draft = format!("{name}.tmp");
+    let made = fill(folder, &draft, identity, index, pace).and_then(|key| {
+        folder.rename(&draft, &name)?;
+        folder.sync()?;
         Ok(key)
     });
     match made {
-        Ok(key) => Ok(Segment { index, key, file: disk.open(&path, Access::Durable)? }),
+        Ok(key) => Ok(Segment { index, key, file: folder.open(&name, Access::Durable)? }),
         Err(error) => {
             // Half a file would keep the room that its completion needs; there may be none to remove.
-            let _ = disk.remove(&draft);
+            let _ = folder.remove(&draft);
             Err(error)
         }
     }
 }
 
 fn fill(
-    disk: &dyn Disk,
-    draft: &Path,
+    folder: &dyn Folder,
+    draft: &str,
     identity: Identity,
     index: u64,
     pace: &mut dyn FnMut(u64) -> bool,
@@ -198,13 +201,13 @@ fn fill(
         segment_bytes: U64::new(identity.segment_bytes),
         check: [0; 16],
     };
-    disk.random(&mut header.salt)?;
+    folder.random(&mut header.salt)?;
     header.check = check_of(&header);
     let mut piece = MmapMut::map_anon(FILL_BYTES.min(identity.segment_bytes as usize))?;
     piece[..size_of::<SegmentHeader>()].copy_from_slice(header.as_bytes());
     piece[BLOCK_BYTES as usize..][..size_of::<SegmentHeader>()].copy_from_slice(header.as_bytes());
-    let file = disk.create(draft)?;
-    // All of the room or none, and at once: what is asked for every 250 ms on a full disk must cost next to nothing, and
+    let file = folder.create(draft)?;
+    // All of the room or none, and at once: a request that a full disk gets every 250 ms must cost next to nothing, and
     // the answer must come while the segment in use is still new. The zeros are written all the same: a block that was
     // only reserved costs the file system a commit of its own when a group comes to it.
     file.reserve(identity.segment_bytes)?;

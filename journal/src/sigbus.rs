@@ -1,8 +1,8 @@
-//! What becomes of a process whose mapped file is cut short under it: one line and exit 75, never a step further.
+//! Ends a process whose mapped file is cut short under it: one line and exit 75, never a step further.
 //!
 //! A load or a store beyond the end of a mapped file is a SIGBUS, and so is a page that its disk cannot give. The tail
 //! is mapped, and so are the sealed segments that a reader goes through. Every such map is entered in a table here; the
-//! handler ends the process when the fault lies in one of them, and leaves any other to whoever handled it before.
+//! handler ends the process when the fault lies in one of them, and leaves any other to the handler before it.
 //!
 //! Invariants: the handler allocates nothing, locks nothing, and calls nothing but `write`, `_exit`, `sigaction` and
 //! `raise`, all safe in a handler. One of the crate's three files with unsafe code.
@@ -15,16 +15,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Exit code of a process that lost a mapped file.
 const EXIT_CODE: c_int = 75;
-/// Maps that are told apart; with more than these, any fault is taken for ours.
+/// Maps that the table has room for; with more than these, any fault is taken for one of ours.
 const SLOTS: usize = 256;
-/// In `start`: nobody's, and being filled in. No map starts at these addresses.
+/// In `start`: free, and being filled in. No map starts at these addresses.
 const FREE: usize = 0;
 const CLAIMED: usize = 1;
 
 static MAPS: [Slot; SLOTS] = [const { Slot::new() }; SLOTS];
-/// Maps that found no slot, ever.
-static HAS_UNTOLD: AtomicBool = AtomicBool::new(false);
-/// Who handled the signal before.
+/// Whether a map ever found no slot.
+static HAS_UNLISTED: AtomicBool = AtomicBool::new(false);
+/// The handler of the signal before ours.
 static BEFORE: OnceLock<libc::sigaction> = OnceLock::new();
 
 /// What a map is of.
@@ -61,7 +61,7 @@ impl Watch {
                 MAPS[n].is_tail.store(what == Mapped::Tail, Ordering::Relaxed);
                 MAPS[n].start.store(start as usize, Ordering::Release);
             }
-            None => HAS_UNTOLD.store(true, Ordering::Release),
+            None => HAS_UNLISTED.store(true, Ordering::Release),
         }
         Self(claimed)
     }
@@ -77,7 +77,7 @@ impl Drop for Watch {
 
 /// From now on, a file of a journal that is cut short while it is mapped ends this process: a line on stderr, exit 75.
 ///
-/// For programs that write or read a journal; once, at the start. Other bus errors go to whoever handled them before.
+/// For programs that write or read a journal; once, at the start. Other bus errors go to the handler before this one.
 pub fn exit_on_bus_error() -> io::Result<()> {
     if BEFORE.get().is_some() {
         return Ok(());
@@ -110,7 +110,7 @@ fn map_of(address: usize) -> Option<&'static str> {
             return Some(if slot.is_tail.load(Ordering::Relaxed) { "the journal's tail" } else { "a segment" });
         }
     }
-    HAS_UNTOLD.load(Ordering::Acquire).then_some("a mapped file")
+    HAS_UNLISTED.load(Ordering::Acquire).then_some("a mapped file")
 }
 
 extern "C" fn on_bus_error(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {

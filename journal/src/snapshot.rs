@@ -1,21 +1,21 @@
 //! Snapshots: files that hold a state at a sequence, so that a start need not replay everything.
 //!
 //! Written by a low-priority worker, read at the start and by history. The body is the caller's; here are its frame, its
-//! checksum and its life: a draft, synced, named, and older ones taken away.
+//! checksum and its life: a draft, synced, named, and older ones removed.
 //!
-//! Invariants: a file of the final name was whole and durable before it got it. A damaged one is skipped and said so,
+//! Invariants: a file of the final name was whole and durable before it got it. A damaged one is skipped and reported,
 //! never half used. A snapshot is never needed: the journal alone gives the same state.
 
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use memmap2::MmapMut;
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_128};
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use crate::disk::{Access, Disk, DiskFile, RealDisk, read_full, write_full};
+use crate::disk::{Access, Disk, DiskFile, Folder, RealDisk, read_full, write_full};
 use crate::frame::BLOCK_BYTES;
 
 /// Version of the snapshot file's layout.
@@ -43,7 +43,7 @@ struct SnapshotHeader {
 const _: () = assert!(size_of::<SnapshotHeader>() == 96);
 const CHECKED_BYTES: usize = 80;
 
-/// What a snapshot says about itself.
+/// The header of a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SnapshotInfo {
     /// Version of the body, the caller's.
@@ -55,11 +55,13 @@ pub struct SnapshotInfo {
     pub body_bytes: u64,
 }
 
-/// The snapshots of a folder.
+/// The snapshots of a folder. The folder is opened at the first use and stays the same from then on, whatever its path
+/// leads to later.
 #[derive(Clone, Debug)]
 pub struct Snapshots {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
+    folder: Arc<OnceLock<Arc<dyn Folder>>>,
     /// How many are kept. Fewer: less room; more: older states are answered sooner.
     retain: usize,
 }
@@ -79,12 +81,20 @@ impl Snapshots {
 
     /// The snapshots in a folder of some disk.
     pub fn on(disk: Arc<dyn Disk>, dir: &Path, retain: usize) -> Self {
-        Self { disk, dir: dir.to_owned(), retain: retain.max(1) }
+        Self { disk, dir: dir.to_owned(), folder: Arc::default(), retain: retain.max(1) }
+    }
+
+    fn folder(&self) -> io::Result<&dyn Folder> {
+        if let Some(folder) = self.folder.get() {
+            return Ok(&**folder);
+        }
+        let opened = self.disk.open_folder(&self.dir)?;
+        Ok(&**self.folder.get_or_init(|| opened))
     }
 
     /// Sequences of the snapshots that are there, newest first, good or not.
     pub fn sequences(&self) -> io::Result<Vec<u64>> {
-        let mut sequences: Vec<u64> = self.disk.list(&self.dir)?.iter().filter_map(|name| sequence_in(name)).collect();
+        let mut sequences: Vec<u64> = self.folder()?.list()?.iter().filter_map(|name| sequence_in(name)).collect();
         sequences.sort_unstable_by(|a, b| b.cmp(a));
         Ok(sequences)
     }
@@ -94,7 +104,7 @@ impl Snapshots {
         let mut skipped = Vec::new();
         for at in self.sequences()?.into_iter().filter(|at| *at <= sequence) {
             let name = snapshot_name(at);
-            match Snapshot::open(&*self.disk, &self.dir.join(&name), at) {
+            match self.folder().and_then(|folder| Snapshot::open(folder, &name, at)) {
                 Ok(snapshot) => return Ok((Some(snapshot), skipped)),
                 Err(error) => {
                     tracing::warn!(%name, %error, "a snapshot is skipped");
@@ -105,19 +115,19 @@ impl Snapshots {
         Ok((None, skipped))
     }
 
-    /// The newest sequence that a snapshot's good header says to be durable; 0 if none does.
+    /// The newest sequence that the good header of a snapshot proves durable; 0 if there is none.
     pub fn known_durable(&self) -> io::Result<u64> {
         let mut sequences = self.sequences()?.into_iter();
         Ok(sequences.find(|sequence| self.info(*sequence).is_ok()).unwrap_or(0))
     }
 
-    /// What a snapshot says of itself; its body is not looked at. `InvalidData`: its header is damaged. `Unsupported`: it
+    /// A snapshot's header; its body is not looked at. `InvalidData`: its header is damaged. `Unsupported`: it
     /// is of another format. `NotFound`: there is none.
     pub fn info(&self, sequence: u64) -> io::Result<SnapshotInfo> {
         self.headed(sequence).map(|(snapshot, _)| snapshot.info)
     }
 
-    /// The first bytes of a body, as many as asked for or as there are. Not checked: `load` tells whether they hold.
+    /// The first bytes of a body, as many as asked for or as there are. Not checked: `load` checks the whole body.
     pub fn peek(&self, sequence: u64, bytes: usize) -> io::Result<Vec<u8>> {
         let (snapshot, _) = self.headed(sequence)?;
         let mut body = Vec::new();
@@ -142,20 +152,23 @@ impl Snapshots {
         Ok((snapshot.info, body))
     }
 
-    /// Takes a snapshot away, good or not.
+    /// Removes a snapshot, good or not.
     pub fn remove(&self, sequence: u64) -> io::Result<()> {
-        self.disk.remove(&self.dir.join(snapshot_name(sequence)))?;
-        self.disk.sync_dir(&self.dir)
+        let folder = self.folder()?;
+        folder.remove(&snapshot_name(sequence))?;
+        folder.sync()
     }
 
     fn headed(&self, sequence: u64) -> io::Result<(Snapshot, [u8; 16])> {
-        Snapshot::open_header(&*self.disk, &self.dir.join(snapshot_name(sequence)), sequence)
+        Snapshot::open_header(self.folder()?, &snapshot_name(sequence), sequence)
     }
 
     /// Starts a snapshot; nothing of it is seen before `finish`.
     pub fn write(&self, info: SnapshotInfo) -> io::Result<SnapshotWriter> {
-        let draft = self.dir.join(format!("{}.tmp", snapshot_name(info.sequence)));
-        let file = self.disk.create(&draft)?;
+        let draft = format!("{}.tmp", snapshot_name(info.sequence));
+        let folder = self.folder()?;
+        folder.reserve_descriptors();
+        let file = folder.create(&draft)?;
         let piece = MmapMut::map_anon(PIECE_BYTES)?;
         // The header's block comes last, when the checksum is known.
         Ok(SnapshotWriter {
@@ -174,16 +187,16 @@ impl Snapshots {
 
     fn drop_old(&self) -> io::Result<()> {
         for old in self.sequences()?.into_iter().skip(self.retain) {
-            self.disk.remove(&self.dir.join(snapshot_name(old)))?;
+            self.folder()?.remove(&snapshot_name(old))?;
         }
-        self.disk.sync_dir(&self.dir)
+        self.folder()?.sync()
     }
 }
 
 /// A snapshot on its way to the disk.
 pub struct SnapshotWriter {
     snapshots: Snapshots,
-    draft: PathBuf,
+    draft: String,
     file: Arc<dyn DiskFile>,
     info: SnapshotInfo,
     /// Page-aligned, as writes past the page cache must be.
@@ -196,7 +209,7 @@ pub struct SnapshotWriter {
 }
 
 impl SnapshotWriter {
-    /// Makes it durable, names it, and takes the oldest away. `info.body_bytes` is what was written, not what was said.
+    /// Makes it durable, names it, and removes the oldest. `info.body_bytes` counts the bytes written, whatever was given.
     pub fn finish(mut self) -> io::Result<SnapshotInfo> {
         self.flush_piece()?;
         self.info.body_bytes = self.body_bytes;
@@ -217,15 +230,15 @@ impl SnapshotWriter {
         self.piece[..size_of::<SnapshotHeader>()].copy_from_slice(header.as_bytes());
         write_full(&*self.file, &self.piece[..BLOCK_BYTES as usize], 0)?;
         self.file.sync()?;
-        let Snapshots { disk, dir, .. } = &self.snapshots;
-        disk.rename(&self.draft, &dir.join(snapshot_name(self.info.sequence)))?;
+        let folder = self.snapshots.folder()?;
+        folder.rename(&self.draft, &snapshot_name(self.info.sequence))?;
         self.is_named = true;
-        disk.sync_dir(dir)?;
+        folder.sync()?;
         self.snapshots.drop_old()?;
         Ok(self.info)
     }
 
-    /// Writes what has gathered, filled up to whole blocks with zeros.
+    /// Writes the bytes gathered so far, filled up to whole blocks with zeros.
     fn flush_piece(&mut self) -> io::Result<()> {
         let whole = self.filled.next_multiple_of(BLOCK_BYTES as usize);
         self.piece[self.filled..whole].fill(0);
@@ -240,7 +253,7 @@ impl Drop for SnapshotWriter {
     /// A draft that comes to nothing takes no room: on a full disk the journal needs it.
     fn drop(&mut self) {
         if !self.is_named {
-            let _ = self.snapshots.disk.remove(&self.draft);
+            let _ = self.snapshots.folder().and_then(|folder| folder.remove(&self.draft));
         }
     }
 }
@@ -273,9 +286,9 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Opens a snapshot and reads it through once, so that what is handed out is known to be whole.
-    fn open(disk: &dyn Disk, path: &Path, sequence: u64) -> io::Result<Self> {
-        let (mut snapshot, body_check) = Self::open_header(disk, path, sequence)?;
+    /// Opens a snapshot and reads it through once, so that only a whole body is ever handed out.
+    fn open(folder: &dyn Folder, name: &str, sequence: u64) -> io::Result<Self> {
+        let (mut snapshot, body_check) = Self::open_header(folder, name, sequence)?;
         let mut hasher = Xxh3Default::new();
         let mut piece = vec![0; PIECE_BYTES];
         loop {
@@ -292,8 +305,8 @@ impl Snapshot {
     }
 
     /// Opens a snapshot whose header is good and whose length is right; what its body must hash to.
-    fn open_header(disk: &dyn Disk, path: &Path, sequence: u64) -> io::Result<(Self, [u8; 16])> {
-        let file = disk.open(path, Access::Read)?;
+    fn open_header(folder: &dyn Folder, name: &str, sequence: u64) -> io::Result<(Self, [u8; 16])> {
+        let file = folder.open(name, Access::Read)?;
         let mut block = vec![0; BLOCK_BYTES as usize];
         read_full(&*file, &mut block, 0)?;
         let (header, rest) = SnapshotHeader::read_from_prefix(&block).map_err(|_| damaged("its header"))?;

@@ -1,11 +1,11 @@
 //! The tail: a small ring of shared memory in a file of its own, where frames lie until their group is in a segment.
 //!
-//! Thread "journal" writes it; nobody syncs it. It survives `kill -9`, as any shared mapping does, and not a power
+//! Thread "journal" writes it; it is never synced. It survives `kill -9`, as any shared mapping does, and not a power
 //! loss, which it need not: what it alone held was never called durable. Recovery reads it once, brings what continues
 //! the segments into them, and makes a new one.
 //!
 //! Position: a journal's bytes are numbered segment index times segment size plus offset; such a number, modulo the
-//! ring's size, is the place in the ring. Absent on purpose: any count of what is valid; the frames' chain tells.
+//! ring's size, is the place in the ring. Absent on purpose: any count of valid bytes; the frames' chain shows which are.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -18,11 +18,14 @@ use xxhash_rust::xxh3::xxh3_128;
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
+use crate::disk::Folder;
 use crate::frame::BLOCK_BYTES;
 use crate::mmap::{Mirror, Span};
 
 const MAGIC: [u8; 8] = *b"ordotail";
 const VERSION: u32 = 1;
+/// The largest tail and its header.
+const FILE_BYTES_MAX: u64 = (1 << 30) + BLOCK_BYTES;
 const SHARED_MEMORY: &str = "/dev/shm";
 
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
@@ -94,7 +97,8 @@ impl Tail {
 
     /// The bytes of a frame to be laid down at a position.
     ///
-    /// The caller writes only beyond what is sealed and never more than the ring's size ahead of what is durable.
+    /// The caller writes only beyond the sealed groups, and never more than the ring's size ahead of the first byte that
+    /// is not durable.
     #[inline]
     pub(crate) fn slice_mut(&mut self, at: u64, len: u64) -> &mut [u8] {
         // `&mut self` excludes other slices; spans cover sealed groups only, which the caller leaves alone.
@@ -113,19 +117,18 @@ impl Tail {
 }
 
 /// Where the tail of a folder's journal may be, best first.
-pub(crate) fn tail_paths(dir: &Path, wished: Option<&Path>, journal: [u8; 16]) -> Vec<PathBuf> {
-    let id = u128::from_be_bytes(journal);
+pub(crate) fn tail_paths(folder: &dyn Folder, wished: Option<&Path>, journal: [u8; 16]) -> Vec<PathBuf> {
+    let (id, dir) = (u128::from_be_bytes(journal), folder.path());
     let at_home = dir.join(format!("ordo-{id:032x}.tail"));
     let elsewhere = wished.unwrap_or(Path::new(SHARED_MEMORY));
     if elsewhere == dir {
         return vec![at_home];
     }
     // A copy of the folder holds the same journal: neither may take the other's tail.
-    let folder = std::fs::metadata(dir).map_or(0, |dir| dir.ino() ^ dir.dev().rotate_left(32));
-    vec![elsewhere.join(format!("ordo-{id:032x}-{folder:016x}.tail")), at_home]
+    vec![elsewhere.join(format!("ordo-{id:032x}-{:016x}.tail", folder.id())), at_home]
 }
 
-/// What a process that ended without closing left behind.
+/// The tail of a process that ended without closing its journal.
 #[derive(Debug)]
 pub(crate) struct OldTail {
     ring: Vec<u8>,
@@ -133,17 +136,18 @@ pub(crate) struct OldTail {
 }
 
 impl OldTail {
-    /// Reads a journal's tails, wherever they are; one that is damaged or somebody else's is passed over.
+    /// Reads a journal's tails, wherever they are; one that is damaged, or of another user, is passed over.
     pub(crate) fn find(paths: &[PathBuf], journal: [u8; 16]) -> Vec<Self> {
         paths.iter().filter_map(|path| Self::read(path, journal)).collect()
     }
 
     fn read(path: &Path, journal: [u8; 16]) -> Option<Self> {
-        let no_follow = OFlags::NOFOLLOW.bits().cast_signed();
-        let mut file = OpenOptions::new().read(true).custom_flags(no_follow).open(path).ok()?;
+        // A pipe is not waited for, and nothing but a file of ours is read.
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
+        let file = OpenOptions::new().read(true).custom_flags(flags).open(path).ok()?;
         let mut bytes = Vec::new();
         let sound = is_ours(&file)
-            && file.read_to_end(&mut bytes).is_ok()
+            && file.take(FILE_BYTES_MAX).read_to_end(&mut bytes).is_ok()
             && TailHeader::ref_from_prefix(&bytes).is_ok_and(|(header, _)| {
                 header.magic == MAGIC
                     && header.version.get() == VERSION
@@ -173,5 +177,7 @@ impl OldTail {
 }
 
 fn is_ours(file: &File) -> bool {
-    file.metadata().is_ok_and(|meta| meta.uid() == rustix::process::geteuid().as_raw())
+    file.metadata().is_ok_and(|meta| {
+        meta.is_file() && meta.len() <= FILE_BYTES_MAX && meta.uid() == rustix::process::geteuid().as_raw()
+    })
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 pub(crate) use ordo_testkit::Random;
 use tempfile::TempDir;
 
-use crate::disk::{Access, Disk as _};
+use crate::disk::{Access, Disk as _, Folder};
 use crate::frame::{Chain, frame_bytes};
 use crate::scan::Image;
 use crate::segment::{DATA_START, read_header, segment_name};
@@ -87,12 +87,22 @@ impl Rig {
         }
     }
 
+    pub(crate) fn folder(&self) -> Arc<dyn Folder> {
+        self.disk.open_folder(Path::new(DIR)).expect("opens")
+    }
+
     pub(crate) fn segment(&self, index: u64) -> PathBuf {
         Path::new(DIR).join(segment_name(index))
     }
 
     pub(crate) fn bytes(&self, index: u64) -> Vec<u8> {
         self.disk.bytes(&self.segment(index)).expect("the segment is there")
+    }
+
+    /// The first segment of a new journal here.
+    pub(crate) fn journal_bytes(&self) -> Vec<u8> {
+        drop(self.journal());
+        self.bytes(0)
     }
 
     pub(crate) fn set_bytes(&self, index: u64, bytes: Vec<u8>) {
@@ -172,9 +182,9 @@ pub(crate) fn every_kind(seed: u64, is_marked: bool) -> (Rig, Vec<Place>) {
 }
 
 fn places_of_all(rig: &Rig) -> Vec<Place> {
-    let file = rig.disk.open(&rig.segment(0), Access::Read).expect("is there");
+    let file = rig.folder().open(&segment_name(0), Access::Read).expect("is there");
     let key = read_header(&*file).expect("a good header").key;
-    let image = Image { bytes: rig.bytes(0), file_bytes: 64 << 10 };
+    let image = Image { bytes: rig.bytes(0), file_bytes: 64 << 10, is_long: false };
     let (mut places, mut after) = (Vec::new(), 0);
     image.walk(DATA_START, &mut Chain::START.clone(), &key, &mut |offset, frame| {
         let end = offset + frame_bytes(frame.body.len());

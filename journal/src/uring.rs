@@ -8,27 +8,30 @@ use std::io;
 
 use io_uring::{IoUring, opcode, types};
 
-use crate::disk::is_passing;
+use crate::disk::{WriteProgress, is_passing};
 use crate::write_path::{GroupWrite, WritePath};
 
 /// The ring, and the one write it may hold.
 pub(crate) struct Uring {
     ring: IoUring,
     current: Option<Current>,
-    /// Why the kernel took the last write not at all; reported by the next poll, as every outcome is.
+    /// Why the kernel did not take the last write; reported by the next poll, as every outcome is.
     refused: Option<io::Error>,
     continued: u64,
     polls: u32,
+    /// Bytes that the next submission writes at most: a short write, made to order.
+    #[cfg(test)]
+    short: Option<usize>,
 }
 
-/// After so many polls without an outcome the core is given away for a moment: on ext4 the end of a durable write is
+/// After this many polls without an outcome the core is given away for a moment: on ext4 the end of a durable write is
 /// the work of a kernel thread, often on this core, and a caller that spins would keep it waiting until the scheduler's
 /// next tick.
 const POLLS_TO_YIELD: u32 = 64;
 
 struct Current {
     write: GroupWrite,
-    done: usize,
+    progress: WriteProgress,
     /// In the submission queue, but the kernel has not taken it yet.
     unsubmitted: bool,
 }
@@ -36,18 +39,28 @@ struct Current {
 impl Uring {
     /// Fails where the kernel has none or does not let us.
     pub(crate) fn start() -> io::Result<Self> {
-        Ok(Self { ring: IoUring::new(8)?, current: None, refused: None, continued: 0, polls: 0 })
+        Ok(Self {
+            ring: IoUring::new(8)?,
+            current: None,
+            refused: None,
+            continued: 0,
+            polls: 0,
+            #[cfg(test)]
+            short: None,
+        })
     }
 
-    /// Queues what is left of the current write.
+    /// Queues the rest of the current write.
     fn push(&mut self) -> io::Result<()> {
         let Some(current) = &mut self.current else { return Ok(()) };
         let fd = current.write.file.raw().ok_or(io::ErrorKind::Unsupported)?;
-        let rest = &current.write.span.bytes()[current.done..];
+        let done = current.progress.done();
+        let rest = &current.write.span.bytes()[done..];
+        #[cfg(test)]
+        let rest = &rest[..self.short.take().unwrap_or(rest.len())];
         let len = u32::try_from(rest.len()).expect("invariant: groups are smaller than the tail, that than 1 GiB");
-        let entry = opcode::Write::new(types::Fd(fd), rest.as_ptr(), len)
-            .offset(current.write.offset + current.done as u64)
-            .build();
+        let entry =
+            opcode::Write::new(types::Fd(fd), rest.as_ptr(), len).offset(current.write.offset + done as u64).build();
         // SAFETY: the bytes and the descriptor belong to `self.current`, which is kept until the completion has been
         // seen (`completed`, and `drop` waits); nobody writes them meanwhile (`Mirror::span`).
         unsafe { self.ring.submission().push(&entry) }.map_err(io::Error::other)?;
@@ -69,27 +82,18 @@ impl Uring {
     /// Takes in a completion: `Some` if the write is over.
     fn completed(&mut self, result: i32) -> Option<io::Result<()>> {
         let current = self.current.as_mut()?;
-        let outcome = match result {
-            0 => Err(io::ErrorKind::WriteZero.into()),
-            n if n > 0 => {
-                current.done += n as usize;
-                if current.done == current.write.span.bytes().len() { Ok(()) } else { return self.go_on() }
-            }
-            negative => {
-                let error = io::Error::from_raw_os_error(-negative);
-                if is_passing(&error) {
-                    return self.go_on();
-                }
-                Err(error)
-            }
+        let written = if result < 0 { Err(io::Error::from_raw_os_error(-result)) } else { Ok(result as usize) };
+        let outcome = match current.progress.add(written) {
+            Ok(()) if !current.progress.is_complete() => return self.go_on(),
+            outcome => outcome,
         };
+        self.continued += current.progress.continued();
         self.current = None;
         Some(outcome)
     }
 
     #[cold]
     fn go_on(&mut self) -> Option<io::Result<()>> {
-        self.continued += 1;
         let error = self.push().err()?;
         Some(Err(self.abandon(error)))
     }
@@ -109,7 +113,8 @@ impl Uring {
 impl WritePath for Uring {
     fn submit(&mut self, write: GroupWrite) {
         debug_assert!(self.current.is_none());
-        self.current = Some(Current { write, done: 0, unsubmitted: false });
+        let progress = WriteProgress::of(write.span.bytes().len());
+        self.current = Some(Current { write, progress, unsubmitted: false });
         self.refused = self.push().err();
     }
 
@@ -162,3 +167,6 @@ impl Drop for Uring {
         let _ = self.wait();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! How a sealed group gets from the tail into its segment: one write at a time, durable when it is complete.
 //!
-//! Thread "journal" submits and polls. `uring.rs` writes through io_uring; here are its stand-in where that is not to
-//! be had, a thread that blocks, and the plain call, for tests and the simulator.
+//! Thread "journal" submits and polls. `uring.rs` writes through io_uring; here are its stand-in where that is not
+//! available, a thread that blocks, and the plain call, for tests and the simulator.
 //!
 //! Invariants: at most one write is in flight; its bytes and its file live until it is complete. A write that comes
 //! back short or interrupted goes on where it stopped; any other failure is final and reported once.
@@ -32,7 +32,7 @@ pub(crate) trait WritePath: Send {
     fn wait(&mut self) -> Option<io::Result<()>>;
     /// Writes that came back short or interrupted and went on.
     fn continued(&self) -> u64;
-    /// What it is called in logs and metrics.
+    /// Its name in logs and metrics.
     fn name(&self) -> &'static str;
 }
 
@@ -69,18 +69,18 @@ impl WritePath for Inline {
 /// Writes in a thread of its own, which sleeps between writes.
 #[derive(Debug)]
 pub(crate) struct Threaded {
-    desk: Arc<Desk>,
+    handover: Arc<Handover>,
     in_flight: bool,
     continued: u64,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Where the two threads hand over.
+/// What passes between the journal's thread and the one that writes.
 #[derive(Debug, Default)]
-struct Desk {
+struct Handover {
     slot: Mutex<Slot>,
     changed: Condvar,
-    /// Whether an outcome lies there: polled without the lock.
+    /// Whether there is an outcome: polled without the lock.
     is_done: AtomicBool,
 }
 
@@ -93,10 +93,10 @@ struct Slot {
 
 impl Threaded {
     pub(crate) fn start() -> io::Result<Self> {
-        let desk = Arc::new(Desk::default());
-        let theirs = Arc::clone(&desk);
-        let thread = std::thread::Builder::new().name("journal-sync".into()).spawn(move || theirs.serve())?;
-        Ok(Self { desk, in_flight: false, continued: 0, thread: Some(thread) })
+        let handover = Arc::new(Handover::default());
+        let shared = Arc::clone(&handover);
+        let thread = std::thread::Builder::new().name("journal-sync".into()).spawn(move || shared.run())?;
+        Ok(Self { handover, in_flight: false, continued: 0, thread: Some(thread) })
     }
 
     fn take(&mut self, mut slot: impl FnMut() -> Option<io::Result<u64>>) -> Option<io::Result<()>> {
@@ -106,12 +106,12 @@ impl Threaded {
     }
 }
 
-impl Desk {
+impl Handover {
     fn lock(&self) -> MutexGuard<'_, Slot> {
         self.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn serve(&self) {
+    fn run(&self) {
         let mut slot = self.lock();
         loop {
             if let Some(write) = slot.write.take() {
@@ -135,28 +135,28 @@ impl WritePath for Threaded {
     fn submit(&mut self, write: GroupWrite) {
         debug_assert!(!self.in_flight);
         self.in_flight = true;
-        self.desk.lock().write = Some(write);
-        self.desk.changed.notify_all();
+        self.handover.lock().write = Some(write);
+        self.handover.changed.notify_all();
     }
 
     fn poll(&mut self) -> Option<io::Result<()>> {
-        if !self.in_flight || !self.desk.is_done.swap(false, Ordering::Acquire) {
+        if !self.in_flight || !self.handover.is_done.swap(false, Ordering::Acquire) {
             return None;
         }
-        let desk = Arc::clone(&self.desk);
-        self.take(|| desk.lock().outcome.take())
+        let handover = Arc::clone(&self.handover);
+        self.take(|| handover.lock().outcome.take())
     }
 
     fn wait(&mut self) -> Option<io::Result<()>> {
         if !self.in_flight {
             return None;
         }
-        let desk = Arc::clone(&self.desk);
-        let mut slot = desk.lock();
+        let handover = Arc::clone(&self.handover);
+        let mut slot = handover.lock();
         while slot.outcome.is_none() {
-            slot = desk.changed.wait(slot).unwrap_or_else(PoisonError::into_inner);
+            slot = handover.changed.wait(slot).unwrap_or_else(PoisonError::into_inner);
         }
-        desk.is_done.store(false, Ordering::Relaxed);
+        handover.is_done.store(false, Ordering::Relaxed);
         self.take(|| slot.outcome.take())
     }
 
@@ -171,8 +171,8 @@ impl WritePath for Threaded {
 
 impl Drop for Threaded {
     fn drop(&mut self) {
-        self.desk.lock().stop = true;
-        self.desk.changed.notify_all();
+        self.handover.lock().stop = true;
+        self.handover.changed.notify_all();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

@@ -3,20 +3,19 @@
 //! Hot path: thread "journal". `append` copies a frame into memory; `poll_sync` starts and sees the end of writes. Once
 //! warm neither allocates, and the only system call is the write path's own.
 //!
-//! Invariants: a group is submitted only when the one before is durable, so a Mark that is in a segment says that
-//! everything before it is. A block is written once. What is sealed does not change; what is not durable is not
+//! Invariants: a group is submitted only when the one before is durable, so a Mark that is in a segment proves that
+//! everything before it is. A block is written once. Sealed bytes do not change; bytes that are not durable are not
 //! overwritten in the tail (`make_room`). After a failed write nothing is written any more.
 //!
-//! Absent on purpose: a clock (`poll_sync` is told the time), locks, and a retry of a failed write.
+//! Absent on purpose: a clock (`poll_sync` is given the time), locks, and a retry of a failed write.
 
 use std::collections::VecDeque;
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::archive::{Archived, Archiver, Fate, FolderLock};
-use crate::disk::{Disk, DiskFile};
-use crate::error::{AppendError, Poisoned, ReadError};
+use crate::archive::{Archived, Archiver, Fate};
+use crate::disk::{DiskFile, DurabilityProof};
+use crate::error::{AppendError, FolderLost, Poisoned, ReadError, StorageTrouble};
 use crate::frame::{
     self, BLOCK_BYTES, Chain, Entry, HEADER_BYTES, Kind, MARK_BYTES, SEQUENCE_MAX, frame_bytes, padded_end,
 };
@@ -24,6 +23,7 @@ use crate::options::{Options, SyncMode};
 use crate::segment::{DATA_START, Identity, Segment};
 use crate::spare::{NoSpare, Spares};
 use crate::tail::Tail;
+use crate::watch::FolderWatch;
 use crate::write_path::{GroupWrite, WritePath};
 
 /// Flags of a Mark: why it was written.
@@ -35,7 +35,7 @@ pub(crate) const MARK_CUT: u32 = 8;
 
 /// A journal that is open for writing. Owned by one thread.
 pub struct Journal {
-    // Dropped first: it waits for the write in flight.
+    // Dropped first: it waits for the write in flight, which needs the lock that is dropped with the rest.
     path: Box<dyn WritePath>,
     spares: Spares,
     tail: Tail,
@@ -52,8 +52,9 @@ pub struct Journal {
     poisoned: Option<Poisoned>,
     pace: Pace,
     stats: Stats,
-    /// The disk, the folder on it, and its lock.
-    folder: FolderHeld,
+    watch: FolderWatch,
+    archiver: Archiver,
+    proof: DurabilityProof,
 }
 
 /// The options that count while writing.
@@ -104,10 +105,7 @@ pub struct Stats {
     pub segments: u64,
 }
 
-/// A folder on a disk, locked.
-type FolderHeld = (Arc<dyn Disk>, PathBuf, FolderLock);
-
-/// What recovery hands to the writer.
+/// The parts that recovery hands to the writer.
 pub(crate) struct Start {
     pub(crate) path: Box<dyn WritePath>,
     pub(crate) spares: Spares,
@@ -116,7 +114,9 @@ pub(crate) struct Start {
     pub(crate) offset: u64,
     pub(crate) chain: Chain,
     pub(crate) identity: Identity,
-    pub(crate) folder: FolderHeld,
+    pub(crate) watch: FolderWatch,
+    pub(crate) archiver: Archiver,
+    pub(crate) proof: DurabilityProof,
 }
 
 impl Journal {
@@ -139,18 +139,20 @@ impl Journal {
             offset: start.offset,
             chain: start.chain,
             group: None,
-            // One group a block, and one for luck: never grows.
+            // One group a block, and one that is open: never grows.
             sealed: VecDeque::with_capacity((limits.tail_bytes / BLOCK_BYTES) as usize + 1),
             in_flight: None,
             durable: start.chain.sequence,
             poisoned: None,
             pace: Pace::default(),
             stats: Stats::default(),
-            folder: start.folder,
+            watch: start.watch,
+            archiver: start.archiver,
+            proof: start.proof,
         }
     }
 
-    /// Appends a frame and says its sequence. It survives `kill -9` from here on; `durable` says when also a power
+    /// Appends a frame and returns its sequence. It survives `kill -9` from here on; `durable` shows when also a power
     /// loss. An error leaves the journal as it was.
     #[inline]
     pub fn append(&mut self, entry: &Entry<'_>) -> Result<u64, AppendError> {
@@ -178,10 +180,17 @@ impl Journal {
         Ok(self.chain.sequence)
     }
 
-    /// Sees the end of the write in flight and starts the next; says whether it did anything. `now_ns` is monotonic time.
+    /// Takes in the end of the write in flight and starts the next; returns whether it did anything. `now_ns` is monotonic
+    /// time.
+    ///
+    /// # Errors
+    /// If a write failed, or if the last look at the folder found it lost.
     pub fn poll_sync(&mut self, now_ns: u64) -> Result<bool, Poisoned> {
         if let Some(poisoned) = self.poisoned {
             return Err(poisoned);
+        }
+        if let Some(lost) = self.watch.lost() {
+            return Err(self.lose(lost));
         }
         self.pace.now_ns = now_ns;
         self.spares.used(self.offset);
@@ -223,18 +232,18 @@ impl Journal {
         self.in_flight.is_some() || self.group.is_some() || !self.sealed.is_empty() || self.pace.rest_since_ns.is_some()
     }
 
-    /// Whether the segment after the one in use could not be made: refuse what comes in, and append what was taken.
+    /// Whether the segment after the one in use could not be made: refuse new updates, and append those already accepted.
     ///
-    /// The next segment's room is asked for in whole when the one before it is taken into use, and at the start; it is
-    /// true from the first refusal on, so nearly all of a segment is still to be had then (`bytes_left`). It is asked for
-    /// again every 250 ms, in a thread or in `poll_sync`; false again once a next segment is there. Any other error
-    /// in making it counts the same. It is never true while the next segment is there. One relaxed load.
+    /// The next segment is allocated in whole when the one before it is taken into use, and at the start; this is true
+    /// from the first failure on, so nearly all of a segment is still free then (`bytes_left`). Another try is made every
+    /// 250 ms, in a thread or in `poll_sync`; false again once the next segment is there, and never true while it is.
+    /// `storage_trouble` gives the reason. One relaxed load.
     #[inline]
     pub fn is_short_of_storage(&self) -> bool {
         self.spares.has_failed()
     }
 
-    /// Bytes that can be written whatever becomes of the disk's room: the rest of the segment in use, and the next segment
+    /// Bytes that can be written even if the disk stays full: the rest of the segment in use, and the next segment
     /// if it is there. A frame takes 64 bytes and its body, up to the next multiple of 8; a group takes up to 8 KiB
     /// more; at a change of segment up to the largest frame is left unused. Two relaxed loads.
     #[inline]
@@ -243,7 +252,29 @@ impl Journal {
         self.limits.segment_bytes.saturating_sub(self.offset) + spare
     }
 
-    /// Whether a write failed: the journal is to be opened anew.
+    /// Why the segment after the one in use cannot be made, for as long as `is_short_of_storage` holds.
+    pub fn storage_trouble(&self) -> Option<StorageTrouble> {
+        self.spares.trouble()
+    }
+
+    /// Whether the file system of the folder can be durable: false where it is memory, or refuses to write past the page
+    /// cache. It changes nothing about how groups are written.
+    pub fn durability_proof(&self) -> DurabilityProof {
+        self.proof
+    }
+
+    /// Looks now whether the folder is still the one that its path leads to, with the last durable group in it.
+    ///
+    /// A thread of the journal looks once a second, and the next `poll_sync` reports what it finds; a journal without
+    /// threads (`WritePathKind::Inline`) looks only here. It waits for the disk: not for the hot thread.
+    ///
+    /// # Errors
+    /// `Poisoned::Folder`: the journal is closed for good, and what it wrote last may be gone with its folder.
+    pub fn check_folder(&mut self) -> Result<(), Poisoned> {
+        self.watch.look().map_err(|lost| self.lose(lost))
+    }
+
+    /// Why nothing is written any more, if that is so: the journal is to be opened anew.
     pub fn poisoned(&self) -> Option<Poisoned> {
         self.poisoned
     }
@@ -259,8 +290,7 @@ impl Journal {
 
     /// What takes old segments away, for a thread of its own: it touches nothing that this one writes.
     pub fn archiver(&self) -> Archiver {
-        let (disk, dir, lock) = &self.folder;
-        Archiver::new(Arc::clone(disk), dir.clone(), Arc::clone(lock))
+        self.archiver.clone()
     }
 
     /// Takes old segments away, here and now: see `Archiver::archive`. It waits for the disk: not for the hot thread.
@@ -286,9 +316,13 @@ impl Journal {
         }
     }
 
-    /// Makes everything durable, says so with a last Mark, and takes the tail away.
+    /// Makes everything durable, writes a last Mark to prove it, and removes the tail.
+    ///
+    /// # Errors
+    /// If a write failed, or if the folder is lost, and the frames with it.
     pub fn close(mut self) -> Result<(), Poisoned> {
         self.flush()?;
+        self.check_folder()?;
         if self.pace.rest_since_ns.is_some() {
             // No room for the Mark and none to be had: the last group stays without one, as after a crash.
             if self.mark(MARK_CLOSE).is_ok() {
@@ -328,7 +362,7 @@ impl Journal {
         oldest.or(self.group).unwrap_or_else(|| self.at())
     }
 
-    /// Makes sure that so many bytes, and the Mark before them if they open a group, have a place in the segment and in
+    /// Makes room for that many bytes, and the Mark before them if they open a group, in the segment and in
     /// the tail.
     #[inline]
     fn make_room(&mut self, bytes: u64) -> Result<(), AppendError> {
@@ -430,22 +464,29 @@ impl Journal {
             return Err(self.poison(&error));
         }
         self.durable = group.last_sequence;
+        self.watch.note_group(group.start);
         self.stats.groups += 1;
         self.stats.group_bytes += group.end - group.start;
         self.pace.rest_since_ns = (!group.is_mark_only).then_some(self.pace.now_ns);
         Ok(())
     }
 
-    /// A write failed: nobody can know what of it is on the disk, nor what a second try would mean.
+    /// A write failed: how much of it is on the disk is unknown, and so is what a second try would mean.
     #[cold]
     fn poison(&mut self, error: &io::Error) -> Poisoned {
         tracing::error!(%error, durable = self.durable, "a write of the journal failed: it stops here");
-        let poisoned = Poisoned { kind: error.kind() };
+        let poisoned = Poisoned::Write(error.kind());
         self.poisoned = Some(poisoned);
         poisoned
     }
 
-    /// When nothing has come for a while, says durably that the last group is durable.
+    /// The folder is lost: frames written now would be where no start looks for them.
+    #[cold]
+    fn lose(&mut self, lost: FolderLost) -> Poisoned {
+        *self.poisoned.get_or_insert(Poisoned::Folder(lost))
+    }
+
+    /// When no frame has come for `idle_mark_ns`, writes a Mark that proves the last group durable.
     fn mark_if_idle(&mut self) -> bool {
         let Some(since_ns) = self.pace.rest_since_ns else { return false };
         let is_due = self.group.is_none() && self.pace.now_ns.saturating_sub(since_ns) >= self.limits.idle_mark_ns;

@@ -141,3 +141,43 @@ fn what_stands_between_the_occurrences_of_a_field_is_left_out() {
     w.copy_repeated(bytes, Repeated::default(), 1);
     assert_eq!(w.len(), 9);
 }
+
+/// A request is decoded into where the one before it stood, good or not: nothing of that one may show.
+#[test]
+fn nothing_of_the_message_before_is_left() {
+    use crate::proto as p;
+    use prost::Message as _;
+    let figure = || Some("12.50".parse::<Dec>().expect("it is a figure").into());
+    let order = || p::OrderState { order_id: "O".into(), price: figure(), status: "s".into(), ..Default::default() };
+    let trade = || p::OrderTrade { trade_id: "T".into(), price: figure(), quantity: figure(), ..Default::default() };
+    let update = || p::OrderUpdate { update_id: "U".into(), reason: 3, ..Default::default() };
+    let cash = || p::CashTransfer { currency: "AUD".into(), value: figure(), ..Default::default() };
+    let asset = || p::AssetTransfer { code: "BHP".into(), value: figure(), ..Default::default() };
+    let account = || p::Account { owner_id: "XS".into(), account_id: "A".into() };
+    let details = || p::TransactionDetails { account: Some(account()), ..Default::default() };
+    let place = || p::FeedPosition { sequence: "f".into(), position: 7 };
+    let action = |at: u32| p::ExternalAction {
+        order: (at & 1 != 0).then(|| order().into()),
+        trade: (at & 2 != 0).then(|| trade().into()),
+        update: (at & 4 != 0).then(|| update().into()),
+        transaction: (at & 8 != 0).then(|| details().into()),
+        cash_transfer: (at & 16 != 0).then(|| cash().into()),
+        asset_transfer: (at & 32 != 0).then(|| asset().into()),
+        ..Default::default()
+    };
+    let request = |at: u32| {
+        let position = (at & 64 != 0).then(place);
+        let action = (at & 128 != 0).then(|| action(at));
+        p::FeedRequest { request_id: i64::from(at), position, action, ..Default::default() }.encode_to_vec()
+    };
+    let mut reused = FeedRequest::default();
+    // Every combination is followed by its complement, then by one that breaks off in the middle.
+    for at in (0..256).flat_map(|at| [at, 255 - at]) {
+        let bytes = request(at);
+        reused.decode_into(&bytes, Span::whole(&bytes)).expect("it decodes");
+        let mut fresh = FeedRequest::default();
+        fresh.decode_into(&bytes, Span::whole(&bytes)).expect("it decodes");
+        assert_eq!(format!("{reused:?}"), format!("{fresh:?}"), "{at}");
+        let _ = reused.decode_into(&bytes, Span { start: 0, len: bytes.len() as u32 * 2 / 3 });
+    }
+}

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use ordo_core::engine::Engine;
 use ordo_core::names::FeedNo;
 
-use crate::wiring::slot::ConnNo;
+use crate::wiring::task::ConnNo;
 
 const EVERY: Duration = Duration::from_millis(10);
 

@@ -24,7 +24,8 @@ use super::Writing;
 use super::bookmarks::Bookmarks;
 use super::connection::{Connection, Flushed};
 use crate::subscription::snapshots::{Job, Taken};
-use crate::wiring::slot::{ConnNo, Part, Reply, Slot};
+use crate::wiring::slot::Slot;
+use crate::wiring::task::{Answer, ConnNo, FeedReply, FeedReplyEvent, Record, Reply};
 use crate::wiring::ticket::{Ticket, WriteResult};
 use ordo_core::subscription::{EventEncoder, VIEWS_WITH_EVENTS};
 
@@ -167,11 +168,11 @@ impl Connections {
             let (first, second) = (name.first.text(&outcome.bytes), name.second.text(&outcome.bytes));
             self.names.learn(name.kind, name.number, first, second);
         }
-        if slot.recorded && !outcome.is_silent() {
+        if slot.task.record.is_some() && !outcome.is_silent() {
             let input = Input { stamp: outcome.stamp, bytes: &slot.bytes, request: &slot.request };
             self.note_newest(outcome, task + 1);
-            if slot.feed != FeedNo::OMS {
-                self.bookmarks.recorded(slot.feed, outcome.stamp.position);
+            if outcome.stamp.feed != FeedNo::OMS {
+                self.bookmarks.recorded(outcome.stamp.feed, outcome.stamp.position);
             }
             self.publish_events(task, &input, outcome);
         }
@@ -220,79 +221,91 @@ impl Connections {
     }
 
     fn reply(&mut self, task: u64, slot: &Slot, outcome: &Outcome) {
-        // What could not be read says no more than in which form it came; what the hub itself has to say, not even that.
-        let has_form = slot.kind != RequestMessageType::Unknown || slot.reply == Reply::Failure;
-        if let Some(connection) = self.connection(slot.conn)
-            && has_form
+        let (conn, reply) = (slot.task.conn, &slot.task.reply);
+        if let Some(answer) = reply.answer()
+            && let Some(connection) = self.connection(conn)
         {
-            connection.set_form(slot.text);
+            connection.set_form(answer.text);
         }
-        let about = (slot.about, slot.position);
-        match slot.reply {
+        match reply {
             Reply::Nothing => {}
-            Reply::Response | Reply::Failure => self.respond(slot, outcome),
-            Reply::FeedOpened => {
-                self.respond(slot, outcome);
-                self.bookmarks.opened(slot.about, slot.conn, slot.position);
-                self.feed_event(slot.conn, FeedEventType::Open, about, &[]);
-                let configuration = outcome.bytes_of(outcome.configuration);
-                self.feed_event(slot.conn, FeedEventType::Resume, about, configuration);
+            Reply::Response(answer) => self.respond(slot, *answer, outcome),
+            Reply::Failure { answer, code } => self.respond_with(slot, *answer, [code.as_str()].into_iter()),
+            Reply::Feed(reply) => self.reply_to_feed(slot, *reply, outcome),
+            Reply::Subscribe { details, answer } => {
+                if self.subscribe(task, slot, details, *answer) {
+                    self.respond(slot, *answer, outcome);
+                }
             }
-            Reply::FeedParked => {
-                self.respond(slot, outcome);
-                self.feed_event(slot.conn, FeedEventType::Suspend, about, &[]);
+            Reply::Unsubscribe { details, answer } => {
+                if self.unsubscribe(slot, details, *answer) {
+                    self.respond(slot, *answer, outcome);
+                    self.refresh_live(conn);
+                }
             }
-            Reply::FeedGap => {
-                self.respond(slot, outcome);
-                let configuration = outcome.bytes_of(outcome.configuration);
-                self.feed_event(slot.conn, FeedEventType::Resume, about, configuration);
-            }
-            Reply::FeedResumed if self.bookmarks.resumed(slot.about) => {
-                let configuration = outcome.bytes_of(outcome.configuration);
-                self.feed_event(slot.conn, FeedEventType::Resume, about, configuration);
-            }
-            Reply::FeedResumed => {}
-            Reply::FeedBookmark => {
-                self.respond(slot, outcome);
-                self.bookmarks.sent(slot.about);
-                self.feed_event(slot.conn, FeedEventType::Bookmark, about, &[]);
-            }
-            Reply::FeedClosed => {
-                self.respond(slot, outcome);
-                self.bookmarks.closed(slot.about, slot.conn);
-                self.feed_event(slot.conn, FeedEventType::Close, (slot.about, 0), &[]);
-            }
-            Reply::Subscribed => self.subscribe(task, slot, outcome),
-            Reply::Unsubscribed => self.unsubscribe(slot, outcome),
-            Reply::Frame => self.with(slot.conn, |connection| connection.queue().extend_from_slice(&slot.bytes)),
-            Reply::Rest => self.answer_ticket(slot, outcome),
-            Reply::Ping => self.with(slot.conn, Connection::put_ping),
+            Reply::Frame => self.with(conn, |connection| connection.queue().extend_from_slice(&slot.bytes)),
+            Reply::Ticket(ticket) => self.answer_ticket(ticket, &slot.task.record, outcome),
+            Reply::Ping => self.with(conn, Connection::put_ping),
             Reply::Close(code) => {
-                self.forget(slot.conn);
-                self.with(slot.conn, |connection| connection.end(code, ""));
+                self.forget(conn);
+                self.with(conn, |connection| connection.end(*code, ""));
             }
             Reply::Gone => {
-                self.forget(slot.conn);
-                self.drop_connection(slot.conn);
+                self.forget(conn);
+                self.drop_connection(conn);
             }
+        }
+    }
+
+    fn reply_to_feed(&mut self, slot: &Slot, reply: FeedReply, outcome: &Outcome) {
+        let FeedReply { event, feed, position, answer } = reply;
+        let (conn, about) = (slot.task.conn, (feed, position));
+        match answer {
+            Some(answer) if event == FeedReplyEvent::Gap => {
+                self.respond_with(slot, answer, ["Feed.Sequence"].into_iter());
+            }
+            Some(answer) => self.respond(slot, answer, outcome),
+            None => {}
+        }
+        let mut resumes = event.resumes();
+        match event {
+            FeedReplyEvent::Opened => {
+                self.bookmarks.opened(feed, conn, position);
+                self.feed_event(conn, FeedEventType::Open, about, &[]);
+            }
+            FeedReplyEvent::Parked => self.feed_event(conn, FeedEventType::Suspend, about, &[]),
+            FeedReplyEvent::Gap => {}
+            FeedReplyEvent::Resumed => resumes = self.bookmarks.resumed(feed),
+            FeedReplyEvent::Bookmark => {
+                self.bookmarks.sent(feed);
+                self.feed_event(conn, FeedEventType::Bookmark, about, &[]);
+            }
+            FeedReplyEvent::Closed => {
+                self.bookmarks.closed(feed, conn);
+                self.feed_event(conn, FeedEventType::Close, about, &[]);
+            }
+        }
+        if resumes {
+            let configuration = outcome.bytes_of(outcome.configuration);
+            self.feed_event(conn, FeedEventType::Resume, about, configuration);
         }
     }
 
     /// A batch is answered by its frame if that is refused, else by its last member; the first answer counts.
     #[cold]
-    fn answer_ticket(&mut self, slot: &Slot, outcome: &Outcome) {
-        let Some(ticket) = &slot.ticket else { return };
-        if !outcome.is_accepted() {
-            self.tickets.push((ticket.clone(), WriteResult::Refused(outcome.codes().map(Cow::into_owned).collect())));
-        } else if matches!(slot.part, Part::Frame { .. }) {
+    fn answer_ticket(&mut self, ticket: &Arc<Ticket>, record: &Record, outcome: &Outcome) {
+        let result = if !outcome.is_accepted() {
+            WriteResult::Refused(outcome.codes().map(Cow::into_owned).collect())
+        } else if matches!(record, Record::BatchFrame { .. }) {
             // Its last member answers.
+            return;
         } else if outcome.is_silent() {
-            self.tickets.push((ticket.clone(), WriteResult::Nothing { is_repeated: outcome.is_repeated }));
+            WriteResult::Nothing { is_repeated: outcome.is_repeated }
         } else {
             let order = outcome.orders.last().filter(|_| ticket.wants_order());
-            let order = order.map(|event| outcome.bytes_of(event.state).to_vec());
-            self.tickets.push((ticket.clone(), WriteResult::Applied(order)));
-        }
+            WriteResult::Applied(order.map(|event| outcome.bytes_of(event.state).to_vec()))
+        };
+        self.tickets.push((ticket.clone(), result));
     }
 
     pub(super) fn answer_tickets(&mut self) {
@@ -310,30 +323,29 @@ impl Connections {
         }
     }
 
-    /// The one Response to a request: if it has a RequestID, or failed.
-    fn respond(&mut self, slot: &Slot, outcome: &Outcome) {
-        let failed = !slot.errors.is_empty() || (slot.recorded && !outcome.is_accepted());
-        if slot.request_id().is_empty() && !failed {
-            return;
+    /// The one Response to a request: if it has a RequestID, or its update was refused.
+    fn respond(&mut self, slot: &Slot, answer: Answer, outcome: &Outcome) {
+        let is_refused = slot.task.record.is_some() && !outcome.is_accepted();
+        if is_refused {
+            self.respond_with(slot, answer, outcome.codes());
+        } else if !answer.request_id.is_empty() {
+            self.respond_with(slot, answer, std::iter::empty::<&str>());
         }
-        let codes: Vec<_> = slot.recorded.then(|| outcome.codes()).into_iter().flatten().collect();
-        let errors = slot.errors.iter().map(String::as_str).chain(codes.iter().map(|code| &**code));
-        self.respond_with(slot, errors);
     }
 
-    fn respond_with<'e>(&mut self, slot: &Slot, errors: impl DoubleEndedIterator<Item = &'e str>) {
+    fn respond_with<E: AsRef<str>>(&mut self, slot: &Slot, answer: Answer, errors: impl DoubleEndedIterator<Item = E>) {
         use field::{event_message as message, request_details as details};
         let mut w = std::mem::take(&mut self.writer);
         w.clear();
         for error in errors.rev() {
-            w.delimited(details::ERRORS, error.as_bytes());
+            w.delimited(details::ERRORS, error.as_ref().as_bytes());
         }
-        w.text(details::REQUEST_ID, slot.request_id());
-        w.int(details::TYPE, slot.kind as i64);
+        w.text(details::REQUEST_ID, answer.request_id.of(&slot.bytes));
+        w.int(details::TYPE, answer.kind as i64);
         w.close(message::REQUEST, 0);
         w.int(message::TYPE, EventMessageType::Response as i64);
-        let (task, waits) = (self.task, slot.kind == RequestMessageType::Synchronise);
-        self.with(slot.conn, |connection| connection.put_in_order(task, waits, &[w.bytes()]));
+        let (task, waits) = (self.task, answer.kind == RequestMessageType::Synchronise);
+        self.with(slot.task.conn, |connection| connection.put_in_order(task, waits, &[w.bytes()]));
         self.writer = w;
     }
 

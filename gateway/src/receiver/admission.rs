@@ -3,16 +3,14 @@
 //! Hot path for updates; opening, closing and configuring a feed may allocate.
 
 use ordo_core::names::FeedNo;
-use ordo_core::proto::{
-    ConnectionStatus, FeedDetails, FeedRequest as FeedRequestMessage, FeedRequestType, RequestMessageType,
-};
-use ordo_core::wire::{RequestMessage, Span};
-use ordo_journal::Kind;
+use ordo_core::proto::{ConnectionStatus, FeedDetails, FeedRequest as FeedRequestMessage, FeedRequestType};
+use ordo_core::record::Origin;
 use prost::Message;
 
 use super::feeds::{Admission, Feeds, Opening, STORAGE_FULL};
 use super::session::Session;
-use crate::wiring::slot::{Reply, Slot};
+use crate::wiring::slot::Slot;
+use crate::wiring::task::{Answer, FeedReply, FeedReplyEvent, Record, Reply, UpdateRecord, Writer};
 
 /// What a feed request asks of the receiver beyond its slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,105 +20,99 @@ pub(super) enum FollowUp {
     Left(FeedNo),
 }
 
-/// Decides what a decoded feed request becomes, and makes its slot that.
-pub(super) fn admit(slot: &mut Slot, session: &mut Session, feeds: &mut Feeds) -> FollowUp {
-    let conn = session.conn;
+/// Decides what a decoded feed request becomes, and makes its slot that. The slot holds the message and a Response.
+pub(super) fn admit(slot: &mut Slot, answer: Answer, session: &mut Session, feeds: &mut Feeds) -> FollowUp {
     let kind = FeedRequestType::try_from(slot.request.r#type).unwrap_or(FeedRequestType::Unknown);
     if kind == FeedRequestType::Open {
-        // It would be recorded: the adapter asks again.
+        // An Open is recorded: while the disk is full, the adapter has to ask again.
         if feeds.is_storage_full {
-            slot.refuse(STORAGE_FULL)
+            slot.refuse(answer, STORAGE_FULL)
         } else {
-            open(slot, session, feeds)
+            open(slot, answer, session, feeds)
         }
         return FollowUp::Nothing;
     }
-    let supplied = supplied_feed(slot, session, feeds);
-    let Some(feed) = supplied.filter(|feed| feeds.get(*feed).supplier == Some(conn)) else {
+    let opened = opened_feed(slot, session, feeds);
+    let Some(feed) = opened.filter(|feed| feeds.get(*feed).supplier == Some(session.conn)) else {
         // A parked connection may still withdraw.
-        if let (FeedRequestType::Close, Some(feed)) = (kind, supplied) {
+        if let (FeedRequestType::Close, Some(feed)) = (kind, opened) {
             session.feeds.retain(|open| *open != feed);
-            slot.reply = Reply::FeedClosed;
-            slot.about = feed;
+            slot.reply_to_feed(FeedReplyEvent::Closed, feed, 0, answer);
             return FollowUp::Left(feed);
         }
-        slot.refuse("Feed");
+        slot.refuse(answer, "Feed");
         return FollowUp::Nothing;
     };
-    slot.about = feed;
     match kind {
         FeedRequestType::Bookmark => {
-            slot.reply = Reply::FeedBookmark;
-            slot.position = feeds.get(feed).last;
+            slot.reply_to_feed(FeedReplyEvent::Bookmark, feed, feeds.get(feed).last, answer);
         }
         FeedRequestType::Close | FeedRequestType::Status | FeedRequestType::Configure if feeds.is_storage_full => {
-            slot.refuse(STORAGE_FULL);
+            slot.refuse(answer, STORAGE_FULL);
         }
         FeedRequestType::Close => {
             session.feeds.retain(|open| *open != feed);
-            slot.reply = Reply::FeedClosed;
-            slot.record_in_oms(&status_body(feeds, feed, ConnectionStatus::Closed));
+            slot.reply_to_feed(FeedReplyEvent::Closed, feed, 0, answer);
+            slot.record_in_oms(&status_body(feeds, feed, ConnectionStatus::Closed), writer(session));
             return FollowUp::Left(feed);
         }
-        FeedRequestType::Status if !slot.request.status.is_given() => slot.refuse("Details"),
-        FeedRequestType::Configure if !slot.request.configuration.is_given() => slot.refuse("Details"),
+        FeedRequestType::Status if !slot.request.status.is_given() => slot.refuse(answer, "Details"),
+        FeedRequestType::Configure if !slot.request.configuration.is_given() => slot.refuse(answer, "Details"),
         FeedRequestType::Status => {
             let given = FeedDetails::decode(slot.request.status.of(&slot.bytes)).unwrap_or_default();
             let details = FeedDetails { feed_id: feeds.get(feed).name.to_string(), ..given };
             feeds.note_status(feed, &details);
-            slot.record_in_oms(&details_body(details));
+            slot.record_in_oms(&details_body(details), writer(session));
         }
         FeedRequestType::Configure => {
             feeds.configure(feed, slot.request.configuration.of(&slot.bytes));
-            slot.record_in_oms(&configuration_body(slot, &feeds.get(feed).name));
+            slot.record_in_oms(&configuration_body(slot, &feeds.get(feed).name), writer(session));
         }
-        FeedRequestType::RequestResponse | FeedRequestType::QueryResponse => slot.refuse("Operation"),
-        _ => admit_update(slot, feed, feeds),
+        FeedRequestType::RequestResponse | FeedRequestType::QueryResponse => slot.refuse(answer, "Operation"),
+        _ => admit_update(slot, answer, feed, feeds, writer(session)),
     }
     FollowUp::Nothing
 }
 
 /// A recorded update, if its position is a new one.
 #[inline]
-fn admit_update(slot: &mut Slot, feed: FeedNo, feeds: &mut Feeds) {
+fn admit_update(slot: &mut Slot, answer: Answer, feed: FeedNo, feeds: &mut Feeds, writer: Writer) {
     match feeds.admit(feed, slot.request.position.position) {
         Admission::Record(position) => {
-            slot.recorded = true;
-            slot.feed = feed;
-            slot.position = position;
-            slot.body = slot.request.span;
+            let body = slot.request.span;
+            slot.task.record = Record::Update(UpdateRecord { feed, position, body, writer });
         }
         Admission::Duplicate => {}
-        Admission::Gap => {
-            slot.reply = Reply::FeedGap;
-            slot.position = feeds.get(feed).last;
-            slot.errors.push("Feed.Sequence".to_owned());
-        }
-        Admission::Refused(code) => slot.refuse(code),
+        Admission::Gap => slot.reply_to_feed(FeedReplyEvent::Gap, feed, feeds.get(feed).last, answer),
+        Admission::Refused(code) => slot.refuse(answer, code),
     }
 }
 
-fn open(slot: &mut Slot, session: &mut Session, feeds: &mut Feeds) {
+/// An update of an adapter.
+#[inline]
+fn writer(session: &Session) -> Writer {
+    Writer { origin: Origin::default(), caller: session.caller }
+}
+
+fn open(slot: &mut Slot, answer: Answer, session: &mut Session, feeds: &mut Feeds) {
     let name = slot.request.position.sequence.text(&slot.bytes);
-    let (feed, reply) = match feeds.open(name, session.conn) {
-        None => return slot.refuse("Feed"),
-        Some(Opening::Parked(feed)) => (feed, Reply::FeedParked),
-        Some(Opening::Supplies(feed)) => (feed, Reply::FeedOpened),
+    let (feed, event) = match feeds.open(name, session.conn) {
+        None => return slot.refuse(answer, "Feed"),
+        Some(Opening::Parked(feed)) => (feed, FeedReplyEvent::Parked),
+        Some(Opening::Supplies(feed)) => (feed, FeedReplyEvent::Opened),
     };
     if !session.feeds.contains(&feed) {
         session.feeds.push(feed);
     }
-    slot.reply = reply;
-    slot.about = feed;
-    if reply == Reply::FeedOpened {
-        slot.record_in_oms(&status_body(feeds, feed, ConnectionStatus::Online));
+    if event == FeedReplyEvent::Opened {
+        slot.record_in_oms(&status_body(feeds, feed, ConnectionStatus::Online), writer(session));
     }
-    slot.position = feeds.get(feed).last;
+    slot.reply_to_feed(event, feed, feeds.get(feed).last, answer);
 }
 
 /// The feed a request is about: the one it names, if this connection opened it; its only one, if it names none.
 #[inline]
-fn supplied_feed(slot: &Slot, session: &Session, feeds: &Feeds) -> Option<FeedNo> {
+fn opened_feed(slot: &Slot, session: &Session, feeds: &Feeds) -> Option<FeedNo> {
     let name = slot.request.position.sequence.text(&slot.bytes);
     match (&session.feeds[..], name) {
         ([only], "") => Some(*only),
@@ -149,38 +141,8 @@ fn configuration_body(slot: &Slot, name: &str) -> Vec<u8> {
 }
 
 impl Slot {
-    /// The message, and what a Response to it names.
     #[inline]
-    pub(super) fn describe(&mut self, envelope: &RequestMessage, bytes: &[u8], text: bool) {
-        self.bytes.extend_from_slice(bytes);
-        self.text = text;
-        self.kind = RequestMessageType::try_from(envelope.r#type).unwrap_or(RequestMessageType::Unknown);
-        self.request_id = envelope.request_id;
-    }
-
-    #[cold]
-    pub(super) fn refuse(&mut self, code: &str) {
-        self.reply = Reply::Failure;
-        self.recorded = false;
-        self.errors.push(code.to_owned());
-    }
-
-    /// Records a word of the hub's own that is no update: it takes no position, and is told to nobody.
-    #[cold]
-    pub(super) fn record_control(&mut self, frame: Kind, body: &[u8]) {
-        (self.recorded, self.frame) = (true, frame);
-        self.body = Span { start: self.bytes.len() as u32, len: body.len() as u32 };
-        self.bytes.extend_from_slice(body);
-    }
-
-    /// Records a body of the hub's own in place of the message's; the message stays, for its RequestID.
-    #[cold]
-    pub(super) fn record_in_oms(&mut self, body: &[u8]) {
-        self.recorded = true;
-        self.feed = FeedNo::OMS;
-        self.body = Span { start: self.bytes.len() as u32, len: body.len() as u32 };
-        self.bytes.extend_from_slice(body);
-        let decoded = self.request.decode_into(&self.bytes, self.body);
-        debug_assert!(decoded.is_ok(), "invariant: what the hub encodes it can decode");
+    fn reply_to_feed(&mut self, event: FeedReplyEvent, feed: FeedNo, position: i64, answer: Answer) {
+        self.task.reply = Reply::Feed(FeedReply { event, feed, position, answer: Some(answer) });
     }
 }

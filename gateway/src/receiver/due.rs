@@ -9,7 +9,6 @@ use ordo_core::proto::ConnectionStatus;
 
 use super::Receiver;
 use super::pending::Pending;
-use crate::wiring::slot::{ConnNo, Reply};
 
 /// Between looks at the clock.
 pub(super) const EVERY: Duration = Duration::from_millis(20);
@@ -44,8 +43,8 @@ impl Receiver {
     pub(super) fn run_due(&mut self, now: Instant) {
         let wall_ns = self.clock.now_ns();
         while let Some(feed) = self.feeds.take_expired(wall_ns) {
-            let (status, conn, reply) = (ConnectionStatus::Disconnected, ConnNo::default(), Reply::Nothing);
-            self.pending.push_back(Pending::Status { feed, status, conn, reply });
+            let status = ConnectionStatus::Disconnected;
+            self.pending.push_back(Pending::Status { feed, status, supplier: None });
         }
         let (due_ns, published) = (self.progress.next_removal_ns(), self.progress.published.load_acquire());
         if self.removals.is_to_be_asked(due_ns, wall_ns, now, published) {

@@ -9,7 +9,7 @@ use ordo_core::names::{FeedNo, OMS};
 use ordo_core::proto::{ConnectionStatus, FeedConfiguration, FeedDetails};
 use prost::Message;
 
-use crate::wiring::slot::ConnNo;
+use crate::wiring::task::ConnNo;
 
 /// The longest feed name, in bytes.
 const NAME_BYTES_MAX: usize = 64;

@@ -10,7 +10,7 @@ use prost::Message;
 
 use super::Receiver;
 use super::admission::{FollowUp, admit};
-use crate::wiring::slot::{ConnNo, Reply};
+use crate::wiring::task::{ConnNo, Reply};
 
 impl Receiver {
     /// JSON becomes binary; what cannot is answered with where it went wrong.
@@ -22,9 +22,8 @@ impl Receiver {
             Err(error) => {
                 let code = error.code();
                 self.fill(|slot| {
-                    slot.begin(Reply::Failure, conn);
-                    slot.text = true;
-                    slot.errors.push(code);
+                    let answer = slot.begin_message(conn, &RequestMessage::default(), &[], true);
+                    slot.refuse(answer, code);
                 });
             }
         }
@@ -47,8 +46,7 @@ impl Receiver {
                 self.on_subscription(conn, kind, &envelope, bytes, text);
             }
             Ok(RequestMessageType::Synchronise) => self.fill(|slot| {
-                slot.begin(Reply::Response, conn);
-                slot.describe(&envelope, bytes, text);
+                slot.begin_message(conn, &envelope, bytes, text);
             }),
             Ok(RequestMessageType::ClientRequest) => self.fail(conn, text, &envelope, bytes, "Operation"),
             Ok(RequestMessageType::Unknown) | Err(_) => self.fail(conn, text, &envelope, bytes, "Operation.Unknown"),
@@ -76,9 +74,8 @@ impl Receiver {
     #[cold]
     fn fail(&mut self, conn: ConnNo, text: bool, envelope: &RequestMessage, bytes: &[u8], code: &str) {
         self.fill(|slot| {
-            slot.begin(Reply::Failure, conn);
-            slot.describe(envelope, bytes, text);
-            slot.errors.push(code.to_owned());
+            let answer = slot.begin_message(conn, envelope, bytes, text);
+            slot.refuse(answer, code);
         });
     }
 
@@ -101,9 +98,10 @@ impl Receiver {
         }
         let subscribe = kind == RequestMessageType::Subscribe;
         self.fill(|slot| {
-            slot.begin(if subscribe { Reply::Subscribed } else { Reply::Unsubscribed }, conn);
-            slot.describe(envelope, bytes, text);
-            slot.subscription = Some(Box::new(details));
+            let answer = slot.begin_message(conn, envelope, bytes, text);
+            let details = Box::new(details);
+            slot.task.reply =
+                if subscribe { Reply::Subscribe { details, answer } } else { Reply::Unsubscribe { details, answer } };
         });
     }
 
@@ -115,16 +113,15 @@ impl Receiver {
         let mut unusual = false;
         let mut follow_up = FollowUp::Nothing;
         let filled = self.ring.try_publish(|slot| {
-            slot.begin(Reply::Response, conn);
-            slot.describe(envelope, bytes, text);
+            let answer = slot.begin_message(conn, envelope, bytes, text);
             match slot.request.decode_into(&slot.bytes, envelope.feed) {
-                Ok(()) => follow_up = admit(slot, session, feeds),
+                Ok(()) => follow_up = admit(slot, answer, session, feeds),
                 Err(DecodeError::Unusual) => {
                     // The slot is taken: it goes by as a task without anything to do.
-                    slot.begin(Reply::Nothing, conn);
+                    slot.begin(conn, Reply::Nothing);
                     unusual = true;
                 }
-                Err(error) => slot.refuse(&error.to_string()),
+                Err(error) => slot.refuse(answer, error.to_string()),
             }
         });
         assert!(filled.is_ok(), "invariant: room was checked");

@@ -1,7 +1,7 @@
-//! What the hub itself has to say: slots that no message of a client fills, owed until the ring has room for them.
+//! Slots that the hub makes of its own accord, pending until the ring has room for them.
 //!
-//! Hot thread: the receiver's. All that is owed enters the ring in order, and before any further message: a batch stays
-//! together, and what a connection is told of its feed stands where that became so.
+//! Hot thread: the receiver's. Pending slots enter the ring in order and before any further message: a batch stays
+//! together, and what an adapter is sent about its feed stands where it became so.
 
 use std::time::Instant;
 
@@ -10,80 +10,57 @@ use ordo_core::names::FeedNo;
 use ordo_core::proto::ConnectionStatus;
 use ordo_core::record::Settings;
 use ordo_core::removal::removal_body;
-use ordo_journal::Kind;
 use prost::Message;
 
 use super::Receiver;
 use super::admission::status_body;
 use super::writes::BatchSlot;
-use crate::wiring::slot::{ConnNo, Reply};
+use crate::wiring::task::{ConnNo, FeedReply, FeedReplyEvent, Record, Reply, Writer};
 
 /// A slot that no message of a client fills.
 #[derive(Debug)]
 pub(super) enum Pending {
-    /// A feed's status, recorded; what the connection is told with it.
-    Status {
-        feed: FeedNo,
-        status: ConnectionStatus,
-        conn: ConnNo,
-        reply: Reply,
-    },
-    Frame {
-        conn: ConnNo,
-        bytes: Vec<u8>,
-    },
-    Plain {
-        conn: ConnNo,
-        reply: Reply,
-    },
-    /// A supplier that was told to wait goes on.
-    Resume {
-        conn: ConnNo,
-        feed: FeedNo,
-    },
+    /// A feed's status, recorded; whoever supplies the feed from then on gets Open and Resume.
+    Status { feed: FeedNo, status: ConnectionStatus, supplier: Option<ConnNo> },
+    /// A control frame of the codec.
+    Frame { conn: ConnNo, bytes: Vec<u8> },
+    /// A ping or the end of a connection.
+    Reply { conn: ConnNo, reply: Reply },
+    /// Resume to a supplier that was sent Suspend.
+    Resume { conn: ConnNo, feed: FeedNo },
     /// Settings that are in force from here on.
     Settings(Settings),
-    /// Of orders that were due at an instant.
-    Removal {
-        due_ns: u64,
-    },
+    /// Removal of the orders that were due at an instant.
+    Removal { due_ns: u64 },
     /// A part of a batch: nothing of another sender comes between.
     Batch(BatchSlot),
-    /// Something is to be forgotten since an instant.
-    Tick {
-        due_ns: u64,
-    },
+    /// A Tick, for records whose retention was over at an instant.
+    Tick { due_ns: u64 },
 }
 
 impl Receiver {
-    /// Fills slots with what the hub itself has to say, in order.
+    /// Fills slots with what waits for them, in order; the number of slots.
     pub(super) fn drain_pending(&mut self) -> usize {
         let mut drained = 0;
         while self.has_room()
             && let Some(pending) = self.pending.pop_front()
         {
             match pending {
-                Pending::Plain { conn, reply } => self.fill(|slot| slot.begin(reply, conn)),
+                Pending::Reply { conn, reply } => self.fill(|slot| slot.begin(conn, reply)),
                 Pending::Frame { conn, bytes } => self.fill(|slot| {
-                    slot.begin(Reply::Frame, conn);
+                    slot.begin(conn, Reply::Frame);
                     slot.bytes.extend_from_slice(&bytes);
                 }),
                 status @ Pending::Status { .. } if self.feeds.is_storage_full => self.unrecorded.push_back(status),
-                Pending::Status { feed, status, conn, reply } => self.record_status(feed, status, conn, reply),
+                Pending::Status { feed, status, supplier } => self.record_status(feed, status, supplier),
                 Pending::Resume { conn, feed } => self.resume(conn, feed),
                 Pending::Settings(settings) => self.fill(|slot| {
-                    slot.begin(Reply::Nothing, ConnNo::default());
-                    slot.record_control(Kind::Settings, &settings.encode_to_vec());
+                    slot.begin(ConnNo::default(), Reply::Nothing);
+                    slot.task.record = Record::Settings(slot.add_body(&settings.encode_to_vec()));
                 }),
                 Pending::Removal { due_ns } => self.record_removal(due_ns),
                 Pending::Batch(part) => self.fill(|slot| slot.begin_batch_part(part)),
-                Pending::Tick { due_ns } => {
-                    self.fill(|slot| {
-                        slot.begin(Reply::Nothing, ConnNo::default());
-                        slot.record_control(Kind::Tick, &[]);
-                    });
-                    self.prunings.ask(due_ns, Instant::now(), self.filled);
-                }
+                Pending::Tick { due_ns } => self.record_tick(due_ns),
             }
             drained += 1;
         }
@@ -91,34 +68,43 @@ impl Receiver {
     }
 
     fn resume(&mut self, conn: ConnNo, feed: FeedNo) {
-        let position = self.feeds.get(feed).last;
-        self.fill(|slot| {
-            slot.begin(Reply::FeedResumed, conn);
-            slot.about = feed;
-            slot.position = position;
-        });
-        // Its answer says that the Resume has been heard.
-        self.pending.push_back(Pending::Plain { conn, reply: Reply::Ping });
+        let reply = self.feed_reply(FeedReplyEvent::Resumed, feed);
+        self.fill(|slot| slot.begin(conn, reply));
+        // Its pong says that the Resume was received.
+        self.pending.push_back(Pending::Reply { conn, reply: Reply::Ping });
     }
 
-    fn record_status(&mut self, feed: FeedNo, status: ConnectionStatus, conn: ConnNo, reply: Reply) {
+    fn record_status(&mut self, feed: FeedNo, status: ConnectionStatus, supplier: Option<ConnNo>) {
         let body = status_body(&mut self.feeds, feed, status);
-        let position = self.feeds.get(feed).last;
+        let (conn, reply) = match supplier {
+            Some(conn) => (conn, self.feed_reply(FeedReplyEvent::Opened, feed)),
+            None => (ConnNo::default(), Reply::Nothing),
+        };
         self.fill(|slot| {
-            slot.begin(reply, conn);
-            slot.record_in_oms(&body);
-            slot.about = feed;
-            slot.position = position;
+            slot.begin(conn, reply);
+            slot.record_in_oms(&body, Writer::default());
         });
+    }
+
+    fn feed_reply(&self, event: FeedReplyEvent, feed: FeedNo) -> Reply {
+        Reply::Feed(FeedReply { event, feed, position: self.feeds.get(feed).last, answer: None })
     }
 
     fn record_removal(&mut self, due_ns: u64) {
         let body = removal_body(self.clock.now_ns());
         self.fill(|slot| {
-            slot.begin(Reply::Nothing, ConnNo::default());
-            slot.record_in_oms(&body);
+            slot.begin(ConnNo::default(), Reply::Nothing);
+            slot.record_in_oms(&body, Writer::default());
         });
         self.removals.ask(due_ns, Instant::now(), self.filled);
+    }
+
+    fn record_tick(&mut self, due_ns: u64) {
+        self.fill(|slot| {
+            slot.begin(ConnNo::default(), Reply::Nothing);
+            slot.task.record = Record::Tick;
+        });
+        self.prunings.ask(due_ns, Instant::now(), self.filled);
     }
 }
 
@@ -126,6 +112,5 @@ impl Receiver {
 pub(super) fn left_online(engine: &Engine) -> impl Iterator<Item = Pending> {
     let is_online = |row: &FeedRow| row.details.as_ref().is_some_and(|it| it.status() == ConnectionStatus::Online);
     let feeds = (0..).map(FeedNo).zip(engine.feeds()).filter(move |(_, row)| is_online(row));
-    let (status, conn, reply) = (ConnectionStatus::Disconnected, ConnNo::default(), Reply::Nothing);
-    feeds.map(move |(feed, _)| Pending::Status { feed, status, conn, reply })
+    feeds.map(|(feed, _)| Pending::Status { feed, status: ConnectionStatus::Disconnected, supplier: None })
 }

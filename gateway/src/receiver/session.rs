@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 use ordo_core::names::FeedNo;
+use ordo_core::subscription::Caller;
 use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket};
 
 use super::boundary::Boundary;
-use crate::wiring::slot::ConnNo;
+use crate::wiring::task::ConnNo;
 
 /// The codec zeroes its read buffer on every read: enough for a few dozen messages, and no more.
 const READ_BUFFER_BYTES: usize = 16 * 1024;
@@ -81,6 +82,7 @@ pub(super) enum Silence {
 pub(super) struct Session {
     socket: WebSocket<Pipe>,
     pub(super) conn: ConnNo,
+    pub(super) caller: Caller,
     /// Feeds this connection supplies or is parked on.
     pub(super) feeds: Vec<FeedNo>,
     pub(super) is_ready: bool,
@@ -94,7 +96,12 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(stream: TcpStream, already_read: Vec<u8>, conn: ConnNo, message_bytes_max: usize) -> Session {
+    pub(super) fn new(
+        stream: TcpStream,
+        already_read: Vec<u8>,
+        (conn, caller): (ConnNo, Caller),
+        message_bytes_max: usize,
+    ) -> Session {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
             .write_buffer_size(0)
@@ -108,6 +115,7 @@ impl Session {
         Session {
             socket,
             conn,
+            caller,
             feeds: Vec::new(),
             is_ready: true,
             heard_at: now,

@@ -16,7 +16,7 @@ use super::session::{Received, Session, Silence};
 use super::{Receiver, TURN};
 use crate::publisher::Writing;
 use crate::wiring::ingress::NewConnection;
-use crate::wiring::slot::{ConnNo, Reply};
+use crate::wiring::task::{ConnNo, Reply};
 
 /// Sessions by connection number; a gone one leaves a gap, its number is never given again.
 #[derive(Debug, Default)]
@@ -72,7 +72,7 @@ impl Receiver {
         self.poll.registry().register(&mut reading, Token(conn.0 as usize), Interest::READABLE)?;
         let gone = || io::Error::other("the publisher has stopped");
         self.writers.send(Writing { conn, stream: writing, compact: new.compact }).map_err(|_| gone())?;
-        self.sessions.push(Session::new(reading, new.already_read, conn, self.message_bytes_max));
+        self.sessions.push(Session::new(reading, new.already_read, (conn, new.caller), self.message_bytes_max));
         // What was read behind the upgrade request raises no event.
         self.ready.push_back(conn);
         Ok(())
@@ -134,7 +134,7 @@ impl Receiver {
             let conn = session.conn;
             match session.silence(now) {
                 Silence::Fine => {}
-                Silence::Ping => self.pending.push_back(Pending::Plain { conn, reply: Reply::Ping }),
+                Silence::Ping => self.pending.push_back(Pending::Reply { conn, reply: Reply::Ping }),
                 Silence::Drop => silent.push(conn),
             }
         }
@@ -146,8 +146,8 @@ impl Receiver {
     /// The feed that a connection let go of passes to the next one that waits for it.
     pub(super) fn hand_over(&mut self, feed: FeedNo, conn: ConnNo) {
         if let Some(next) = self.feeds.leave(feed, conn) {
-            let (status, reply) = (ConnectionStatus::Online, Reply::FeedOpened);
-            self.pending.push_back(Pending::Status { feed, status, conn: next, reply });
+            let status = ConnectionStatus::Online;
+            self.pending.push_back(Pending::Status { feed, status, supplier: Some(next) });
         }
     }
 
@@ -155,16 +155,16 @@ impl Receiver {
     pub(super) fn end_session(&mut self, conn: ConnNo, last: Reply) {
         let Some(mut session) = self.sessions.take(conn) else { return };
         let _ = self.poll.registry().deregister(session.stream());
-        if last == Reply::Gone {
+        if matches!(last, Reply::Gone) {
             let _ = session.stream().shutdown(Shutdown::Read);
         }
         for feed in std::mem::take(&mut session.feeds) {
             if self.feeds.get(feed).supplier == Some(conn) {
-                let (status, reply) = (ConnectionStatus::Disconnected, Reply::Nothing);
-                self.pending.push_back(Pending::Status { feed, status, conn, reply });
+                let status = ConnectionStatus::Disconnected;
+                self.pending.push_back(Pending::Status { feed, status, supplier: None });
             }
             self.hand_over(feed, conn);
         }
-        self.pending.push_back(Pending::Plain { conn, reply: last });
+        self.pending.push_back(Pending::Reply { conn, reply: last });
     }
 }

@@ -5,14 +5,12 @@
 
 use std::sync::Arc;
 
-use ordo_core::record::Origin;
-use ordo_core::wire::{FeedRequest, Span};
-
 use super::feeds::STORAGE_FULL;
 use super::pending::Pending;
 use super::{Receiver, TURN};
 use crate::wiring::ingress::{Body, Write};
-use crate::wiring::slot::{ConnNo, Part, Reply, Slot};
+use crate::wiring::slot::Slot;
+use crate::wiring::task::{ConnNo, Record, Reply, Writer};
 use crate::wiring::ticket::{Ticket, WriteResult};
 
 /// A slot of a batch that is yet to be filled.
@@ -20,10 +18,19 @@ use crate::wiring::ticket::{Ticket, WriteResult};
 pub(super) struct BatchSlot {
     part: Part,
     body: Vec<u8>,
-    origin: Origin,
-    identity: u32,
-    /// The frame's, which says whether the batch is refused, and the last member's.
+    writer: Writer,
+    /// The frame's, which is answered if the batch is refused, and the last member's.
     ticket: Option<Arc<Ticket>>,
+}
+
+/// Which part of a batch a slot holds.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    Frame {
+        members: u32,
+    },
+    /// The n-th, from 1.
+    Member(u32),
 }
 
 impl Receiver {
@@ -53,24 +60,22 @@ impl Receiver {
     }
 
     fn take_write(&mut self, write: Write) {
-        let Write { body, origin, identity, ticket } = write;
+        let Write { body, writer, ticket } = write;
         let (frame, members) = match body {
             Body::Update(body) => {
                 return self.fill(|slot| {
-                    slot.begin(Reply::Rest, ConnNo::default());
-                    slot.record_in_oms(&body);
-                    (slot.origin, slot.identity, slot.ticket) = (origin, identity, Some(ticket));
+                    slot.begin(ConnNo::default(), Reply::Ticket(ticket));
+                    slot.record_in_oms(&body, writer);
                 });
             }
             Body::Batch { frame, members } => (frame, members),
         };
         let count = members.len() as u32;
-        let part = |part, body, has_ticket| {
-            let ticket = if has_ticket { Some(ticket.clone()) } else { None };
-            Pending::Batch(BatchSlot { part, body, origin, identity, ticket })
+        let slot = |part, body, has_ticket: bool| {
+            Pending::Batch(BatchSlot { part, body, writer, ticket: has_ticket.then(|| ticket.clone()) })
         };
-        self.pending.push_back(part(Part::Frame { members: count }, frame, true));
-        let members = (1..).zip(members).map(|(nth, body)| part(Part::Member(nth), body, nth == count));
+        self.pending.push_back(slot(Part::Frame { members: count }, frame, true));
+        let members = (1..).zip(members).map(|(nth, body)| slot(Part::Member(nth), body, nth == count));
         self.pending.extend(members);
         self.drain_pending();
     }
@@ -78,15 +83,14 @@ impl Receiver {
 
 impl Slot {
     pub(super) fn begin_batch_part(&mut self, part: BatchSlot) {
-        self.begin(if part.ticket.is_some() { Reply::Rest } else { Reply::Nothing }, ConnNo::default());
-        if matches!(part.part, Part::Frame { .. }) {
-            self.recorded = true;
-            self.bytes.extend_from_slice(&part.body);
-            self.body = Span::whole(&self.bytes);
-            self.request = FeedRequest::default();
-        } else {
-            self.record_in_oms(&part.body);
-        }
-        (self.part, self.origin, self.identity, self.ticket) = (part.part, part.origin, part.identity, part.ticket);
+        let BatchSlot { part, body, writer, ticket } = part;
+        self.begin(ConnNo::default(), ticket.map_or(Reply::Nothing, Reply::Ticket));
+        self.task.record = match part {
+            Part::Frame { members } => Record::BatchFrame { body: self.add_body(&body), members, writer },
+            Part::Member(nth) => {
+                self.add_update(&body);
+                Record::BatchMember { nth, writer }
+            }
+        };
     }
 }

@@ -9,6 +9,7 @@ use hyper::header::{
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::upgrade::downcast;
+use ordo_core::subscription::Caller;
 use tungstenite::handshake::derive_accept_key;
 
 use super::error::Refusal;
@@ -49,7 +50,7 @@ async fn hand_over(
     let stream = parts.io.into_inner().into_std()?;
     connection::hold_back_as_usual(&stream);
     let already_read = parts.read_buf.to_vec();
-    let new = NewConnection { stream, already_read, compact };
+    let new = NewConnection { stream, already_read, compact, caller: Caller::SYSTEM };
     shared.ingress.connections.try_send(new).map_err(|_| "the receiver takes no more")?;
     Ok(())
 }

@@ -11,7 +11,10 @@ use prost::Message;
 
 use super::Shared;
 use super::error::Refusal;
+use ordo_core::subscription::Caller;
+
 use crate::wiring::ingress::{Body, Write};
+use crate::wiring::task::Writer;
 use crate::wiring::ticket::{Ticket, WriteResult};
 
 /// How long a write waits for a place in the queue.
@@ -81,7 +84,7 @@ impl Shared {
 
     async fn hand_over(&self, body: Body, origin: Origin, ticket: Arc<Ticket>) -> Result<Done, Refusal> {
         let since = Instant::now();
-        let mut write = Write { body, origin, identity: 0, ticket: ticket.clone() };
+        let mut write = Write { body, writer: Writer { origin, caller: Caller::SYSTEM }, ticket: ticket.clone() };
         while let Err(refused) = self.ingress.writes.try_send(write) {
             let TrySendError::Full(again) = refused else { return Err(Refusal::Unavailable) };
             if since.elapsed() >= QUEUE_TIMEOUT || self.progress.is_stopping() || self.progress.fault().is_some() {

@@ -71,7 +71,10 @@ impl From<OpenError> for HubError {
             | OpenError::Segment { .. }
             | OpenError::Archived { .. }
             | OpenError::Behind { .. } => HubError::Corrupt(error.to_string()),
-            OpenError::Io { .. } | OpenError::Options(_) => HubError::Journal(error),
+            OpenError::Io { .. }
+            | OpenError::Options(_)
+            | OpenError::SmallSegments { .. }
+            | OpenError::Archive { .. } => HubError::Journal(error),
         }
     }
 }
@@ -258,6 +261,7 @@ fn recover(config: &Config, saved: &SavedStates) -> Result<Recovered, HubError> 
         },
         known_durable: newest_sequence,
         start_from: newest_sequence,
+        archive_dir: config.archive_dir.clone(),
         ..ordo_journal::Options::new(&config.data)
     };
     let Opened { journal, recovered } = match &config.disk {

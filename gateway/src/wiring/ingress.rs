@@ -5,9 +5,10 @@ use std::net::TcpStream;
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use ordo_core::record::Origin;
+use ordo_core::subscription::Caller;
 
-use crate::wiring::ticket::Ticket;
+use super::task::Writer;
+use super::ticket::Ticket;
 
 /// An upgraded connection, handed over by the HTTP side.
 #[derive(Debug)]
@@ -17,14 +18,15 @@ pub(crate) struct NewConnection {
     pub(crate) already_read: Vec<u8>,
     /// Short enum names in JSON.
     pub(crate) compact: bool,
+    /// Who upgraded it: every message on it is his.
+    pub(crate) caller: Caller,
 }
 
 /// An update that came over REST, to be recorded in `oms`.
 #[derive(Debug)]
 pub(crate) struct Write {
     pub(crate) body: Body,
-    pub(crate) origin: Origin,
-    pub(crate) identity: u32,
+    pub(crate) writer: Writer,
     pub(crate) ticket: Arc<Ticket>,
 }
 

@@ -18,7 +18,13 @@ fn listed(rig: &Rig) -> Vec<SegmentInfo> {
 }
 
 fn names(disk: &MemDisk, dir: &str) -> Vec<String> {
-    disk.list(Path::new(dir)).unwrap().into_iter().filter(|name| name.starts_with("seg-")).collect()
+    disk.open_folder(Path::new(dir))
+        .unwrap()
+        .list()
+        .unwrap()
+        .into_iter()
+        .filter(|name| name.starts_with("seg-"))
+        .collect()
 }
 
 /// Archives below a sequence, and starts from it.

@@ -3,25 +3,25 @@
 //!
 //! Deterministic: its "random" bytes come from the seed. One lock around everything: speed is not its purpose.
 
-use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::ops::Range;
-use std::os::fd::RawFd;
+use std::os::fd::{BorrowedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Access, Disk, DiskFile};
+use super::{Access, Disk, DiskFile, DurabilityProof, Folder, Lock};
+use crate::error::FolderLost;
 use crate::mmap::ReadMap;
 
 const BLOCK: usize = 4096;
 
-/// What is to go wrong, and when. Counts start at 1 with the operation after `fail`.
+/// A fault to inject, and when. Counts start at 1 with the operation after `fail`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The n-th durable write fails and changes nothing.
     DurableWrite { nth: u64, kind: io::ErrorKind },
-    /// The n-th durable write is cut short to this many bytes.
+    /// The n-th durable write writes this many bytes only.
     Short { nth: u64, bytes: usize },
     /// The n-th sync of a file fails; what it would have made durable may be lost.
     Sync { nth: u64, kind: io::ErrorKind },
@@ -45,6 +45,10 @@ struct State {
     faults: Vec<Fault>,
     counts: Counts,
     capacity: Option<usize>,
+    /// Why making a file fails, where it does.
+    refusal: Option<i32>,
+    /// The outcome of every look at a locked folder.
+    folder_lost: Option<FolderLost>,
     dead: bool,
     random: u64,
 }
@@ -107,6 +111,16 @@ impl MemDisk {
         self.state().capacity = bytes;
     }
 
+    /// From now on making a file fails with that error number; `None` is not at all.
+    pub fn refuse_files(&self, errno: Option<i32>) {
+        self.state().refusal = errno;
+    }
+
+    /// From now on the locked folders are found lost, or not.
+    pub fn lose_folder(&self, how: Option<FolderLost>) {
+        self.state().folder_lost = how;
+    }
+
     /// A file's bytes as a program sees them.
     pub fn bytes(&self, path: &Path) -> Option<Vec<u8>> {
         let state = self.state();
@@ -148,7 +162,7 @@ impl MemDisk {
         self.after_power_loss(true, |_, _| true)
     }
 
-    /// What is there after a power loss now: all that is durable, and of the rest the blocks that `keep` says, and the
+    /// The disk after a power loss now: all durable blocks, of the others those that `keep` chooses, and the
     /// names as they are now if `keep_names`.
     pub fn after_power_loss(&self, keep_names: bool, mut keep: impl FnMut(&Path, usize) -> bool) -> Self {
         let state = self.state();
@@ -194,7 +208,7 @@ impl State {
         self.faults.iter().find_map(hit).map_or(Ok(()), |kind| Err(kind.into()))
     }
 
-    /// Whether the disk has room for a file of so many bytes.
+    /// Whether the disk has room for a file of that many bytes.
     fn find_room(&self, id: usize, bytes: usize) -> io::Result<()> {
         let used: usize = self.files.iter().map(MemFile::room).sum();
         let grows = bytes.saturating_sub(self.files[id].room());
@@ -204,13 +218,23 @@ impl State {
         Ok(())
     }
 
-    /// Nobody reads what is in it any more: it takes no room.
-    fn let_go(&mut self, id: usize) {
+    /// Frees the room of a file that is no longer read.
+    fn free(&mut self, id: usize) {
         self.files[id].bytes = Vec::new();
         self.files[id].reserved = 0;
     }
 
+    fn rename(&mut self, from: &Path, to: PathBuf) -> io::Result<()> {
+        let lost = self.change()?;
+        let id = self.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
+        self.names.insert(to, id);
+        if lost { Err(power_lost()) } else { Ok(()) }
+    }
+
     fn write(&mut self, id: usize, bytes: &[u8], offset: usize, durable: bool) -> io::Result<usize> {
+        if !offset.is_multiple_of(BLOCK) || !bytes.len().is_multiple_of(BLOCK) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
         let lost = self.change()?;
         let mut len = bytes.len();
         if durable {
@@ -242,68 +266,104 @@ impl State {
 }
 
 impl Disk for MemDisk {
-    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
-        let state = self.state();
-        let name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
-        Ok(state.names.keys().filter(|path| path.parent() == Some(dir)).filter_map(name).collect())
-    }
-
-    fn create_dir(&self, _dir: &Path) -> io::Result<()> {
+    fn create_folder(&self, _path: &Path) -> io::Result<()> {
         Ok(())
     }
 
-    fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+    fn open_folder(&self, path: &Path) -> io::Result<Arc<dyn Folder>> {
+        Ok(Arc::new(MemFolder { disk: self.clone(), path: path.to_owned() }))
+    }
+}
+
+/// The files whose paths begin with that of the folder.
+#[derive(Debug)]
+struct MemFolder {
+    disk: MemDisk,
+    path: PathBuf,
+}
+
+impl MemFolder {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.disk.state()
+    }
+}
+
+impl Folder for MemFolder {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn id(&self) -> u64 {
+        0
+    }
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        let state = self.state();
+        let name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
+        Ok(state.names.keys().filter(|path| path.parent() == Some(&self.path)).filter_map(name).collect())
+    }
+
+    fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
         let mut state = self.state();
+        if let Some(errno) = state.refusal {
+            return Err(io::Error::from_raw_os_error(errno));
+        }
         let lost = state.change()?;
         let id = state.files.len();
         state.files.push(MemFile::default());
-        if let Some(old) = state.names.insert(path.to_owned(), id) {
-            state.let_go(old);
+        if let Some(old) = state.names.insert(self.path.join(name), id) {
+            state.free(old);
         }
-        if lost { Err(power_lost()) } else { Ok(Arc::new(Handle { disk: self.clone(), id, durable: false })) }
+        if lost { Err(power_lost()) } else { Ok(Arc::new(Handle { disk: self.disk.clone(), id, durable: false })) }
     }
 
-    fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn DiskFile>> {
-        let id = *self.state().names.get(path).ok_or(io::ErrorKind::NotFound)?;
-        Ok(Arc::new(Handle { disk: self.clone(), id, durable: access == Access::Durable }))
+    fn open(&self, name: &str, access: Access) -> io::Result<Arc<dyn DiskFile>> {
+        let id = *self.state().names.get(&self.path.join(name)).ok_or(io::ErrorKind::NotFound)?;
+        Ok(Arc::new(Handle { disk: self.disk.clone(), id, durable: access == Access::Durable }))
     }
 
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.state().rename(&self.path.join(from), self.path.join(to))
+    }
+
+    fn move_to(&self, name: &str, to: &dyn Folder) -> io::Result<()> {
+        self.state().rename(&self.path.join(name), to.path().join(name))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
         let mut state = self.state();
         let lost = state.change()?;
-        let id = state.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
-        state.names.insert(to.to_owned(), id);
-        if lost { Err(power_lost()) } else { Ok(()) }
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        let mut state = self.state();
-        let lost = state.change()?;
-        let id = state.names.remove(path).ok_or(io::ErrorKind::NotFound)?;
+        let id = state.names.remove(&self.path.join(name)).ok_or(io::ErrorKind::NotFound)?;
         if !state.names_synced.values().any(|other| *other == id) {
-            state.let_go(id);
+            state.free(id);
         }
         if lost { Err(power_lost()) } else { Ok(()) }
     }
 
-    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+    fn sync(&self) -> io::Result<()> {
         let mut state = self.state();
         if state.change()? {
             return Err(power_lost());
         }
-        let in_dir = |path: &Path| path.parent() == Some(dir);
-        state.names_synced.retain(|path, _| !in_dir(path));
+        let is_here = |path: &Path| path.parent() == Some(&self.path);
+        state.names_synced.retain(|path, _| !is_here(path));
         let current: Vec<_> =
-            state.names.iter().filter(|(path, _)| in_dir(path)).map(|(p, id)| (p.clone(), *id)).collect();
+            state.names.iter().filter(|(path, _)| is_here(path)).map(|(p, id)| (p.clone(), *id)).collect();
         state.names_synced.extend(current);
         Ok(())
     }
 
-    fn lock(&self, path: &Path) -> io::Result<Box<dyn Any + Send>> {
-        if !self.state().locks.insert(path.to_owned()) {
+    fn lock(&self) -> io::Result<Arc<dyn Lock>> {
+        if !self.state().locks.insert(self.path.clone()) {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        Ok(Box::new(Held { disk: self.clone(), path: path.to_owned() }))
+        Ok(Arc::new(Held { disk: self.disk.clone(), path: self.path.clone() }))
+    }
+
+    fn reserve_descriptors(&self) {}
+
+    fn durability_proof(&self) -> io::Result<DurabilityProof> {
+        Ok(DurabilityProof::Proven)
     }
 
     fn random(&self, into: &mut [u8]) -> io::Result<()> {
@@ -317,11 +377,22 @@ impl Disk for MemDisk {
         }
         Ok(())
     }
+
+    fn raw(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
 }
 
+#[derive(Debug)]
 struct Held {
     disk: MemDisk,
     path: PathBuf,
+}
+
+impl Lock for Held {
+    fn check(&self) -> Result<(), FolderLost> {
+        self.disk.state().folder_lost.map_or(Ok(()), Err)
+    }
 }
 
 impl Drop for Held {

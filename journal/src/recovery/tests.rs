@@ -27,8 +27,8 @@ fn unmarked(seed: u64, n: u64) -> Rig {
 /// Where each numbered frame of the first segment lies: offset and bytes.
 fn places(rig: &Rig) -> Vec<(u64, u64)> {
     let mut places = Vec::new();
-    let image = Image { bytes: rig.bytes(0), file_bytes: 64 << 10 };
-    let header = read_header(&*rig.disk.open(&rig.segment(0), Access::Read).unwrap()).ok().unwrap();
+    let image = Image { bytes: rig.bytes(0), file_bytes: 64 << 10, is_long: false };
+    let header = read_header(&*rig.folder().open(&segment_name(0), Access::Read).unwrap()).ok().unwrap();
     image.walk(DATA_START, &mut Chain::START.clone(), &header.key, &mut |offset, frame| {
         if frame.kind.takes_sequence() {
             places.push((offset, crate::frame::frame_bytes(frame.body.len())));

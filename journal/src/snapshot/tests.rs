@@ -128,7 +128,7 @@ fn an_unfinished_snapshot_is_not_seen_and_leaves_nothing_behind() {
     let rig = Rig::new(4);
     let snapshots = snapshots(&rig.disk, 1);
     let info = SnapshotInfo { body_version: 1, sequence: 5, time_ns: 0, state_hash: [0; 16], body_bytes: 0 };
-    let drafts = || rig.disk.list(Path::new(DIR)).unwrap().iter().filter(|name| name.ends_with(".tmp")).count();
+    let drafts = || rig.folder().list().unwrap().iter().filter(|name| name.ends_with(".tmp")).count();
     let writer = snapshots.write(info).unwrap();
     assert_eq!((newest(&snapshots), drafts()), ((None, 0), 1));
     drop(writer);

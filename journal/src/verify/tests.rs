@@ -164,3 +164,25 @@ fn where_no_segment_is_readable_the_first_that_must_be_there_is_named() {
         assert_eq!((report.frames, report.segments.len()), (0, 0));
     }
 }
+
+#[test]
+fn bytes_beyond_the_size_of_a_segment_are_damage() {
+    let rig = Rig::new(67);
+    let mut journal = rig.journal();
+    append(&mut journal, 1..=900);
+    journal.close().unwrap();
+    let segments = rig.verify().segments.len() as u64;
+    assert!(segments > 3);
+    for index in 0..segments {
+        for appended in [vec![0; 1], vec![0xA5; 5_000]] {
+            let whole = rig.bytes(index);
+            rig.set_bytes(index, [&whole[..], &appended].concat());
+            let report = rig.verify();
+            rig.set_bytes(index, whole);
+            let bad = report.bad.unwrap_or_else(|| panic!("{} bytes behind segment {index}", appended.len()));
+            assert_eq!((bad.file, bad.place.offset, bad.place.field), (segment_name(index), 64 << 10, Field::Size));
+            assert_eq!((report.frames, bad.was_durable), (900, true));
+        }
+    }
+    assert!(rig.verify().is_good());
+}

@@ -2,7 +2,7 @@ use std::io;
 
 use super::*;
 use crate::testing::{Random, Rig, append, body, expected, update};
-use crate::{Fault, Kind, WritePathKind};
+use crate::{Fault, FolderLost, Kind, OpenError, StorageTrouble, WritePathKind};
 
 #[test]
 fn what_is_appended_is_read_back_over_many_segments() {
@@ -143,7 +143,7 @@ fn a_failed_write_poisons_for_ever_at_whichever_group_it_comes() {
                 journal.flush().unwrap();
             }
             append(&mut journal, nth..=nth);
-            assert_eq!(journal.flush(), Err(Poisoned { kind: io::ErrorKind::Other }));
+            assert_eq!(journal.flush(), Err(Poisoned::Write(io::ErrorKind::Other)));
             assert_eq!(journal.durable(), nth - 1);
             assert!(matches!(journal.append(&update(b"x")), Err(AppendError::Poisoned(_))));
             // The next write would succeed; none is tried.
@@ -168,8 +168,9 @@ fn short_and_interrupted_writes_go_on() {
             let mut rig = Rig::new(nth);
             rig.options.write_path = write_path;
             let mut journal = rig.journal();
+            // In the middle of a block: a write past the page cache cannot go on there.
             rig.disk.fail(&[
-                Fault::Short { nth, bytes: 512 },
+                Fault::Short { nth, bytes: 100 },
                 Fault::DurableWrite { nth: nth + 1, kind: io::ErrorKind::Interrupted },
                 Fault::DurableWrite { nth: nth + 2, kind: io::ErrorKind::WouldBlock },
             ]);
@@ -182,6 +183,122 @@ fn short_and_interrupted_writes_go_on() {
             assert_eq!(rig.frames(), expected(60));
         }
     }
+}
+
+#[test]
+fn a_disk_that_takes_a_piece_of_a_block_again_and_again_poisons() {
+    for write_path in [WritePathKind::Inline, WritePathKind::Thread] {
+        let mut rig = Rig::new(17);
+        rig.options.write_path = write_path;
+        let mut journal = rig.journal();
+        let faults: Vec<_> = (1..=200).map(|nth| Fault::Short { nth, bytes: 100 }).collect();
+        rig.disk.fail(&faults);
+        append(&mut journal, 1..=1);
+        assert_eq!(journal.flush(), Err(Poisoned::Write(io::ErrorKind::WriteZero)), "{write_path:?}");
+    }
+}
+
+#[test]
+fn a_lost_folder_poisons_for_ever_and_nothing_is_written_any_more() {
+    for lost in [FolderLost::Moved, FolderLost::LockReplaced] {
+        let rig = Rig::new(18);
+        let mut journal = rig.journal();
+        append(&mut journal, 1..=3);
+        journal.flush().unwrap();
+        assert_eq!(journal.check_folder(), Ok(()));
+        append(&mut journal, 4..=6);
+        rig.disk.lose_folder(Some(lost));
+        assert_eq!(journal.check_folder(), Err(Poisoned::Folder(lost)));
+        rig.disk.lose_folder(None);
+        let before = rig.disk.changes();
+        assert_eq!(journal.poll_sync(1 << 50), Err(Poisoned::Folder(lost)));
+        assert_eq!(journal.flush(), Err(Poisoned::Folder(lost)));
+        assert_eq!(journal.append(&update(b"x")), Err(AppendError::Poisoned(Poisoned::Folder(lost))));
+        assert!(journal.close().is_err());
+        assert_eq!(rig.disk.changes(), before);
+    }
+}
+
+#[test]
+fn a_close_after_the_folder_was_lost_does_not_look_like_success() {
+    let rig = Rig::new(19);
+    let mut journal = rig.journal();
+    append(&mut journal, 1..=3);
+    rig.disk.lose_folder(Some(FolderLost::Moved));
+    assert_eq!(journal.close(), Err(Poisoned::Folder(FolderLost::Moved)));
+}
+
+#[test]
+fn a_segment_in_use_that_is_replaced_removed_or_cut_is_found_by_a_look() {
+    let looked_at = |change: &dyn Fn(&Rig)| {
+        let rig = Rig::new(20);
+        let mut journal = rig.journal();
+        append(&mut journal, 1..=3);
+        journal.flush().unwrap();
+        change(&rig);
+        journal.check_folder()
+    };
+    let path = |rig: &Rig| rig.segment(0);
+    assert_eq!(looked_at(&|_| ()), Ok(()));
+    let missing = Err(Poisoned::Folder(FolderLost::SegmentMissing(0)));
+    let replaced = Err(Poisoned::Folder(FolderLost::SegmentReplaced(0)));
+    assert_eq!(looked_at(&|rig| rig.disk.set(&path(rig), None)), missing);
+    assert_eq!(looked_at(&|rig| rig.disk.set(&path(rig), Some(rig.bytes(0)[..32 << 10].to_vec()))), replaced);
+    assert_eq!(looked_at(&|rig| rig.disk.set(&path(rig), Some(Rig::new(21).journal_bytes()))), replaced);
+    // A copy from before the last group.
+    let emptied = |rig: &Rig| {
+        let mut bytes = rig.bytes(0);
+        bytes[DATA_START as usize..].fill(0);
+        rig.set_bytes(0, bytes);
+    };
+    assert_eq!(looked_at(&emptied), replaced);
+}
+
+#[test]
+fn why_the_next_segment_cannot_be_made_is_reported_until_it_is_there() {
+    let (enospc, edquot, eacces, emfile, erofs) = (28, 122, 13, 24, 30);
+    let rig = Rig::new(22);
+    let mut journal = rig.journal();
+    let mut now_ns = 0;
+    assert_eq!(journal.storage_trouble(), None);
+    let mut last = 0;
+    for errno in [enospc, eacces, edquot, emfile, erofs] {
+        rig.disk.refuse_files(Some(errno));
+        let (n, refused) = append_until_refused(&mut journal, last, now_ns);
+        assert_eq!(refused, AppendError::StorageFull);
+        journal.flush().unwrap();
+        let expected = match errno {
+            28 | 122 => StorageTrouble::Full,
+            _ => StorageTrouble::Unavailable(io::Error::from_raw_os_error(errno).to_string()),
+        };
+        assert_eq!(journal.storage_trouble(), Some(expected), "errno {errno}");
+        rig.disk.refuse_files(None);
+        now_ns += 1_000_000_000;
+        journal.poll_sync(now_ns).unwrap();
+        assert_eq!(journal.storage_trouble(), None);
+        last = n;
+    }
+    journal.close().unwrap();
+}
+
+#[test]
+fn segments_too_small_for_the_largest_body_are_refused_by_the_name_of_the_option() {
+    let mut rig = Rig::new(23);
+    rig.journal().close().unwrap();
+    rig.options.segment_bytes = 1 << 20;
+    rig.options.tail_bytes = 1 << 20;
+    rig.options.body_bytes_max = 100 << 10;
+    let refused = rig.open().err().unwrap();
+    let OpenError::SmallSegments { segment_bytes, body_bytes_max, wanted } = refused else { panic!("{refused}") };
+    assert_eq!((segment_bytes, wanted), (64 << 10, 100 << 10));
+    assert!(refused.to_string().contains("body_bytes_max is 102400"), "{refused}");
+    // What it allows fits, and not a byte more.
+    rig.options.body_bytes_max = body_bytes_max as usize;
+    let mut journal = rig.journal();
+    journal.append(&update(&vec![7; body_bytes_max as usize])).unwrap();
+    journal.close().unwrap();
+    rig.options.body_bytes_max += 1;
+    assert!(rig.open().is_err());
 }
 
 #[test]
@@ -272,7 +389,7 @@ fn room_is_asked_for_every_250_ms_and_not_more_often() {
         assert!(journal.is_short_of_storage());
     }
     // Nothing of the failed tries is left behind.
-    let names = rig.disk.list(std::path::Path::new(crate::testing::DIR)).unwrap();
+    let names = rig.folder().list().unwrap();
     assert_eq!(names.len(), 2, "{names:?}");
     rig.disk.set_capacity(Some(192 << 10));
     journal.poll_sync(750_000_000).unwrap();

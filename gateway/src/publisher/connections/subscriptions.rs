@@ -1,8 +1,9 @@
 //! Subscriptions at the desk: taken and given up, and their snapshots on the way.
 
 use ordo_core::names::FeedNo;
-use ordo_core::outcome::Outcome;
-use ordo_core::proto::{EventMessage, EventMessageType, SubscriptionType, TimestampWithTimeZone, UpdatePosition};
+use ordo_core::proto::{
+    EventMessage, EventMessageType, SubscriptionDetails, SubscriptionType, TimestampWithTimeZone, UpdatePosition,
+};
 use ordo_core::subscription::{Filter, is_same, message_head};
 use prost::Message;
 
@@ -12,19 +13,21 @@ use crate::publisher::subscription::Subscription;
 use crate::subscription::chunks::{Broken, chunks};
 use crate::subscription::frames;
 use crate::subscription::snapshots::Job;
-use crate::wiring::slot::{ConnNo, Slot};
+use crate::wiring::slot::Slot;
+use crate::wiring::task::{Answer, ConnNo};
 
 /// Subscriptions of one connection.
 const SUBSCRIPTIONS_MAX: usize = 256;
 
 impl Connections {
-    pub(super) fn subscribe(&mut self, task: u64, slot: &Slot, outcome: &Outcome) {
-        let Some(details) = slot.subscription.as_deref() else { return };
+    /// Takes a subscription; false if it was refused, and answered so.
+    pub(super) fn subscribe(&mut self, task: u64, slot: &Slot, details: &SubscriptionDetails, answer: Answer) -> bool {
+        let conn = slot.task.conn;
         let watch = (details.r#type() == SubscriptionType::Feed).then(|| self.feed_news.news.watchers.watch());
         let accepted = match Filter::of(details) {
             Err(code) => Err(code),
-            Ok(filter) => match self.connection(slot.conn) {
-                None => return,
+            Ok(filter) => match self.connection(conn) {
+                None => return false,
                 Some(connection) if connection.subscriptions.iter().any(|other| is_same(&other.details, details)) => {
                     Err("AlreadySubscribed")
                 }
@@ -35,36 +38,35 @@ impl Connections {
                 }
             },
         };
-        match accepted {
-            Err(code) => self.respond_with(slot, [code].into_iter()),
-            Ok(()) => {
-                self.held += 1;
-                self.respond(slot, outcome);
-                let live = &mut self.live_by_view[details.r#type as usize];
-                if !live.contains(&slot.conn) {
-                    live.push(slot.conn);
-                }
-            }
+        if let Err(code) = accepted {
+            self.respond_with(slot, answer, [code].into_iter());
+            return false;
         }
+        self.held += 1;
+        let live = &mut self.live_by_view[details.r#type as usize];
+        if !live.contains(&conn) {
+            live.push(conn);
+        }
+        true
     }
 
-    pub(super) fn unsubscribe(&mut self, slot: &Slot, outcome: &Outcome) {
-        let Some(details) = slot.subscription.as_deref() else { return };
-        let Some(connection) = self.connection(slot.conn) else { return };
+    /// Ends a subscription; false if there is none, and that was answered.
+    pub(super) fn unsubscribe(&mut self, slot: &Slot, details: &SubscriptionDetails, answer: Answer) -> bool {
+        let Some(connection) = self.connection(slot.task.conn) else { return false };
         let Some(at) = connection.subscriptions.iter().position(|other| is_same(&other.details, details)) else {
-            return self.respond_with(slot, ["Operation"].into_iter());
+            self.respond_with(slot, answer, ["Operation"].into_iter());
+            return false;
         };
         let ended = connection.subscriptions.remove(at);
         connection.release_deferred();
         if ended.is_held() {
             self.held -= 1;
         }
-        self.respond(slot, outcome);
-        self.refresh_live(slot.conn);
+        true
     }
 
     /// Lists a connection under just the views it still subscribes to.
-    fn refresh_live(&mut self, conn: ConnNo) {
+    pub(super) fn refresh_live(&mut self, conn: ConnNo) {
         let views: Vec<SubscriptionType> = self
             .connection(conn)
             .map(|connection| connection.subscriptions.iter().map(|subscription| subscription.view).collect())

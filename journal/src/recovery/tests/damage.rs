@@ -96,9 +96,9 @@ fn lengths_that_cannot_be_are_found_without_reading_past_the_end() {
 /// Changes a frame and makes its checksum right again.
 fn rewrite(rig: &Rig, n: usize, change: impl Fn(&mut FrameHeader)) -> Vec<u8> {
     let mut bytes = rig.bytes(0);
-    let key = read_header(&*rig.disk.open(&rig.segment(0), Access::Read).unwrap()).ok().unwrap().key;
+    let key = read_header(&*rig.folder().open(&segment_name(0), Access::Read).unwrap()).ok().unwrap().key;
     let (target, _) = places(rig)[n];
-    let image = Image { bytes: bytes.clone(), file_bytes: 64 << 10 };
+    let image = Image { bytes: bytes.clone(), file_bytes: 64 << 10, is_long: false };
     let mut before = [0; 16];
     let mut last = [0; 16];
     image.walk(DATA_START, &mut Chain::START.clone(), &key, &mut |offset, frame| {
@@ -224,7 +224,7 @@ fn a_missing_doubled_renamed_or_empty_segment_is_named() {
     assert_eq!(refused(&|disk| disk.set(&path(2), None)), segment_name(2));
     assert_eq!(refused(&|disk| disk.set(&path(2), Some(Vec::new()))), segment_name(2));
     assert_eq!(refused(&|disk| disk.set(&path(2), disk.bytes(&path(1)))), segment_name(2));
-    let last = rig.disk.list(Path::new(DIR)).unwrap().len() as u64 - 1;
+    let last = rig.folder().list().unwrap().len() as u64 - 1;
     assert_eq!(refused(&|disk| disk.set(&path(last + 1), disk.bytes(&path(1)))), segment_name(last + 1));
     let other = unmarked(33, 3);
     assert_eq!(refused(&|disk| disk.set(&path(1), Some(other.bytes(1)))), segment_name(1));
@@ -250,7 +250,7 @@ fn one_damaged_copy_of_a_header_is_repaired_and_two_are_refused() {
 }
 
 #[test]
-fn dirt_in_unused_room_is_remarked_by_verify_and_stops_nobody() {
+fn bytes_behind_the_last_frame_of_a_sealed_segment_are_damage_and_no_start_fails_for_them() {
     let rig = Rig::new(35);
     let mut journal = rig.journal();
     for n in 0..40 {
@@ -265,7 +265,10 @@ fn dirt_in_unused_room_is_remarked_by_verify_and_stops_nobody() {
     bytes[used + 100] ^= 1;
     rig.set_bytes(1, bytes);
     let report = rig.verify();
-    assert_eq!((report.frames, report.remarks.len(), report.bad.is_none()), (40, 1, true));
+    let bad = report.bad.unwrap();
+    assert_eq!((bad.file, bad.place.offset, bad.place.field), (segment_name(1), used as u64 + 100, Field::Unused));
+    // The frames after it are checked all the same.
+    assert_eq!((report.frames, report.last.map(|(last, _)| last), bad.was_durable), (40, Some(40), true));
     assert_eq!(rig.recovered().last_sequence, 40);
 }
 

@@ -1,13 +1,12 @@
 //! `FaultyDisk`: the machine's disk, until its writes are held, it is filled, or one of its writes is to fail.
 
-use std::any::Any;
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{BorrowedFd, RawFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ordo_journal::{Access, Disk, DiskFile, ReadMap, RealDisk};
+use ordo_journal::{Access, Disk, DiskFile, DurabilityProof, Folder, Lock, ReadMap, RealDisk};
 
 const EIO: i32 = 5;
 
@@ -65,43 +64,80 @@ impl Faults {
 }
 
 impl Disk for FaultyDisk {
-    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
-        self.real.list(dir)
+    fn create_folder(&self, path: &Path) -> io::Result<()> {
+        self.real.create_folder(path)
     }
 
-    fn create_dir(&self, dir: &Path) -> io::Result<()> {
-        self.real.create_dir(dir)
+    fn open_folder(&self, path: &Path) -> io::Result<Arc<dyn Folder>> {
+        let (real, faults) = (self.real.open_folder(path)?, self.faults.clone());
+        Ok(Arc::new(FaultyFolder { real, faults }))
+    }
+}
+
+#[derive(Debug)]
+struct FaultyFolder {
+    real: Arc<dyn Folder>,
+    faults: Arc<Faults>,
+}
+
+impl Folder for FaultyFolder {
+    fn path(&self) -> &Path {
+        self.real.path()
     }
 
-    fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+    fn id(&self) -> u64 {
+        self.real.id()
+    }
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        self.real.list()
+    }
+
+    fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
         self.faults.before_growth()?;
-        let (real, faults) = (self.real.create(path)?, self.faults.clone());
+        let (real, faults) = (self.real.create(name)?, self.faults.clone());
         Ok(Arc::new(FaultyFile { real, faults, is_durable: false }))
     }
 
-    fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn DiskFile>> {
-        let (real, faults) = (self.real.open(path, access)?, self.faults.clone());
+    fn open(&self, name: &str, access: Access) -> io::Result<Arc<dyn DiskFile>> {
+        let (real, faults) = (self.real.open(name, access)?, self.faults.clone());
         Ok(Arc::new(FaultyFile { real, faults, is_durable: access == Access::Durable }))
     }
 
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         self.real.rename(from, to)
     }
 
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        self.real.remove(path)
+    fn move_to(&self, name: &str, to: &dyn Folder) -> io::Result<()> {
+        self.real.move_to(name, to)
     }
 
-    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        self.real.sync_dir(dir)
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.real.remove(name)
     }
 
-    fn lock(&self, path: &Path) -> io::Result<Box<dyn Any + Send>> {
-        self.real.lock(path)
+    fn sync(&self) -> io::Result<()> {
+        self.real.sync()
+    }
+
+    fn lock(&self) -> io::Result<Arc<dyn Lock>> {
+        self.real.lock()
+    }
+
+    fn reserve_descriptors(&self) {
+        self.real.reserve_descriptors();
+    }
+
+    fn durability_proof(&self) -> io::Result<DurabilityProof> {
+        self.real.durability_proof()
     }
 
     fn random(&self, into: &mut [u8]) -> io::Result<()> {
         self.real.random(into)
+    }
+
+    fn raw(&self) -> Option<BorrowedFd<'_>> {
+        self.real.raw()
     }
 }
 
