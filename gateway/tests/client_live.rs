@@ -1,5 +1,7 @@
 //! The client against a real hub, in JSON and in binary.
 
+#![allow(clippy::disallowed_methods)]
+
 use std::time::Duration;
 
 use ordo_core::dec::Dec;

@@ -1,6 +1,8 @@
 //! A disk that fails, fills up or is slow: nothing that was acknowledged is lost, nothing that was taken is dropped, and
 //! reads go on.
 
+#![allow(clippy::disallowed_methods)]
+
 mod support;
 
 use std::time::{Duration, Instant};

@@ -43,6 +43,7 @@ use self::turns::Turns;
 use self::update_cursor::UPDATES_PER_LOOK;
 pub use self::update_cursor::UpdateCursor;
 use crate::archive_floor::{ArchiveFloor, ReadPin};
+use crate::clock::Clock;
 use crate::replay::{Replay, ReplayError};
 use crate::saved_states::SavedStates;
 
@@ -99,6 +100,7 @@ pub struct History {
     saved: SavedStates,
     archive_floor: Arc<ArchiveFloor>,
     progress: Arc<dyn RecordProgress>,
+    clock: Clock,
     permits: Arc<Semaphore>,
     requests_max: usize,
     /// Bounds the queries that wait for a permit.
@@ -118,7 +120,7 @@ impl History {
     pub fn new(
         (dir, archived): (PathBuf, u64),
         saved: SavedStates,
-        progress: Arc<dyn RecordProgress>,
+        (progress, clock): (Arc<dyn RecordProgress>, Clock),
         limits: Limits,
     ) -> History {
         History {
@@ -131,7 +133,8 @@ impl History {
             waiting: Semaphore::new(limits.requests * WAITING_FOR_EACH),
             resume_permits: Permits::new(limits.requests),
             reader_patience: limits.reader_patience,
-            cache: Mutex::new(Cache::new(limits.states)),
+            cache: Mutex::new(Cache::new(limits.states, clock.clone())),
+            clock,
             turns: Turns::default(),
             orders_expected: limits.orders_expected,
             workers: Mutex::default(),
@@ -191,6 +194,10 @@ impl History {
     /// How long a reader may take nothing before its answer breaks off.
     pub fn reader_patience(&self) -> Duration {
         self.reader_patience
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Blocks until a subscription may resume; none once `is_wanted` is false.

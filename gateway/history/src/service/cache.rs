@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use ordo_core::views::Views;
 
+use crate::clock::Clock;
 use crate::replay::Replay;
 
 /// An entry that was not used for this long is freed.
@@ -28,17 +29,18 @@ pub(super) struct Cache {
     pasts: Vec<Past>,
     parked: Vec<(Replay, Instant)>,
     count_max: usize,
+    clock: Clock,
 }
 
 impl Cache {
-    pub(super) fn new(count_max: usize) -> Cache {
-        Cache { pasts: Vec::new(), parked: Vec::new(), count_max }
+    pub(super) fn new(count_max: usize, clock: Clock) -> Cache {
+        Cache { pasts: Vec::new(), parked: Vec::new(), count_max, clock }
     }
 
     pub(super) fn get(&mut self, at_ns: u64) -> Option<Arc<Views>> {
         let is_then = |past: &&mut Past| (past.from_ns..past.until_ns).contains(&at_ns);
         let past = self.pasts.iter_mut().find(is_then)?;
-        past.used = Instant::now();
+        past.used = self.clock.now();
         Some(past.views.clone())
     }
 
@@ -50,7 +52,7 @@ impl Cache {
         }
         let gone = if self.pasts.len() >= self.count_max { oldest(&self.pasts, |past| past.used) } else { None };
         let gone = gone.map(|at| self.pasts.swap_remove(at).views);
-        self.pasts.push(Past { from_ns, until_ns, views, used: Instant::now() });
+        self.pasts.push(Past { from_ns, until_ns, views, used: self.clock.now() });
         gone
     }
 
@@ -74,14 +76,14 @@ impl Cache {
         let is_full = self.parked.len() >= self.count_max.div_ceil(2);
         let gone = if is_full { oldest(&self.parked, |(_, used)| *used) } else { None };
         let gone = gone.map(|at| self.parked.swap_remove(at).0);
-        self.parked.push((replay, Instant::now()));
+        self.parked.push((replay, self.clock.now()));
         gone
     }
 
     /// Takes out all idle entries, for the caller to free.
     #[must_use]
     pub(super) fn take_idle(&mut self) -> impl Sized + use<> {
-        let now = Instant::now();
+        let now = self.clock.now();
         let is_idle = |used: Instant| now.duration_since(used) >= KEPT_IDLE;
         let pasts: Vec<Past> = self.pasts.extract_if(.., |past| is_idle(past.used)).collect();
         let parked: Vec<(Replay, Instant)> = self.parked.extract_if(.., |(_, used)| is_idle(*used)).collect();

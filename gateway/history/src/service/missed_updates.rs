@@ -20,7 +20,7 @@ impl History {
     pub fn missed(&self, after: Positions, until: u64) -> Result<MissedUpdates, HistoryError> {
         while self.progress.durable_sequence() < until {
             self.check_running()?;
-            std::thread::sleep(DURABLE_PAUSE);
+            self.clock.sleep(DURABLE_PAUSE);
         }
         let engine = self.saved.newest_where(|saved, info| {
             // One known position lies behind the snapshot, so the newest of them does.

@@ -9,7 +9,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ordo_core::engine::Engine;
 use ordo_journal::{Archiver, Fate, SegmentInfo};
@@ -77,7 +77,7 @@ impl Snapshotter {
     /// If no thread can be started.
     pub fn start(self, history: Arc<History>) -> std::io::Result<JoinHandle<()>> {
         let run = move || Running { snapshotter: self, history }.run();
-        thread::Builder::new().name("keeper".into()).spawn(run)
+        thread::Builder::new().name("snapshotter".into()).spawn(run)
     }
 }
 
@@ -91,29 +91,30 @@ impl Running {
     /// Runs until the hub stops.
     fn run(self) {
         give_way(NICE);
-        let mut begun = Instant::now();
+        let clock = self.history.clock();
+        let mut begun = clock.now();
         let (mut not_before, mut archived_at) = (begun, begun);
         while self.history.is_running() {
-            thread::sleep(PAUSE);
+            clock.sleep(PAUSE);
             self.history.tidy();
-            if Instant::now() < not_before {
+            if clock.now() < not_before {
                 continue;
             }
-            let is_time = !self.snapshotter.every.is_zero() && begun.elapsed() >= self.snapshotter.every;
-            let is_time_to_archive = archived_at.elapsed() >= ARCHIVE_EVERY;
+            let is_time = !self.snapshotter.every.is_zero() && clock.since(begun) >= self.snapshotter.every;
+            let is_time_to_archive = clock.since(archived_at) >= ARCHIVE_EVERY;
             if is_time_to_archive {
-                archived_at = Instant::now();
+                archived_at = clock.now();
             }
             let archive = |()| if is_time_to_archive { self.archive() } else { Ok(()) };
             match self.keep_up(is_time).and_then(archive) {
                 Ok(()) | Err(HistoryError::Stopping) => {}
                 Err(error) => {
                     tracing::warn!(%error, "making a snapshot or archiving segments failed");
-                    not_before = Instant::now() + PAUSE_FAILED;
+                    not_before = clock.now() + PAUSE_FAILED;
                 }
             }
             if is_time {
-                begun = Instant::now();
+                begun = clock.now();
             }
         }
     }
@@ -145,7 +146,7 @@ impl Running {
 
     /// Folds from the snapshot at `from` to `until`; saves a snapshot every `spacing` updates and one at the end.
     fn fold(&self, from: u64, until: u64, spacing: u64, haste: Haste) -> Result<(), HistoryError> {
-        let begun = Instant::now();
+        let begun = self.history.clock().now();
         let engine =
             self.history.saved().newest(from)?.unwrap_or_else(|| Engine::new(self.snapshotter.orders_expected));
         let mut due = engine.sequence() + spacing;
@@ -155,7 +156,7 @@ impl Running {
             if replay.updates().is_multiple_of(UPDATES_PER_LOOK) {
                 // A query that runs comes before the filling of gaps.
                 while haste == Haste::None && self.history.is_looked_at() && self.history.is_running() {
-                    thread::sleep(PAUSE);
+                    self.history.clock().sleep(PAUSE);
                 }
                 self.history.check_running()?;
             }
@@ -165,7 +166,7 @@ impl Running {
             }
         }
         self.save(replay.engine())?;
-        tracing::debug!(from, until, updates = replay.updates(), took = ?begun.elapsed(), "snapshots made");
+        tracing::debug!(from, until, updates = replay.updates(), took = ?self.history.clock().since(begun), "snapshots made");
         Ok(())
     }
 
