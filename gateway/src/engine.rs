@@ -13,6 +13,7 @@ use ordo_core::record::{Step, StepHeader};
 use ordo_core::ring::{Behind, Filler, Stage, read_while};
 
 use crate::journal::entry_of;
+use crate::wiring::config::StageName;
 use crate::wiring::progress::Progress;
 use crate::wiring::slot::Slot;
 use crate::wiring::task::{Record, Reply};
@@ -47,7 +48,7 @@ impl EngineStage {
 
 impl Stage for EngineStage {
     fn name(&self) -> &'static str {
-        "engine"
+        StageName::Engine.spec().name
     }
 
     fn poll(&mut self, budget: usize) -> usize {
@@ -72,6 +73,10 @@ impl Stage for EngineStage {
         }
         self.taken += taken as u64;
         taken
+    }
+
+    fn tasks_done(&self) -> u64 {
+        self.taken
     }
 
     fn is_finished(&self) -> bool {

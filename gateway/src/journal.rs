@@ -17,12 +17,12 @@ use ordo_core::record::BATCH;
 use ordo_core::ring::{First, Stage, read_while};
 use ordo_journal::{AppendError, Entry, Journal, Kind};
 
-use crate::clock::Clock;
-use crate::wiring::config::Durability;
+use crate::wiring::config::{Durability, StageName};
 use crate::wiring::progress::{Fault, Progress};
 use crate::wiring::slot::Slot;
 use crate::wiring::task::{Record, UpdateRecord};
 use ordo_history::checkpoint::Checkpoint;
+use ordo_history::clock::Clock;
 
 /// See the module.
 pub(crate) struct JournalStage {
@@ -50,7 +50,7 @@ impl JournalStage {
         ring_slots: usize,
         journal: Journal,
         last_time_ns: u64,
-        durability: Durability,
+        (durability, clock): (Durability, Clock),
         (progress, checkpoints): (Arc<Progress>, Channel<Checkpoint>),
     ) -> JournalStage {
         JournalStage {
@@ -63,9 +63,9 @@ impl JournalStage {
             waiting: VecDeque::with_capacity(ring_slots),
             last_time_ns,
             batch: (0, 0),
-            started: Instant::now(),
+            started: clock.now(),
             is_stuck: false,
-            clock: Clock::WALL,
+            clock,
         }
     }
 
@@ -78,7 +78,7 @@ impl JournalStage {
         self.is_stuck = false;
         let JournalStage { ring, journal, last_time_ns, batch, waiting, taken, is_stuck, progress, .. } = self;
         // One look at the clock serves all: updates read together are a nanosecond apart, as if they had come at once.
-        let mut recorder = Recorder { journal, last_time_ns, wall_ns: self.clock.now_ns() };
+        let mut recorder = Recorder { journal, last_time_ns, wall_ns: self.clock.wall_ns() };
         read_while(ring, budget as u64, |slot: &Slot| {
             let recorded = match &slot.task.record {
                 Record::Nothing => Ok(()),
@@ -121,7 +121,7 @@ impl JournalStage {
             let mut recorder = Recorder {
                 journal: &mut self.journal,
                 last_time_ns: &mut self.last_time_ns,
-                wall_ns: self.clock.now_ns(),
+                wall_ns: self.clock.wall_ns(),
             };
             match recorder.record(&hub_entry(Kind::Checkpoint, &checkpoint.encode())) {
                 Ok(_) => recorded += 1,
@@ -161,12 +161,12 @@ impl JournalStage {
             self.waiting.pop_front();
         }
         let releasable = self.waiting.front().map_or(self.taken, |(_, before)| *before);
-        self.progress.releasable.store_release(releasable);
+        self.progress.gate.set_durable(releasable);
     }
 
     fn step(&mut self, budget: usize) -> Result<usize, Fault> {
         let taken = self.record_batch(budget)? + self.record_checkpoints()?;
-        let now_ns = self.started.elapsed().as_nanos() as u64;
+        let now_ns = self.clock.since(self.started).as_nanos() as u64;
         self.watch_storage()?;
         let synced = self.journal.poll_sync(now_ns).map_err(|error| Fault::Poisoned(error.to_string()))?;
         if taken > 0 || synced {
@@ -179,7 +179,7 @@ impl JournalStage {
 
 impl Stage for JournalStage {
     fn name(&self) -> &'static str {
-        "journal"
+        StageName::Journal.spec().name
     }
 
     fn poll(&mut self, budget: usize) -> usize {
@@ -190,6 +190,10 @@ impl Stage for JournalStage {
                 0
             }
         }
+    }
+
+    fn tasks_done(&self) -> u64 {
+        self.taken
     }
 
     fn is_finished(&self) -> bool {

@@ -20,10 +20,12 @@ use mio::{Events, Poll};
 use ordo_core::engine::Engine;
 use ordo_core::outcome::Outcome;
 use ordo_core::ring::{Behind, First, Stage, read_in_step};
+use ordo_history::clock::Clock;
 
 use self::connections::{Connections, FeedNews};
 use crate::subscription::feed_view::FeedViewReceiver;
 use crate::subscription::snapshots::{Job, Taken};
+use crate::wiring::config::StageName;
 use crate::wiring::progress::{Fault, Progress};
 use crate::wiring::slot::Slot;
 use crate::wiring::task::ConnNo;
@@ -54,6 +56,7 @@ pub(crate) struct Publisher {
     /// What it answers with; apart from the rings, so that a batch can be read while this is written to.
     connections: Connections,
     stopping_since: Option<Instant>,
+    clock: Clock,
 }
 
 impl Publisher {
@@ -63,9 +66,10 @@ impl Publisher {
         newcomers: Channel<Writing>,
         (taken, jobs, news): (Channel<Taken>, Sender<Job>, FeedViewReceiver),
         engine: &Engine,
-        queue_bytes_max: usize,
+        (queue_bytes_max, clock): (usize, Clock),
     ) -> io::Result<Publisher> {
-        let connections = Connections::new(engine, (taken, jobs), FeedNews::new(news), queue_bytes_max);
+        let connections =
+            Connections::new(engine, (taken, jobs), FeedNews::new(news), (queue_bytes_max, clock.clone()));
         Ok(Publisher {
             tasks,
             outcomes,
@@ -77,12 +81,13 @@ impl Publisher {
             polls_since_look: 0,
             connections,
             stopping_since: None,
+            clock,
         })
     }
 
     /// Tells what the gate lets through; the number of tasks.
     fn publish_batch(&mut self, budget: usize) -> usize {
-        let limit = (self.progress.releasable.load_acquire() - self.published).min(budget as u64);
+        let limit = self.progress.gate.beyond(self.published).min(budget as u64);
         if limit == 0 {
             return 0;
         }
@@ -130,7 +135,7 @@ impl Publisher {
 
 impl Stage for Publisher {
     fn name(&self) -> &'static str {
-        "publisher"
+        StageName::Publisher.spec().name
     }
 
     fn poll(&mut self, budget: usize) -> usize {
@@ -150,13 +155,17 @@ impl Stage for Publisher {
         }
         self.connections.drop_overdue(&self.poll);
         if self.progress.is_stopping() && self.stopping_since.is_none() {
-            self.stopping_since = Some(Instant::now());
+            self.stopping_since = Some(self.clock.now());
         }
         published + moved
     }
 
+    fn tasks_done(&self) -> u64 {
+        self.published
+    }
+
     fn is_finished(&self) -> bool {
-        let lingered = self.stopping_since.is_some_and(|since| since.elapsed() >= LINGER);
+        let lingered = self.stopping_since.is_some_and(|since| self.clock.since(since) >= LINGER);
         self.progress.is_end(self.published) && (self.connections.is_empty() || lingered)
     }
 }

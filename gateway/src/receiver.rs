@@ -30,14 +30,15 @@ use mio::{Events, Poll};
 use ordo_core::engine::Engine;
 use ordo_core::record::Settings;
 use ordo_core::ring::{Filler, Stage};
+use ordo_history::clock::Clock;
 
 use self::backpressure::Backpressure;
 use self::due::Due;
 use self::feeds::Feeds;
 use self::pending::{Pending, left_online};
 use self::sessions::Sessions;
-use crate::clock::Clock;
 use crate::publisher::Writing;
+use crate::wiring::config::StageName;
 use crate::wiring::ingress::IngressReceiver;
 use crate::wiring::progress::{Fault, Progress};
 use crate::wiring::slot::Slot;
@@ -89,7 +90,7 @@ impl Receiver {
         (ingress, writers): (IngressReceiver, Sender<Writing>),
         engine: &Engine,
         settings: Settings,
-        message_bytes_max: usize,
+        (message_bytes_max, clock): (usize, Clock),
     ) -> io::Result<Receiver> {
         // Before anything else, so that all of this run is under them.
         let settings = (settings != *engine.settings()).then_some(Pending::Settings(settings));
@@ -110,9 +111,9 @@ impl Receiver {
             unrecorded: VecDeque::new(),
             backpressure: Backpressure::default(),
             transcoded: Vec::with_capacity(4096),
-            timers_at: Instant::now(),
-            clock: Clock::WALL,
-            due_checked_at: Instant::now(),
+            timers_at: clock.now(),
+            due_checked_at: clock.now(),
+            clock,
             removals: Due::default(),
             prunings: Due::default(),
             message_bytes_max,
@@ -164,7 +165,7 @@ impl Receiver {
                 self.ready.push_back(conn);
             }
         }
-        let now = Instant::now();
+        let now = self.clock.now();
         self.check_backpressure(now);
         // What is due waits for room on the disk.
         if now.duration_since(self.due_checked_at) >= due::EVERY && !self.feeds.is_storage_full {
@@ -192,7 +193,7 @@ impl Receiver {
 
 impl Stage for Receiver {
     fn name(&self) -> &'static str {
-        "receiver"
+        StageName::Receiver.spec().name
     }
 
     fn poll(&mut self, budget: usize) -> usize {
@@ -222,6 +223,10 @@ impl Stage for Receiver {
             done += self.read_turn(conn, budget - done);
         }
         done
+    }
+
+    fn tasks_done(&self) -> u64 {
+        self.filled
     }
 
     fn is_finished(&self) -> bool {

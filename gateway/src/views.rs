@@ -15,6 +15,7 @@ use parking_lot::RwLock;
 
 use crate::subscription::feed_view::FeedViewSender;
 use crate::subscription::snapshots::Taken;
+use crate::wiring::config::StageName;
 use crate::wiring::progress::Progress;
 use crate::wiring::slot::Slot;
 use crate::wiring::task::Reply;
@@ -49,11 +50,11 @@ impl ViewsStage {
 
 impl Stage for ViewsStage {
     fn name(&self) -> &'static str {
-        "views"
+        StageName::Views.spec().name
     }
 
     fn poll(&mut self, budget: usize) -> usize {
-        let limit = self.progress.releasable.load_acquire() - self.viewed;
+        let limit = self.progress.gate.beyond(self.viewed);
         let limit = limit.min(budget as u64).min(BATCH);
         if limit == 0 {
             return 0;
@@ -86,6 +87,10 @@ impl Stage for ViewsStage {
         drop(views);
         self.progress.viewed.store_release(self.viewed);
         count
+    }
+
+    fn tasks_done(&self) -> u64 {
+        self.viewed
     }
 
     fn is_finished(&self) -> bool {

@@ -6,6 +6,8 @@
 //! left to the hub. Those without a table are where their subject is: feed numbering (E21) in `history/reads.rs`, asAt
 //! (E22) in `history/as_at.rs`, a settlement that is refused (E23) in `rest_writes/batches.rs`.
 
+#![allow(clippy::disallowed_methods)]
+
 use std::collections::BTreeMap;
 
 use ordo_client::{Form, Heard, Subscriber, ViewId, messages};

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use ordo_core::engine::Engine;
 use ordo_core::names::FeedNo;
+use ordo_history::clock::Clock;
 
 use crate::wiring::task::ConnNo;
 
@@ -35,13 +36,14 @@ pub(super) struct Bookmarks {
     /// Feeds whose supplier has not been told the last position.
     due: Vec<FeedNo>,
     now: Instant,
+    clock: Clock,
 }
 
 impl Bookmarks {
-    pub(super) fn of(engine: &Engine) -> Bookmarks {
-        let now = Instant::now();
+    pub(super) fn of(engine: &Engine, clock: Clock) -> Bookmarks {
+        let now = clock.now();
         let marks = engine.feeds().iter().map(|feed| Mark::at(feed.position, now)).collect();
-        Bookmarks { marks, due: Vec::with_capacity(64), now }
+        Bookmarks { marks, due: Vec::with_capacity(64), now, clock }
     }
 
     /// The time of the last look at the clock.
@@ -111,7 +113,7 @@ impl Bookmarks {
     /// Looks at the clock; the time, if a Bookmark may be due.
     #[inline]
     pub(super) fn is_due(&mut self, is_idle: bool) -> Option<Instant> {
-        self.now = Instant::now();
+        self.now = self.clock.now();
         let is_due = |feed: &FeedNo| self.now.duration_since(self.marks[feed.index()].sent_at) >= EVERY;
         (!self.due.is_empty() && (is_idle || self.due.iter().any(is_due))).then_some(self.now)
     }

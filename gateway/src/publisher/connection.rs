@@ -6,6 +6,7 @@ use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
+use ordo_history::clock::Clock;
 use socket2::SockRef;
 
 use super::subscription::Subscription;
@@ -44,6 +45,7 @@ pub(super) struct Connection {
     pub(super) is_dirty: bool,
     /// Ends once the queue is written; since when.
     ending_since: Option<Instant>,
+    clock: Clock,
 }
 
 /// A frame that may not be told yet, or stands behind one.
@@ -68,7 +70,7 @@ pub(super) enum Flushed {
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, compact: bool, queue_bytes_max: usize) -> Connection {
+    pub(super) fn new(stream: TcpStream, compact: bool, queue_bytes_max: usize, clock: Clock) -> Connection {
         Connection {
             stream,
             queue: Vec::with_capacity(QUEUE_BYTES),
@@ -82,6 +84,7 @@ impl Connection {
             is_blocked: false,
             is_dirty: false,
             ending_since: None,
+            clock,
         }
     }
 
@@ -205,7 +208,7 @@ impl Connection {
     /// A close frame, then the end. Whoever ends a connection has taken it out of everything else.
     pub(super) fn end(&mut self, code: u16, reason: &str) {
         frames::put_close(&mut self.queue, code, reason);
-        self.ending_since = Some(Instant::now());
+        self.ending_since = Some(self.clock.now());
     }
 
     pub(super) fn put_ping(&mut self) {

@@ -18,6 +18,7 @@ use ordo_core::names::{FeedNo, Names};
 use ordo_core::outcome::Outcome;
 use ordo_core::proto::{EventMessageType, FeedEventType, RequestMessageType, SubscriptionType};
 use ordo_core::wire::{ReverseWriter, field};
+use ordo_history::clock::Clock;
 
 pub(super) use self::feed_view::FeedNews;
 use super::Writing;
@@ -66,6 +67,7 @@ pub(super) struct Connections {
     /// REST writes that may be told, once `Progress::told` says so: who gets his answer may read what he wrote.
     tickets: Vec<(Arc<Ticket>, WriteResult)>,
     overdue_looked_at: Instant,
+    clock: Clock,
 }
 
 /// The newest update of a sequence.
@@ -85,7 +87,7 @@ impl Connections {
         engine: &Engine,
         (taken, jobs): (Channel<Taken>, Sender<Job>),
         feed_news: FeedNews,
-        queue_bytes_max: usize,
+        (queue_bytes_max, clock): (usize, Clock),
     ) -> Connections {
         Connections {
             names: engine.names().clone(),
@@ -97,7 +99,7 @@ impl Connections {
             live_by_view: std::array::from_fn(|_| Vec::new()),
             encoder: EventEncoder::default(),
             writer: ReverseWriter::with_capacity(1024),
-            bookmarks: Bookmarks::of(engine),
+            bookmarks: Bookmarks::of(engine, clock.clone()),
             feed_news,
             taken,
             early: VecDeque::new(),
@@ -106,9 +108,10 @@ impl Connections {
             task: 0,
             newest: Vec::with_capacity(64),
             newest_task: 0,
-            bookmarked_at: Instant::now(),
-            overdue_looked_at: Instant::now(),
+            bookmarked_at: clock.now(),
+            overdue_looked_at: clock.now(),
             tickets: Vec::new(),
+            clock,
         }
     }
 
@@ -145,7 +148,12 @@ impl Connections {
             if let Err(error) = poll.registry().register(&mut stream, token, Interest::WRITABLE) {
                 tracing::warn!(%error, "a socket cannot be watched");
             }
-            self.connections.push_back(Some(Connection::new(stream, compact, self.queue_bytes_max)));
+            self.connections.push_back(Some(Connection::new(
+                stream,
+                compact,
+                self.queue_bytes_max,
+                self.clock.clone(),
+            )));
         }
     }
 

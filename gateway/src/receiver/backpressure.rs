@@ -87,6 +87,8 @@ impl Receiver {
 
 #[cfg(test)]
 mod tests {
+    use ordo_history::clock::Clock;
+
     use super::*;
 
     const SLOTS: u64 = 64;
@@ -97,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_full_ring_that_moves_is_no_pressure() {
-        let (mut backpressure, start) = (Backpressure::default(), Instant::now());
+        let (mut backpressure, start) = (Backpressure::default(), Clock::system().now());
         for step in 0..100 {
             let now = start + STANDS_STILL * step / 2;
             assert_eq!(backpressure.look(now, load(SLOTS + u64::from(step), u64::from(step))), None);
@@ -106,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_full_ring_that_stands_still_is_and_half_of_it_free_ends_it() {
-        let (mut backpressure, start) = (Backpressure::default(), Instant::now());
+        let (mut backpressure, start) = (Backpressure::default(), Clock::system().now());
         assert_eq!(backpressure.look(start, load(SLOTS, 0)), None);
         assert_eq!(backpressure.look(start + STANDS_STILL, load(SLOTS, 0)), Some(Change::Suspend));
         assert_eq!(backpressure.look(start + STANDS_STILL * 2, load(SLOTS, 0)), None, "said once");
@@ -116,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_pressure_at_once_and_for_as_long_as_it_is_full() {
-        let (mut backpressure, now) = (Backpressure::default(), Instant::now());
+        let (mut backpressure, now) = (Backpressure::default(), Clock::system().now());
         let full = Load { storage_full: true, ..load(1, 1) };
         assert_eq!(backpressure.look(now, full), Some(Change::Suspend));
         assert_eq!(backpressure.look(now, full), None);

@@ -41,7 +41,7 @@ impl Due {
 impl Receiver {
     /// Sees to what the time of day has made due.
     pub(super) fn run_due(&mut self, now: Instant) {
-        let wall_ns = self.clock.now_ns();
+        let wall_ns = self.clock.wall_ns();
         while let Some(feed) = self.feeds.take_expired(wall_ns) {
             let status = ConnectionStatus::Disconnected;
             self.pending.push_back(Pending::Status { feed, status, supplier: None });
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn what_is_due_is_asked_for_once_and_again_only_if_it_stays_due() {
-        let start = Instant::now();
+        let start = ordo_history::clock::Clock::system().now();
         let after = |ms| start + Duration::from_millis(ms);
         let mut due = Due::default();
         assert!(!due.is_to_be_asked(1_000, 999, start, 0), "not yet");

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 use ordo_core::names::FeedNo;
 use ordo_core::subscription::Caller;
+use ordo_history::clock::Clock;
 use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket};
 
@@ -93,13 +94,14 @@ pub(super) struct Session {
     controls_since: Instant,
     /// A message that has begun and not ended: those that ended before it, and when it was first seen.
     unfinished: Option<(u64, Instant)>,
+    clock: Clock,
 }
 
 impl Session {
     pub(super) fn new(
         stream: TcpStream,
         already_read: Vec<u8>,
-        (conn, caller): (ConnNo, Caller),
+        (conn, caller, clock): (ConnNo, Caller, Clock),
         message_bytes_max: usize,
     ) -> Session {
         let config = WebSocketConfig::default()
@@ -110,7 +112,7 @@ impl Session {
         let mut boundary = Boundary::default();
         boundary.pass(&already_read);
         let pipe = Pipe { stream, to_write: Vec::new(), boundary };
-        let now = Instant::now();
+        let now = clock.now();
         let socket = WebSocket::from_partially_read(pipe, already_read, Role::Server, Some(config));
         Session {
             socket,
@@ -123,6 +125,7 @@ impl Session {
             controls: 0,
             controls_since: now,
             unfinished: None,
+            clock,
         }
     }
 
@@ -157,7 +160,7 @@ impl Session {
     fn control(&mut self) -> Received {
         self.controls += 1;
         if self.controls > CONTROLS_MAX {
-            let now = Instant::now();
+            let now = self.clock.now();
             if now.duration_since(self.controls_since) < CONTROLS_EVERY {
                 return Received::Broken(CLOSE_POLICY);
             }
@@ -173,7 +176,7 @@ impl Session {
         if !boundary.is_within() {
             self.unfinished = None;
         } else if self.unfinished.is_none_or(|(before, _)| before != boundary.messages()) {
-            self.unfinished = Some((boundary.messages(), Instant::now()));
+            self.unfinished = Some((boundary.messages(), self.clock.now()));
         }
     }
 

@@ -72,7 +72,12 @@ impl Receiver {
         self.poll.registry().register(&mut reading, Token(conn.0 as usize), Interest::READABLE)?;
         let gone = || io::Error::other("the publisher has stopped");
         self.writers.send(Writing { conn, stream: writing, compact: new.compact }).map_err(|_| gone())?;
-        self.sessions.push(Session::new(reading, new.already_read, (conn, new.caller), self.message_bytes_max));
+        self.sessions.push(Session::new(
+            reading,
+            new.already_read,
+            (conn, new.caller, self.clock.clone()),
+            self.message_bytes_max,
+        ));
         // What was read behind the upgrade request raises no event.
         self.ready.push_back(conn);
         Ok(())
@@ -108,9 +113,10 @@ impl Receiver {
             }
             messages += 1;
         }
+        let now = self.clock.now();
         let Some(session) = self.sessions.get(conn) else { return messages };
         if messages > 0 {
-            session.received(Instant::now());
+            session.received(now);
         }
         session.is_ready = !is_drained;
         if !is_drained {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::thread::{self, Thread};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::FromRequestParts;
@@ -29,6 +29,7 @@ use super::answer::{JSON, Wanted};
 use super::connection::Cutter;
 use super::error::Refusal;
 use super::records::Array;
+use ordo_history::clock::Clock;
 use ordo_history::service::{History, HistoryError};
 
 /// A piece is handed over when it has about this many bytes.
@@ -80,15 +81,16 @@ pub(super) struct Pieces {
     line: Arc<Line>,
     /// How long a reader may take nothing.
     patience: Duration,
+    clock: Clock,
     cutter: Option<Cutter>,
 }
 
 /// Both ends of an answer.
-fn pipe(patience: Duration, cutter: Option<Cutter>) -> (Pieces, Taken) {
+fn pipe((patience, clock): (Duration, Clock), cutter: Option<Cutter>) -> (Pieces, Taken) {
     let (to, pieces) = mpsc::channel(PIECES_AHEAD);
     let line = Arc::<Line>::default();
     let taken = Taken { first: None, pieces, line: line.clone() };
-    (Pieces { piece: Vec::new(), to, line, patience, cutter }, taken)
+    (Pieces { piece: Vec::new(), to, line, patience, clock, cutter }, taken)
 }
 
 impl Pieces {
@@ -103,14 +105,14 @@ impl Pieces {
         let piece = std::mem::replace(&mut self.piece, Vec::with_capacity(PIECE_BYTES + PIECE_BYTES / 4));
         let mut piece = Bytes::from(piece);
         self.line.worker.get_or_init(thread::current);
-        let begun = Instant::now();
+        let begun = self.clock.now();
         while self.is_listened_to() {
             piece = match self.to.try_send(piece) {
                 Ok(()) => return true,
                 Err(TrySendError::Closed(_)) => return false,
                 Err(TrySendError::Full(piece)) => piece,
             };
-            match self.patience.checked_sub(begun.elapsed()) {
+            match self.patience.checked_sub(self.clock.since(begun)) {
                 Some(left) if !left.is_zero() => thread::park_timeout(left),
                 _ => self.give_up(),
             }
@@ -202,7 +204,7 @@ async fn piped(
     let history = shared.history.clone();
     let permit = history.admit().await?;
     let published = history.published().await?;
-    let (mut pieces, mut taken) = pipe(shared.reader_patience, cutter);
+    let (mut pieces, mut taken) = pipe((shared.reader_patience, history.clock().clone()), cutter);
     let (refuse, refused) = oneshot::channel();
     shared.history.on_worker(move || {
         let ended = work(&history, published, &mut pieces);

@@ -1,7 +1,7 @@
 //! Writes: handed to the receiver, answered when the update may be told. A hub that stops or fails answers 503.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::TrySendError;
 use hyper::StatusCode;
@@ -83,17 +83,18 @@ impl Shared {
     }
 
     async fn hand_over(&self, body: Body, origin: Origin, ticket: Arc<Ticket>) -> Result<Done, Refusal> {
-        let since = Instant::now();
+        let clock = self.history.clock();
+        let since = clock.now();
         let mut write = Write { body, writer: Writer { origin, caller: Caller::SYSTEM }, ticket: ticket.clone() };
         while let Err(refused) = self.ingress.writes.try_send(write) {
             let TrySendError::Full(again) = refused else { return Err(Refusal::Unavailable) };
-            if since.elapsed() >= QUEUE_TIMEOUT || self.progress.is_stopping() || self.progress.fault().is_some() {
+            if clock.since(since) >= QUEUE_TIMEOUT || self.progress.is_stopping() || self.progress.fault().is_some() {
                 return Err(Refusal::Unavailable);
             }
             write = again;
             tokio::time::sleep(QUEUE_PAUSE).await;
         }
-        match ticket.wait(&self.progress).await {
+        match ticket.wait(&self.progress, clock).await {
             WriteResult::Applied(order) => Ok(Done::Applied(order)),
             WriteResult::Nothing { is_repeated } => Ok(Done::Nothing { is_repeated }),
             WriteResult::Refused(codes) => Err(Refusal::Unprocessable(codes)),

@@ -6,7 +6,7 @@
 //! folds.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::SendTimeoutError;
 use ordo_core::proto::{EventMessage, EventMessageType, SubscriptionType};
@@ -81,13 +81,13 @@ fn send_missed(history: &History, mut missed: MissedUpdates, job: &Job) -> Resul
 
 /// Waits for the subscriber to have room, for a while.
 fn send(history: &History, job: &Job, mut chunk: Chunk) -> Result<(), HistoryError> {
-    let begun = Instant::now();
+    let begun = history.clock().now();
     loop {
         match job.to.send_timeout(chunk, SEND_PATIENCE) {
             Ok(()) => return Ok(()),
             Err(SendTimeoutError::Timeout(unsent)) => {
                 history.check_running()?;
-                if begun.elapsed() >= history.reader_patience() {
+                if history.clock().since(begun) >= history.reader_patience() {
                     job.to.break_off(Broken::Unread);
                     return Err(HistoryError::Unwanted);
                 }

@@ -52,7 +52,7 @@ pub(crate) fn run(jobs: &Receiver<Job>, views: &Arc<RwLock<Views>>, history: &Ar
         match next {
             Some(job) => {
                 let (views, running_hub) = (views.clone(), history.clone());
-                let fall_back = move |job| Encoding::start(job).run(&views, || running_hub.is_running());
+                let fall_back = move |job| Encoding::start(job).run(&views, &running_hub);
                 running.extend(resume(history, job, fall_back).map(Encoding::start));
             }
             None if running.is_empty() => return,
@@ -68,7 +68,7 @@ pub(crate) fn run(jobs: &Receiver<Job>, views: &Arc<RwLock<Views>>, history: &Ar
             Advance::Ended => false,
         });
         if !has_moved && !running.is_empty() {
-            std::thread::sleep(PAUSE);
+            history.clock().sleep(PAUSE);
         }
     }
 }
@@ -108,11 +108,11 @@ impl Encoding {
     }
 
     /// All of it, on a thread that has nothing else to do.
-    fn run(mut self, views: &RwLock<Views>, is_wanted: impl Fn() -> bool) {
-        while is_wanted() {
+    fn run(mut self, views: &RwLock<Views>, history: &History) {
+        while history.is_running() {
             match self.advance(views) {
                 Advance::Moved => {}
-                Advance::Waits => std::thread::sleep(PAUSE),
+                Advance::Waits => history.clock().sleep(PAUSE),
                 Advance::Ended => return,
             }
         }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ordo_core::record::Settings as EngineSettings;
+use ordo_history::clock::Clock;
 use ordo_journal::Disk;
 use thiserror::Error;
 
@@ -141,6 +142,8 @@ pub struct Config {
     /// The disk that the journal is written to: none, the machine's. No setting: a seam for tests, which put one there
     /// that fails. It is asked for no descriptor where `write_path` is `thread`.
     pub disk: Option<Arc<dyn Disk>>,
+    /// No setting: a seam for simulations.
+    pub clock: Clock,
 }
 
 /// A setting that cannot be.
@@ -192,6 +195,7 @@ impl Default for Config {
             idempotency_retention_s: 30 * 86_400,
             reader_patience: READER_PATIENCE,
             disk: None,
+            clock: Clock::system(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ordo_core::engine::Engine;
 use ordo_core::views::Views;
@@ -17,6 +17,8 @@ pub use crate::wiring::progress::Fault;
 use crate::rest::{Server, Shared};
 use crate::wiring::pipeline::{Finished, Pipeline, Recovered};
 use crate::wiring::progress::Progress;
+use crate::wiring::stages::StageReading;
+use ordo_history::clock::Clock;
 use ordo_history::replay::{Replay, ReplayError};
 use ordo_history::saved_states::{Retention, SavedStates};
 use ordo_history::service::{Archiving, History, Limits, Snapshotter};
@@ -122,10 +124,10 @@ impl Hub {
         let views = Arc::new(RwLock::new(Views::default()));
         let (archiver, archived) = (recovered.journal.archiver(), recovered.archived);
         let record = (config.data.clone(), archived);
-        let history = Arc::new(History::new(record, saved, progress.clone(), limits(&config)));
+        let history = Arc::new(History::new(record, saved, (progress.clone(), config.clock.clone()), limits(&config)));
         let (ingress, pipeline) = Pipeline::start(&config, recovered, &progress, &views, history.clone())
             .map_err(HubError::io("pipeline"))?;
-        let snapshotter = snapshotter(&config, archiver).start(history.clone()).map_err(HubError::io("keeper"))?;
+        let snapshotter = snapshotter(&config, archiver).start(history.clone()).map_err(HubError::io("snapshotter"))?;
         let shared = Shared {
             ingress,
             progress: progress.clone(),
@@ -159,17 +161,26 @@ impl Hub {
         if defined { Ok(()) } else { Err(Fault::Failed("the hub stopped before it was set up".into()).into()) }
     }
 
+    fn clock(&self) -> &Clock {
+        self.history.clock()
+    }
+
+    /// What each stage has done since the start, in the order of an update.
+    pub fn stages(&self) -> impl IntoIterator<Item = StageReading> {
+        self.progress.counters.readings()
+    }
+
     /// Waits for a fault that stops the hub; `None` if none came in that time.
     pub fn wait_fault(&self, timeout: Duration) -> Option<Fault> {
-        let until = Instant::now() + timeout;
+        let until = self.clock().now() + timeout;
         loop {
             if let Some(fault) = self.progress.fault() {
                 return Some(fault.clone());
             }
-            if Instant::now() >= until {
+            if self.clock().now() >= until {
                 return None;
             }
-            thread::sleep(Duration::from_millis(5).min(timeout));
+            self.clock().sleep(Duration::from_millis(5).min(timeout));
         }
     }
 
@@ -193,7 +204,7 @@ impl Hub {
         }
         self.history.join();
         if self.snapshotter.take().is_some_and(|snapshotter| snapshotter.join().is_err()) {
-            tracing::error!("the keeper of snapshots has panicked");
+            tracing::error!("the snapshotter has panicked");
         }
         let Finished { journal, engine } = finished?;
         if let Some(fault) = self.progress.fault() {

@@ -9,6 +9,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use ordo_history::service::RecordProgress;
 use thiserror::Error;
 
+use super::gate::Gate;
+use super::stages::Counters;
+
 /// Why a hub stopped by itself.
 #[derive(Debug, Clone, Error)]
 pub enum Fault {
@@ -49,8 +52,9 @@ impl Counter {
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Progress {
-    /// Tasks that are as durable as configured: the gate of publisher and views.
-    pub(crate) releasable: Counter,
+    pub(crate) gate: Gate,
+    /// What each stage has done, for metrics.
+    pub(crate) counters: Counters,
     /// Tasks that the publisher is done with: what anybody may have been told of.
     pub(crate) published: Counter,
     /// Tasks that the views have taken in.
@@ -79,7 +83,8 @@ pub(crate) struct Progress {
 impl Default for Progress {
     fn default() -> Progress {
         Progress {
-            releasable: Counter::default(),
+            gate: Gate::default(),
+            counters: Counters::default(),
             published: Counter::default(),
             viewed: Counter::default(),
             published_sequence: Counter::default(),

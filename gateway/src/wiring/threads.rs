@@ -13,8 +13,9 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use ordo_core::ring::Stage;
+use ordo_history::clock::Clock;
 
-use crate::wiring::config::{Config, Durability, ThreadPlan, Wait};
+use crate::wiring::config::{Config, Durability, StageName, ThreadPlan, Wait};
 use crate::wiring::progress::Progress;
 
 /// Tasks a stage may do before the next stage of its thread has its turn.
@@ -86,9 +87,9 @@ fn place_on(config: &Config, cores: &[usize]) -> (Vec<Placed>, Vec<String>) {
 /// Runs stages one after another until all are finished, or the hub fails; gives them back.
 pub(crate) fn drive<S: Stage + 'static>(
     thread: &Placed,
-    progress: Arc<Progress>,
-    mut stages: Vec<S>,
-) -> std::io::Result<JoinHandle<Vec<S>>> {
+    (progress, clock): (Arc<Progress>, Clock),
+    mut stages: Vec<(StageName, S)>,
+) -> std::io::Result<JoinHandle<Vec<(StageName, S)>>> {
     let (core, wait) = (thread.core, thread.wait);
     thread::Builder::new().name(thread.plan.name()).spawn(move || {
         let _guard = EndWithPanic;
@@ -99,23 +100,38 @@ pub(crate) fn drive<S: Stage + 'static>(
             tracing::warn!(%error, "short sleeps will be long");
         }
         let mut empty_rounds: u32 = 0;
-        while progress.fault().is_none() && !stages.iter().all(Stage::is_finished) {
-            let done: usize = stages.iter_mut().map(|stage| stage.poll(BUDGET)).sum();
+        let mut now = clock.now();
+        while progress.fault().is_none() && !stages.iter().all(|(_, stage)| stage.is_finished()) {
+            let mut done = 0;
+            for (name, stage) in &mut stages {
+                let updates = stage.poll(BUDGET);
+                // One look at the clock ends a poll and begins the next one.
+                let begun = std::mem::replace(&mut now, clock.now());
+                progress.counters.of(*name).count(updates, now.saturating_duration_since(begun), stage.tasks_done());
+                done += updates;
+            }
             if done > 0 {
                 empty_rounds = 0;
                 continue;
             }
             empty_rounds = empty_rounds.saturating_add(1);
-            match wait {
-                Wait::Busy => std::hint::spin_loop(),
-                Wait::Park if empty_rounds > ROUNDS_BEFORE_SLEEP => thread::sleep(idle_nap(empty_rounds).max(PARK)),
-                Wait::Yield if empty_rounds > ROUNDS_BEFORE_NAP && progress.is_writing() => thread::sleep(NAP),
-                Wait::Yield if empty_rounds > ROUNDS_IDLE => thread::sleep(idle_nap(empty_rounds)),
-                Wait::Park | Wait::Yield => thread::yield_now(),
-            }
+            idle(wait, empty_rounds, &progress, &clock);
+            now = clock.now();
         }
         stages
     })
+}
+
+/// What a thread does after a round without work.
+#[inline]
+fn idle(wait: Wait, empty_rounds: u32, progress: &Progress, clock: &Clock) {
+    match wait {
+        Wait::Busy => std::hint::spin_loop(),
+        Wait::Park if empty_rounds > ROUNDS_BEFORE_SLEEP => clock.sleep(idle_nap(empty_rounds).max(PARK)),
+        Wait::Yield if empty_rounds > ROUNDS_BEFORE_NAP && progress.is_writing() => clock.sleep(NAP),
+        Wait::Yield if empty_rounds > ROUNDS_IDLE => clock.sleep(idle_nap(empty_rounds)),
+        Wait::Park | Wait::Yield => thread::yield_now(),
+    }
 }
 
 fn idle_nap(empty_rounds: u32) -> Duration {
@@ -213,6 +229,10 @@ mod tests {
             panic!("a broken invariant")
         }
 
+        fn tasks_done(&self) -> u64 {
+            0
+        }
+
         fn is_finished(&self) -> bool {
             false
         }
@@ -229,7 +249,8 @@ mod tests {
                 .threads(&[])
                 .remove(0);
             let thread = Placed { plan, core: None, wait: Wait::Park };
-            let running = drive(&thread, Arc::default(), vec![Panics]).unwrap();
+            let running =
+                drive(&thread, (Arc::default(), Clock::system()), vec![(StageName::Receiver, Panics)]).unwrap();
             let _ = running.join();
             std::process::exit(0);
         }

@@ -5,8 +5,9 @@
 //! waits sees that for himself.
 
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use ordo_history::clock::Clock;
 use tokio::sync::Notify;
 
 use crate::wiring::progress::Progress;
@@ -59,15 +60,15 @@ impl Ticket {
         }
     }
 
-    pub(crate) async fn wait(&self, progress: &Progress) -> WriteResult {
-        let since = Instant::now();
+    pub(crate) async fn wait(&self, progress: &Progress, clock: &Clock) -> WriteResult {
+        let since = clock.now();
         loop {
             // Looked at before the answer: a pipeline that is over has answered all that it ever will.
             let is_over = progress.fault().is_some() || progress.is_over();
             if let Some(result) = self.result.get() {
                 return result.clone();
             }
-            if is_over || since.elapsed() >= PATIENCE {
+            if is_over || clock.since(since) >= PATIENCE {
                 return WriteResult::Unavailable;
             }
             let _ = tokio::time::timeout(LOOK_EVERY, self.answered.notified()).await;

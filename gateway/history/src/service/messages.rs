@@ -1,6 +1,6 @@
-//! What is told of an update of the past: its audit record, its events, its trade, its transaction.
+//! Messages about an update of the past: its audit record, events, trade or transaction.
 //!
-//! Events are encoded by the very code that encodes them live, so that they are the same bytes.
+//! Events go through the encoder of live events, so that they are the same bytes.
 
 use ordo_core::encode;
 use ordo_core::names::{AccountNo, InstrumentNo, Names};
@@ -16,12 +16,12 @@ use prost::Message;
 use super::Subset;
 use crate::replay::Applied;
 
-/// Says of an update what was asked for: one message, or nothing.
+/// Encodes one message about an update, or none.
 pub trait UpdateEncoder: Send + 'static {
     fn encode(&mut self, applied: &Applied<'_>) -> Option<&[u8]>;
 }
 
-/// The recorded input, as it was received. Refused ones too.
+/// AuditRecords: recorded updates as received, refused ones included.
 #[derive(Debug, Default)]
 pub struct AuditMessages(ReverseWriter);
 
@@ -37,7 +37,7 @@ impl UpdateEncoder for AuditMessages {
                 (UpdateEventType::ClientRequestUpdate, event::CLIENT_REQUEST_UPDATE, request.update)
             }
             Ok(FeedRequestType::Status) => (UpdateEventType::Status, event::STATUS, request.status),
-            // A type that this schema has no place for: refused when it came, and its place is all there is to tell.
+            // A type outside of this schema: it was refused, and its record holds only its position.
             _ => (UpdateEventType::Unknown, 0, Span::default()),
         };
         let w = &mut self.0;
@@ -54,19 +54,19 @@ impl UpdateEncoder for AuditMessages {
     }
 }
 
-/// An EventMessage for each update that has events in the views asked for.
+/// An EventMessage for each update with events in the requested views.
 #[derive(Debug)]
 pub struct EventMessages {
     encoder: EventEncoder,
     views: Vec<SubscriptionType>,
     targets: Vec<SubscriptionTarget>,
     filter: Filter,
-    /// What stands before the position: the type, and the subscription where there is one.
+    /// The fields before the position: Type, and Subscription where there is one.
     head: Vec<u8>,
     message: Vec<u8>,
 }
 
-/// The order of events in a message.
+/// Order of the views' events in a message.
 const ORDER: [SubscriptionType; 8] = [
     SubscriptionType::Metadata,
     SubscriptionType::Updates,
@@ -79,10 +79,10 @@ const ORDER: [SubscriptionType; 8] = [
 ];
 
 impl EventMessages {
-    /// Of these views, or of all that have events of their own.
+    /// For these views, or for all that have events if none is named.
     ///
     /// # Errors
-    /// The code that such targets are refused with.
+    /// The error code for invalid targets.
     pub fn new(views: &[SubscriptionType], targets: Vec<SubscriptionTarget>) -> Result<EventMessages, &'static str> {
         let filter = filter_of(&targets)?;
         let is_asked_for = |view: &SubscriptionType| views.is_empty() || views.contains(view);
@@ -91,7 +91,7 @@ impl EventMessages {
         Ok(EventMessages { encoder: EventEncoder::default(), views, targets, filter, head, message: Vec::new() })
     }
 
-    /// Of one subscription, as it hears them live.
+    /// For a subscription, as it would have received them live.
     pub fn of_subscription(details: &SubscriptionDetails, filter: Filter) -> EventMessages {
         EventMessages {
             encoder: EventEncoder::default(),
@@ -103,7 +103,7 @@ impl EventMessages {
         }
     }
 
-    /// The messages that say what the views hold at some positions.
+    /// Passes the messages of a snapshot of the requested views to `put`.
     pub fn snapshot(&mut self, held: &Subset, mut put: impl FnMut(&[u8]) -> bool) {
         let positions: Vec<(String, i64)> = held.positions.iter().map(|(name, at)| (name.to_string(), *at)).collect();
         for view in self.views.clone() {
@@ -156,7 +156,7 @@ impl UpdateEncoder for EventMessages {
     }
 }
 
-/// The trades among the updates, as actions.
+/// The ExternalActions of trades.
 #[derive(Debug)]
 pub struct TradeMessages {
     filter: Filter,
@@ -165,7 +165,7 @@ pub struct TradeMessages {
 
 impl TradeMessages {
     /// # Errors
-    /// The code that such targets are refused with.
+    /// The error code for invalid targets.
     pub fn new(targets: &[SubscriptionTarget]) -> Result<TradeMessages, &'static str> {
         Ok(TradeMessages { filter: filter_of(targets)?, writer: ReverseWriter::default() })
     }
@@ -184,7 +184,7 @@ impl UpdateEncoder for TradeMessages {
     }
 }
 
-/// The updates' transactions.
+/// The ClientTransactions of updates.
 #[derive(Debug)]
 pub struct TransactionMessages {
     filter: Filter,
@@ -193,7 +193,7 @@ pub struct TransactionMessages {
 
 impl TransactionMessages {
     /// # Errors
-    /// The code that such targets are refused with.
+    /// The error code for invalid targets.
     pub fn new(targets: &[SubscriptionTarget]) -> Result<TransactionMessages, &'static str> {
         Ok(TransactionMessages { filter: filter_of(targets)?, writer: ReverseWriter::default() })
     }

@@ -7,6 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::{Choice, Wait};
+use crate::wiring::stages::STAGES;
 
 /// A stage of the pipeline, in the order in which an update passes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,17 +20,18 @@ pub enum StageName {
 }
 
 impl Choice for StageName {
-    const ALL: &'static [StageName] =
-        &[StageName::Receiver, StageName::Journal, StageName::Engine, StageName::Publisher, StageName::Views];
+    const ALL: &'static [StageName] = &{
+        let mut all = [StageName::Receiver; STAGES.len()];
+        let mut at = 0;
+        while at < all.len() {
+            all[at] = STAGES[at].stage;
+            at += 1;
+        }
+        all
+    };
 
     fn name(self) -> &'static str {
-        match self {
-            StageName::Receiver => "receiver",
-            StageName::Journal => "journal",
-            StageName::Engine => "engine",
-            StageName::Publisher => "publisher",
-            StageName::Views => "views",
-        }
+        self.spec().name
     }
 }
 
@@ -49,10 +51,10 @@ impl ThreadPlan {
         ThreadPlan { stages: stages.to_vec(), core, wait: None }
     }
 
-    /// The views wait for nobody and nobody for them: alone they never take a core from the pipeline, unless told to.
+    /// How the thread waits: as the layout names it, else as its stages want or as configured.
     pub(crate) fn wait_or(&self, configured: Wait) -> Wait {
-        let is_views = self.stages == [StageName::Views];
-        self.wait.unwrap_or(if is_views { Wait::Park } else { configured })
+        let parks = self.stages.iter().all(|stage| stage.spec().parks);
+        self.wait.unwrap_or(if parks { Wait::Park } else { configured })
     }
 
     /// The thread's name: that of its stages.
