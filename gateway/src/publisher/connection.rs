@@ -6,6 +6,7 @@ use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
+use ordo_core::subscription::Caller;
 use ordo_history::clock::Clock;
 use socket2::SockRef;
 
@@ -34,6 +35,7 @@ pub(super) struct Connection {
     queue_bytes_max: usize,
     pub(super) form: Form,
     pub(super) compact: bool,
+    pub(super) caller: Caller,
     pub(super) subscriptions: Vec<Subscription>,
     /// Frames that wait until snapshots of this connection are complete, in order.
     deferred: VecDeque<Deferred>,
@@ -68,7 +70,12 @@ pub(super) enum Flushed {
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, compact: bool, queue_bytes_max: usize, clock: Clock) -> Connection {
+    pub(super) fn new(
+        stream: TcpStream,
+        (compact, caller): (bool, Caller),
+        queue_bytes_max: usize,
+        clock: Clock,
+    ) -> Connection {
         Connection {
             stream,
             queue: Vec::with_capacity(QUEUE_BYTES),
@@ -76,6 +83,7 @@ impl Connection {
             queue_bytes_max,
             form: Form::Binary,
             compact,
+            caller,
             subscriptions: Vec::new(),
             deferred: VecDeque::new(),
             is_blocked: false,
