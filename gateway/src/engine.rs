@@ -11,13 +11,13 @@ use ordo_core::engine::{Engine, Input};
 use ordo_core::outcome::Outcome;
 use ordo_core::record::{Step, StepHeader};
 use ordo_core::ring::{Behind, Filler, Stage, read_while};
+use ordo_history::checkpoint::Checkpoint;
 
 use crate::journal::entry_of;
 use crate::wiring::config::StageName;
 use crate::wiring::progress::Progress;
 use crate::wiring::slot::Slot;
 use crate::wiring::task::{Record, Reply};
-use ordo_history::checkpoint::Checkpoint;
 
 /// See the module.
 pub(crate) struct EngineStage {

@@ -15,14 +15,14 @@ use crossbeam_channel::Receiver as Channel;
 use ordo_core::engine::RULES_VERSION;
 use ordo_core::record::BATCH;
 use ordo_core::ring::{First, Stage, read_while};
+use ordo_history::checkpoint::Checkpoint;
+use ordo_history::clock::Clock;
 use ordo_journal::{AppendError, Entry, Journal, Kind};
 
 use crate::wiring::config::{Durability, StageName};
 use crate::wiring::progress::{Fault, Progress};
 use crate::wiring::slot::Slot;
 use crate::wiring::task::{Record, UpdateRecord};
-use ordo_history::checkpoint::Checkpoint;
-use ordo_history::clock::Clock;
 
 /// See the module.
 pub(crate) struct JournalStage {

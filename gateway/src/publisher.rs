@@ -20,6 +20,7 @@ use mio::{Events, Poll};
 use ordo_core::engine::Engine;
 use ordo_core::outcome::Outcome;
 use ordo_core::ring::{Behind, First, Stage, read_in_step};
+use ordo_core::subscription::Caller;
 use ordo_history::clock::Clock;
 
 use self::connections::{Connections, FeedNews};
@@ -36,6 +37,7 @@ pub(crate) struct Writing {
     pub(crate) conn: ConnNo,
     pub(crate) stream: mio::net::TcpStream,
     pub(crate) compact: bool,
+    pub(crate) caller: Caller,
 }
 
 /// Blocked sockets are looked at every so many polls.

@@ -45,6 +45,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use ordo_core::views::Views;
+use ordo_history::service::History;
 use parking_lot::{RwLock, RwLockReadGuard};
 use tokio::sync::watch;
 use tower::ServiceExt as _;
@@ -54,7 +55,6 @@ use self::error::Refusal;
 use crate::wiring::config::Durability;
 use crate::wiring::ingress::IngressSender;
 use crate::wiring::progress::Progress;
-use ordo_history::service::History;
 
 /// A client that has not sent its request head after this long is dropped.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -219,11 +219,14 @@ async fn serve_connection(
 async fn guard(
     State(shared): State<Shared>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     match access::check(&shared, peer, (request.headers(), request.uri())) {
-        Ok(()) => readable(next.run(request).await),
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            readable(next.run(request).await)
+        }
         Err(refusal) => refusal.into_response(),
     }
 }

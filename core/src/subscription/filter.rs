@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::caller::{About, Caller};
 use super::positions::resume_after;
 use super::subject::Subject;
 use crate::names::{AccountNo, InstrumentNo, Names};
@@ -14,6 +15,7 @@ use crate::proto::{SubscriptionDetails, SubscriptionType};
 /// See the module. Verdicts are kept by number: a name is looked at once.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
+    caller: Caller,
     owners: Vec<String>,
     /// Owner and account.
     accounts: Vec<(String, String)>,
@@ -26,8 +28,8 @@ pub struct Filter {
 impl Filter {
     /// # Errors
     /// The code that a subscription with such targets is refused with.
-    pub fn of(details: &SubscriptionDetails) -> Result<Filter, &'static str> {
-        let mut filter = Filter::default();
+    pub fn of(details: &SubscriptionDetails, caller: Caller) -> Result<Filter, &'static str> {
+        let mut filter = Filter { caller, ..Filter::default() };
         for target in &details.targets {
             // One that lists nothing would let everything pass, which whoever names it does not mean.
             let is_empty = target.values.is_empty() && KINDS.contains(&target.name.as_str());
@@ -58,17 +60,25 @@ impl Filter {
     /// Whether every record passes, now and later.
     #[inline]
     pub fn passes_all(&self) -> bool {
-        self.owners.is_empty() && self.accounts.is_empty() && self.exchanges.is_empty() && self.feeds.is_empty()
+        self.caller.sees_all()
+            && self.owners.is_empty()
+            && self.accounts.is_empty()
+            && self.exchanges.is_empty()
+            && self.feeds.is_empty()
     }
 
     /// Whether a feed passes. Only for views whose records are feeds: elsewhere a target `Feed` means nothing.
     pub fn passes_feed(&self, feed: &str) -> bool {
-        self.feeds.is_empty() || self.feeds.iter().any(|wanted| wanted == feed)
+        self.caller.may_see(About::Feed(feed))
+            && (self.feeds.is_empty() || self.feeds.iter().any(|wanted| wanted == feed))
     }
 
     /// Whether a record passes that is no account's position or order: metadata, a transform.
     pub fn passes_subject(&self, subject: &Subject) -> bool {
         let Subject { owner, account, exchange } = subject;
+        if !self.caller.may_see(About::Subject(subject)) {
+            return false;
+        }
         let Some(owner) = owner else { return self.passes_exchange(exchange.as_deref()) };
         let of_owner = self.owners.iter().any(|wanted| **wanted == **owner);
         let of_account = match account {
@@ -87,7 +97,9 @@ impl Filter {
 
     #[inline]
     pub fn passes(&mut self, names: &Names, account: AccountNo, instrument: Option<InstrumentNo>) -> bool {
-        self.passes_account(names, account) && instrument.is_none_or(|no| self.passes_instrument(names, no))
+        self.caller.may_see(About::Account(names, account, instrument))
+            && self.passes_account(names, account)
+            && instrument.is_none_or(|no| self.passes_instrument(names, no))
     }
 
     fn passes_account(&mut self, names: &Names, no: AccountNo) -> bool {

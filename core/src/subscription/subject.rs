@@ -1,8 +1,9 @@
 //! `Subject`: the owner, account or exchange that a definition or a transform is about, as filters ask for it.
 
+use prost::Message;
+
 use crate::outcome::MetadataKind;
 use crate::proto::Operation;
-use prost::Message;
 
 /// What a record that belongs to no account's positions or orders is about. A filter ignores what is absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
+use ordo_core::subscription::Caller;
 use ordo_history::clock::Clock;
 use socket2::SockRef;
 
@@ -34,6 +35,7 @@ pub(super) struct Connection {
     queue_bytes_max: usize,
     pub(super) form: Form,
     pub(super) compact: bool,
+    pub(super) caller: Caller,
     pub(super) subscriptions: Vec<Subscription>,
     /// Frames that wait until snapshots of this connection are complete, in order.
     deferred: VecDeque<Deferred>,
@@ -70,7 +72,12 @@ pub(super) enum Flushed {
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, compact: bool, queue_bytes_max: usize, clock: Clock) -> Connection {
+    pub(super) fn new(
+        stream: TcpStream,
+        (compact, caller): (bool, Caller),
+        queue_bytes_max: usize,
+        clock: Clock,
+    ) -> Connection {
         Connection {
             stream,
             queue: Vec::with_capacity(QUEUE_BYTES),
@@ -78,6 +85,7 @@ impl Connection {
             queue_bytes_max,
             form: Form::Binary,
             compact,
+            caller,
             subscriptions: Vec::new(),
             deferred: VecDeque::new(),
             deferred_bytes: 0,
@@ -241,9 +249,10 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let peer = std::net::TcpStream::connect(listener.local_addr().expect("its address")).expect("a connection");
         peer.set_nonblocking(true).expect("a mode");
-        let mut connection = Connection::new(TcpStream::from_std(peer), false, BYTES_MAX);
+        let mut connection =
+            Connection::new(TcpStream::from_std(peer), (false, Caller::SYSTEM), BYTES_MAX, Clock::system());
         let details = SubscriptionDetails { r#type: SubscriptionType::Orders as i32, ..SubscriptionDetails::default() };
-        let filter = Filter::of(&details).expect("a filter of nothing");
+        let filter = Filter::of(&details, Caller::SYSTEM).expect("a filter of nothing");
         connection.subscriptions.push(Subscription::new(details, filter, 1, None));
         let response = [0; 1_000];
         for task in 2..11 {

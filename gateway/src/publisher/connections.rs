@@ -17,6 +17,7 @@ use ordo_core::engine::{Engine, Input};
 use ordo_core::names::{FeedNo, Names};
 use ordo_core::outcome::Outcome;
 use ordo_core::proto::{EventMessageType, FeedEventType, RequestMessageType, SubscriptionType};
+use ordo_core::subscription::{EventEncoder, VIEWS_WITH_EVENTS};
 use ordo_core::wire::{ReverseWriter, field};
 use ordo_history::clock::Clock;
 
@@ -28,7 +29,6 @@ use crate::subscription::snapshots::{Job, Taken};
 use crate::wiring::slot::Slot;
 use crate::wiring::task::{Answer, ConnNo, FeedReply, FeedReplyEvent, Record, Reply};
 use crate::wiring::ticket::{Ticket, WriteResult};
-use ordo_core::subscription::{EventEncoder, VIEWS_WITH_EVENTS};
 
 /// A subscriber that gets nothing hears how far the hub is.
 const SUBSCRIBER_BOOKMARK_EVERY: Duration = Duration::from_secs(1);
@@ -140,7 +140,7 @@ impl Connections {
     }
 
     pub(super) fn welcome_all(&mut self, newcomers: &Channel<Writing>, poll: &Poll) {
-        while let Ok(Writing { conn, mut stream, compact }) = newcomers.try_recv() {
+        while let Ok(Writing { conn, mut stream, compact, caller }) = newcomers.try_recv() {
             if self.connections.is_empty() {
                 self.first = conn.0;
             }
@@ -150,7 +150,7 @@ impl Connections {
             }
             self.connections.push_back(Some(Connection::new(
                 stream,
-                compact,
+                (compact, caller),
                 self.queue_bytes_max,
                 self.clock.clone(),
             )));

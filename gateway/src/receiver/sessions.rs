@@ -71,7 +71,9 @@ impl Receiver {
         let mut reading = mio::net::TcpStream::from_std(new.stream);
         self.poll.registry().register(&mut reading, Token(conn.0 as usize), Interest::READABLE)?;
         let gone = || io::Error::other("the publisher has stopped");
-        self.writers.send(Writing { conn, stream: writing, compact: new.compact }).map_err(|_| gone())?;
+        self.writers
+            .send(Writing { conn, stream: writing, compact: new.compact, caller: new.caller })
+            .map_err(|_| gone())?;
         self.sessions.push(Session::new(
             reading,
             new.already_read,

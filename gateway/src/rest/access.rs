@@ -4,15 +4,20 @@ use std::net::SocketAddr;
 
 use hyper::header::{HOST, ORIGIN};
 use hyper::{HeaderMap, Uri};
+use ordo_core::subscription::Caller;
 
 use super::Shared;
 use super::error::Refusal;
 
-pub(super) fn check(shared: &Shared, peer: SocketAddr, (headers, uri): (&HeaderMap, &Uri)) -> Result<(), Refusal> {
+/// Who a request is from.
+///
+/// # Errors
+/// The refusal that it is answered with.
+pub(super) fn check(shared: &Shared, peer: SocketAddr, (headers, uri): (&HeaderMap, &Uri)) -> Result<Caller, Refusal> {
     if !shared.dev || !peer.ip().is_loopback() {
         return Err(Refusal::Unauthorized);
     }
-    if is_foreign_origin(headers, uri) { Err(Refusal::ForeignOrigin) } else { Ok(()) }
+    if is_foreign_origin(headers, uri) { Err(Refusal::ForeignOrigin) } else { Ok(Caller::SYSTEM) }
 }
 
 /// A page of another site asks in its user's name: no origin is allowed but the hub's own.

@@ -9,6 +9,7 @@ use hyper::HeaderMap;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use hyper::http::request::Parts;
 use ordo_core::json::{self, MessageId, Style};
+use ordo_core::subscription::Caller;
 
 use super::error::Refusal;
 use super::parameters::Parameters;
@@ -21,6 +22,8 @@ pub(super) const PROTOBUF: &str = "application/x-protobuf";
 /// How a client wants its answer, and what of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wanted {
+    /// Who asks.
+    pub(super) caller: Caller,
     form: Form,
     pub(super) only_active: bool,
     /// The instant whose state is asked for, in nanoseconds since 1970; absent: the latest.
@@ -39,7 +42,9 @@ impl<S: Sync> FromRequestParts<S> for Wanted {
         };
         let parameters = Parameters::from_request_parts(parts, state).await?;
         let as_at = parameters.get("asAt").map(|text| query::instant("asAt", text)).transpose()?;
-        Ok(Wanted { form, only_active: parameters.flag("onlyActive")?, as_at })
+        // The guard of all routes but diagnostics puts it there.
+        let caller = parts.extensions.get::<Caller>().copied().ok_or(Refusal::Unauthorized)?;
+        Ok(Wanted { caller, form, only_active: parameters.flag("onlyActive")?, as_at })
     }
 }
 

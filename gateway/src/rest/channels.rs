@@ -51,7 +51,11 @@ async fn names() -> Response {
     json(serde_json::Value::from(names).to_string().into_bytes())
 }
 
+/// Whole tables: for callers that may see everything.
 async fn one(State(shared): State<Shared>, Path(channel): Path<String>, wanted: Wanted) -> Result<Response, Refusal> {
+    if !wanted.caller.sees_all() {
+        return Err(Refusal::NotFound);
+    }
     if channel.eq_ignore_ascii_case(TRADES) {
         let positions = positions(state_at(&shared, &wanted).await?.positions());
         return Ok(json(format!("{{\"Position\":{positions}}}").into_bytes()));

@@ -15,6 +15,7 @@ use ordo_core::json::message::{
 use ordo_core::metadata::{Details, MetadataRecord};
 use ordo_core::outcome::MetadataKind;
 use ordo_core::record::Origin;
+use ordo_core::subscription::{self, About};
 
 use super::Shared;
 use super::answer::Wanted;
@@ -83,12 +84,12 @@ async fn all(
 async fn define(
     State(shared): State<Shared>,
     Extension(kind): Extension<MetadataKind>,
-    _: Wanted,
+    wanted: Wanted,
     sent: Sent,
 ) -> Result<StatusCode, Refusal> {
     let binary = sent.one_binary(message(kind))?;
     let details = Details::decode(kind, &binary).map_err(|error| Refusal::bad(error.to_string()))?;
-    shared.record(of_operation(details.define()), Origin::REST).await
+    shared.record(wanted.caller, of_operation(details.define()), Origin::REST).await
 }
 
 async fn one(
@@ -116,34 +117,34 @@ async fn undefine(
     Extension(kind): Extension<MetadataKind>,
     Path(code): Path<String>,
     parameters: Parameters,
-    _: Wanted,
+    wanted: Wanted,
 ) -> Result<StatusCode, Refusal> {
     let is_forced = kind == MetadataKind::Owner && parameters.flag("force")?;
     let operation = Details::of_key(kind, segment(&code), "").undefine();
-    shared.record(of_operation(operation), Origin { is_forced, ..Origin::REST }).await
+    shared.record(wanted.caller, of_operation(operation), Origin { is_forced, ..Origin::REST }).await
 }
 
 async fn undefine_of_two(
     State(shared): State<Shared>,
     Extension(kind): Extension<MetadataKind>,
     Path((first, second)): Path<(String, String)>,
-    _: Wanted,
+    wanted: Wanted,
 ) -> Result<StatusCode, Refusal> {
     let operation = Details::of_key(kind, segment(&first), segment(&second)).undefine();
-    shared.record(of_operation(operation), Origin::REST).await
+    shared.record(wanted.caller, of_operation(operation), Origin::REST).await
 }
 
 async fn undefine_account(
     State(shared): State<Shared>,
     Path((owner, account)): Path<(String, String)>,
-    _: Wanted,
+    wanted: Wanted,
 ) -> Result<StatusCode, Refusal> {
     let (owner, account) = (segment(&owner), segment(&account));
     if !shared.views().await.account_exists(owner, account) {
         return Err(Refusal::NotFound);
     }
     let operation = Details::of_key(MetadataKind::Account, owner, account).undefine();
-    shared.record(of_operation(operation), Origin::REST).await
+    shared.record(wanted.caller, of_operation(operation), Origin::REST).await
 }
 
 async fn accounts_of(
@@ -179,14 +180,21 @@ async fn accounts_by_body(State(shared): State<Shared>, wanted: Wanted, sent: Se
 }
 
 impl Wanted {
+    fn may_see(&self, record: &MetadataRecord) -> bool {
+        let (first, second) = record.details.key();
+        self.caller.may_see(About::Subject(&subscription::Subject::of_definition(record.details.kind(), first, second)))
+    }
+
     fn definitions<'a>(&self, kind: MetadataKind, records: impl Iterator<Item = &'a MetadataRecord>) -> Response {
+        let records = records.filter(|record| self.may_see(record));
         let records: Vec<Arc<[u8]>> = records.map(|record| record.bytes.clone()).collect();
         self.many(message(kind), records.into_iter())
     }
 
     async fn definition(&self, shared: &Shared, kind: MetadataKind, key: (&str, &str)) -> Result<Response, Refusal> {
         let views = state_at(shared, self).await?;
-        let record = views.metadata().get(kind, key.0, key.1).ok_or(Refusal::NotFound)?;
+        let record = views.metadata().get(kind, key.0, key.1).filter(|record| self.may_see(record));
+        let record = record.ok_or(Refusal::NotFound)?;
         Ok(self.one(message(kind), &record.bytes))
     }
 

@@ -3,7 +3,6 @@
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-
 use ordo_history::service::HistoryError;
 
 /// Why a request is not answered as asked.

@@ -12,6 +12,8 @@ use axum::response::Response;
 use axum::routing::get;
 use ordo_core::dec::Dec;
 use ordo_core::proto::TimestampWithTimeZone;
+use ordo_core::subscription::{self, About};
+use ordo_history::investigation::{Difference, Moved, Step, Subject, Value, differences};
 
 use super::Shared;
 use super::error::Refusal;
@@ -19,7 +21,6 @@ use super::parameters::Parameters;
 use super::path::segment;
 use super::pieces::{self, Asker, Pieces};
 use super::query;
-use ordo_history::investigation::{Difference, Moved, Step, Subject, Value, differences};
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
@@ -58,6 +59,10 @@ async fn order(
 
 async fn explained(shared: &Shared, subject: Subject, Asker { wanted, cutter }: Asker) -> Result<Response, Refusal> {
     let (at_ns, style) = (wanted.as_at.unwrap_or(u64::MAX), wanted.style());
+    let (owner, account) = subject.account();
+    if !wanted.caller.may_see(About::Subject(&of_account(owner, account))) {
+        return Err(Refusal::NotFound);
+    }
     pieces::text(shared, cutter, move |history, published, text| {
         let is_asked = text.watch(history);
         let mut before = "{\"Steps\":[";
@@ -85,13 +90,13 @@ async fn diff(
 ) -> Result<Response, Refusal> {
     let from_ns = query::instant("from", parameters.required("from")?)?;
     let to_ns = parameters.get("to").map(|to| query::instant("to", to)).transpose()?.unwrap_or(u64::MAX);
-    let style = wanted.style();
+    let (style, caller) = (wanted.style(), wanted.caller);
     let before = shared.history.state_at(from_ns).await?;
     let after = shared.history.state_at(to_ns).await?;
     pieces::text(&shared, cutter, move |_, _, text| {
         let mut separator = "[";
         let published = differences(&before, &after, style, |it| {
-            if it.kind.is_public() {
+            if it.kind.is_public() && caller.may_see(About::Subject(&of_account(&it.owner, &it.account))) {
                 put(text, std::mem::replace(&mut separator, ","))?;
                 put(text, &difference_json(&it))?;
             }
@@ -103,6 +108,12 @@ async fn diff(
         Ok(())
     })
     .await
+}
+
+/// An account by its name; an owner where the account is empty, neither where both are.
+fn of_account(owner: &str, account: &str) -> subscription::Subject {
+    let given = |text: &str| (!text.is_empty()).then(|| text.into());
+    subscription::Subject { owner: given(owner), account: given(account), exchange: None }
 }
 
 /// Some more; goes on while the client listens.

@@ -18,7 +18,7 @@ use super::body::Sent;
 use super::error::Refusal;
 use super::path::segment;
 use super::positions::each;
-use super::state::{Subject, state_at, state_with};
+use super::state::{Subject, Visible, state_at, state_with};
 use super::write::of_action;
 
 pub(super) fn routes() -> Router<Shared> {
@@ -81,6 +81,9 @@ async fn one(
 ) -> Result<Response, Refusal> {
     let views = state_at(&shared, &wanted).await?;
     let record = find(&views, &owner, &account, &order).ok_or(Refusal::NotFound)?;
+    if !Visible::to(wanted.caller, &views).has(record) {
+        return Err(Refusal::NotFound);
+    }
     Ok(wanted.one(ORDER_STATE, &record.bytes))
 }
 
@@ -96,14 +99,16 @@ async fn replace(
     address(&mut state, addressed, segment(&order))?;
     let before = {
         let views = shared.views().await;
-        find(&views, &owner, &account, &order).ok_or(Refusal::NotFound)?.bytes.clone()
+        let visible = Visible::to(wanted.caller, &views);
+        let found = find(&views, &owner, &account, &order).filter(|record| visible.has(record));
+        found.ok_or(Refusal::NotFound)?.bytes.clone()
     };
     let replace = ExternalAction {
         r#type: ExternalActionType::Replace as i32,
         order: Some(Box::new(state)),
         ..ExternalAction::default()
     };
-    let after = shared.record_order(of_action(replace)).await?;
+    let after = shared.record_order(wanted.caller, of_action(replace)).await?;
     // Nothing changed: it is as it was.
     Ok(wanted.one(ORDER_STATE, after.as_deref().unwrap_or(&before)))
 }
@@ -128,20 +133,21 @@ fn find<'a>(views: &'a Views, owner: &str, account: &str, order: &str) -> Option
 }
 
 /// Which orders of a list are shown.
-enum Shown {
-    All,
-    /// Those neither completed nor of a status that the exchange defines as completed.
-    Active(Metadata),
+struct Shown {
+    visible: Visible,
+    /// Only those neither completed nor of a status that the exchange defines as completed.
+    active_by: Option<Metadata>,
 }
 
 impl Shown {
     fn of(wanted: &Wanted, views: &Views) -> Shown {
-        if wanted.only_active { Shown::Active(views.metadata().clone()) } else { Shown::All }
+        let active_by = wanted.only_active.then(|| views.metadata().clone());
+        Shown { visible: Visible::to(wanted.caller, views), active_by }
     }
 
     fn passes(&self, record: &Record) -> bool {
-        let Shown::Active(metadata) = self else { return true };
-        !record.completed && !has_completed_status(metadata, &record.bytes)
+        let is_active = |by| !record.completed && !has_completed_status(by, &record.bytes);
+        self.visible.has(record) && self.active_by.as_ref().is_none_or(is_active)
     }
 }
 

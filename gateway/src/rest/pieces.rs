@@ -21,6 +21,8 @@ use hyper::body::Frame;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::http::request::Parts;
 use ordo_core::json::MessageId;
+use ordo_history::clock::Clock;
+use ordo_history::service::{History, HistoryError};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
@@ -29,8 +31,6 @@ use super::answer::{JSON, Wanted};
 use super::connection::Cutter;
 use super::error::Refusal;
 use super::records::Array;
-use ordo_history::clock::Clock;
-use ordo_history::service::{History, HistoryError};
 
 /// A piece is handed over when it has about this many bytes.
 const PIECE_BYTES: usize = 64 * 1024;

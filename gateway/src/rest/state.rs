@@ -3,7 +3,9 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use ordo_core::views::Views;
+use ordo_core::names::Names;
+use ordo_core::subscription::{About, Caller};
+use ordo_core::views::{Record, Views};
 use parking_lot::RwLockReadGuard;
 
 use super::Shared;
@@ -24,6 +26,24 @@ impl Deref for Seen<'_> {
             Seen::Live(views) => views,
             Seen::Past(views) => views,
         }
+    }
+}
+
+/// Which records a caller may see; apart from the views, whose lock a long answer does not keep.
+pub(super) struct Visible {
+    caller: Caller,
+    /// Of the accounts and instruments that records name by number. None: it may see all.
+    names: Option<Names>,
+}
+
+impl Visible {
+    pub(super) fn to(caller: Caller, views: &Views) -> Visible {
+        Visible { caller, names: (!caller.sees_all()).then(|| views.names().clone()) }
+    }
+
+    pub(super) fn has(&self, record: &Record) -> bool {
+        let may_see = |names| self.caller.may_see(About::Account(names, record.account, record.instrument));
+        self.names.as_ref().is_none_or(may_see)
     }
 }
 

@@ -3,6 +3,7 @@
 use ordo_core::metadata::Details;
 use ordo_core::proto::RequestStatusDetails;
 use ordo_core::record::Origin;
+use ordo_core::subscription::Caller;
 
 use super::Shared;
 use super::error::Refusal;
@@ -15,7 +16,7 @@ pub(super) async fn define(shared: &Shared) -> Result<(), Refusal> {
     }
     for status in defaults() {
         let operation = Details::RequestStatus(Box::new(status)).define();
-        shared.record(of_operation(operation), Origin::REST).await?;
+        shared.record(Caller::SYSTEM, of_operation(operation), Origin::REST).await?;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `GET /streaming`: the upgrade. The socket then leaves HTTP for the receiver.
 
+use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
@@ -16,7 +17,11 @@ use super::error::Refusal;
 use super::{Shared, connection};
 use crate::wiring::ingress::NewConnection;
 
-pub(super) async fn upgrade(State(shared): State<Shared>, mut request: Request) -> Response {
+pub(super) async fn upgrade(
+    State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    mut request: Request,
+) -> Response {
     let headers = request.headers();
     let is_upgrade = has_token(headers, CONNECTION, "upgrade") && has_token(headers, UPGRADE, "websocket");
     let is_known_version = headers.get(SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
@@ -32,7 +37,7 @@ pub(super) async fn upgrade(State(shared): State<Shared>, mut request: Request) 
         return Refusal::Unavailable.into_response();
     }
     tokio::spawn(async move {
-        if let Err(error) = hand_over(upgrading, &shared, compact).await {
+        if let Err(error) = hand_over(upgrading, &shared, (compact, caller)).await {
             tracing::warn!(%error, "a connection was lost while it was upgraded");
         }
     });
@@ -43,14 +48,14 @@ pub(super) async fn upgrade(State(shared): State<Shared>, mut request: Request) 
 async fn hand_over(
     upgrading: OnUpgrade,
     shared: &Shared,
-    compact: bool,
+    (compact, caller): (bool, Caller),
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let upgraded = upgrading.await?;
     let parts = downcast::<TokioIo<tokio::net::TcpStream>>(upgraded).map_err(|_| "not a plain TCP connection")?;
     let stream = parts.io.into_inner().into_std()?;
     connection::hold_back_as_usual(&stream);
     let already_read = parts.read_buf.to_vec();
-    let new = NewConnection { stream, already_read, compact, caller: Caller::SYSTEM };
+    let new = NewConnection { stream, already_read, compact, caller };
     shared.ingress.connections.try_send(new).map_err(|_| "the receiver takes no more")?;
     Ok(())
 }

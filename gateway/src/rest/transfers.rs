@@ -18,33 +18,38 @@ use super::{Shared, identity};
 
 type Written = Result<StatusCode, Refusal>;
 
-pub(super) async fn cash(State(shared): State<Shared>, _: Wanted, sent: Sent) -> Written {
-    shared.record(of_cash(sent.one(CASH_TRANSFER_REQUEST)?), Origin::REST).await
+pub(super) async fn cash(State(shared): State<Shared>, wanted: Wanted, sent: Sent) -> Written {
+    shared.record(wanted.caller, of_cash(sent.one(CASH_TRANSFER_REQUEST)?), Origin::REST).await
 }
 
-pub(super) async fn assets(State(shared): State<Shared>, _: Wanted, sent: Sent) -> Written {
-    shared.record(of_assets(sent.one(ASSET_TRANSFER_REQUEST)?), Origin::REST).await
+pub(super) async fn assets(State(shared): State<Shared>, wanted: Wanted, sent: Sent) -> Written {
+    shared.record(wanted.caller, of_assets(sent.one(ASSET_TRANSFER_REQUEST)?), Origin::REST).await
 }
 
-pub(super) async fn cash_bulk(State(shared): State<Shared>, _: Wanted, sent: Sent) -> Written {
+pub(super) async fn cash_bulk(State(shared): State<Shared>, wanted: Wanted, sent: Sent) -> Written {
     let transfers: Vec<CashTransferRequest> = sent.many(CASH_TRANSFER_REQUEST)?;
-    shared.record_batch(batch_of(transfers.into_iter().map(of_cash))).await
+    shared.record_batch(wanted.caller, batch_of(transfers.into_iter().map(of_cash))).await
 }
 
-pub(super) async fn assets_bulk(State(shared): State<Shared>, _: Wanted, sent: Sent) -> Written {
+pub(super) async fn assets_bulk(State(shared): State<Shared>, wanted: Wanted, sent: Sent) -> Written {
     let transfers: Vec<AssetTransferRequest> = sent.many(ASSET_TRANSFER_REQUEST)?;
-    shared.record_batch(batch_of(transfers.into_iter().map(of_assets))).await
+    shared.record_batch(wanted.caller, batch_of(transfers.into_iter().map(of_assets))).await
 }
 
 /// A settlement file: each record settles what was unbooked.
-pub(super) async fn settle(State(shared): State<Shared>, parameters: Parameters, _: Wanted, sent: Sent) -> Written {
+pub(super) async fn settle(
+    State(shared): State<Shared>,
+    parameters: Parameters,
+    wanted: Wanted,
+    sent: Sent,
+) -> Written {
     let id = parameters.required("id")?;
     if id.is_empty() {
         return Err(Refusal::bad("the parameter id is empty"));
     }
     let records: Vec<CashSettlementRecord> = sent.many(CASH_SETTLEMENT_RECORD)?;
     let members = records.into_iter().map(|record| settlement(record, id)).collect();
-    shared.record_batch(Batch { members, settlement_id: id.to_owned() }).await
+    shared.record_batch(wanted.caller, Batch { members, settlement_id: id.to_owned() }).await
 }
 
 fn batch_of(updates: impl Iterator<Item = FeedRequest>) -> Batch {

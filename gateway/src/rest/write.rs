@@ -7,12 +7,11 @@ use crossbeam_channel::TrySendError;
 use hyper::StatusCode;
 use ordo_core::proto::{ExternalAction, FeedRequest, FeedRequestType, Operation};
 use ordo_core::record::{Batch, Origin};
+use ordo_core::subscription::Caller;
 use prost::Message;
 
 use super::Shared;
 use super::error::Refusal;
-use ordo_core::subscription::Caller;
-
 use crate::wiring::ingress::{Body, Write};
 use crate::wiring::task::Writer;
 use crate::wiring::ticket::{Ticket, WriteResult};
@@ -43,16 +42,21 @@ pub(super) fn of_operation(operation: Operation) -> FeedRequest {
 
 impl Shared {
     /// Records one update; 204 once it may be told.
-    pub(super) async fn record(&self, update: FeedRequest, origin: Origin) -> Result<StatusCode, Refusal> {
+    pub(super) async fn record(
+        &self,
+        caller: Caller,
+        update: FeedRequest,
+        origin: Origin,
+    ) -> Result<StatusCode, Refusal> {
         let body = self.body_of(&update)?;
-        self.hand_over(Body::Update(body), origin, Ticket::new()).await?;
+        self.hand_over(Body::Update(body), Writer { origin, caller }, Ticket::new()).await?;
         Ok(StatusCode::NO_CONTENT)
     }
 
     /// Records an update of one order; the order's new state, where that changed.
-    pub(super) async fn record_order(&self, update: FeedRequest) -> Result<Option<Vec<u8>>, Refusal> {
+    pub(super) async fn record_order(&self, caller: Caller, update: FeedRequest) -> Result<Option<Vec<u8>>, Refusal> {
         let body = self.body_of(&update)?;
-        match self.hand_over(Body::Update(body), Origin::REST, Ticket::for_order()).await? {
+        match self.hand_over(Body::Update(body), Writer { origin: Origin::REST, caller }, Ticket::for_order()).await? {
             Done::Applied(order) => Ok(order),
             Done::Nothing { .. } => Ok(None),
         }
@@ -60,16 +64,16 @@ impl Shared {
 
     /// Records a transform of what is not there (any more): 204 if that is so because it was applied before, 404 if
     /// there is nothing that it could be applied to.
-    pub(super) async fn record_again(&self, update: FeedRequest) -> Result<StatusCode, Refusal> {
+    pub(super) async fn record_again(&self, caller: Caller, update: FeedRequest) -> Result<StatusCode, Refusal> {
         let body = self.body_of(&update)?;
-        match self.hand_over(Body::Update(body), Origin::REST, Ticket::new()).await? {
+        match self.hand_over(Body::Update(body), Writer { origin: Origin::REST, caller }, Ticket::new()).await? {
             Done::Nothing { is_repeated: false } => Err(Refusal::NotFound),
             Done::Applied(_) | Done::Nothing { .. } => Ok(StatusCode::NO_CONTENT),
         }
     }
 
     /// Records several, all or none.
-    pub(super) async fn record_batch(&self, batch: Batch) -> Result<StatusCode, Refusal> {
+    pub(super) async fn record_batch(&self, caller: Caller, batch: Batch) -> Result<StatusCode, Refusal> {
         if !batch.members.is_empty() {
             let members = batch
                 .members
@@ -77,15 +81,16 @@ impl Shared {
                 .map(|member| self.body_of(member.update.as_deref().unwrap_or(&FeedRequest::default())));
             let members = members.collect::<Result<_, _>>()?;
             let frame = self.fitting(batch.encode_to_vec())?;
-            self.hand_over(Body::Batch { frame, members }, Origin::REST, Ticket::new()).await?;
+            self.hand_over(Body::Batch { frame, members }, Writer { origin: Origin::REST, caller }, Ticket::new())
+                .await?;
         }
         Ok(StatusCode::NO_CONTENT)
     }
 
-    async fn hand_over(&self, body: Body, origin: Origin, ticket: Arc<Ticket>) -> Result<Done, Refusal> {
+    async fn hand_over(&self, body: Body, writer: Writer, ticket: Arc<Ticket>) -> Result<Done, Refusal> {
         let clock = self.history.clock();
         let since = clock.now();
-        let mut write = Write { body, writer: Writer { origin, caller: Caller::SYSTEM }, ticket: ticket.clone() };
+        let mut write = Write { body, writer, ticket: ticket.clone() };
         while let Err(refused) = self.ingress.writes.try_send(write) {
             let TrySendError::Full(again) = refused else { return Err(Refusal::Unavailable) };
             if clock.since(since) >= QUEUE_TIMEOUT || self.progress.is_stopping() || self.progress.fault().is_some() {

@@ -7,21 +7,20 @@ use std::time::Duration;
 
 use ordo_core::engine::Engine;
 use ordo_core::views::Views;
-use ordo_journal::{Archiver, Journal, OpenError, Opened, SyncMode, WritePathKind};
-use parking_lot::RwLock;
-use thiserror::Error;
-
-pub use crate::wiring::config::{Config, ConfigError, Durability, Layout, Wait, WritePath};
-pub use crate::wiring::progress::Fault;
-
-use crate::rest::{Server, Shared};
-use crate::wiring::pipeline::{Finished, Pipeline, Recovered};
-use crate::wiring::progress::Progress;
-use crate::wiring::stages::StageReading;
 use ordo_history::clock::Clock;
 use ordo_history::replay::{Replay, ReplayError};
 use ordo_history::saved_states::{Retention, SavedStates};
 use ordo_history::service::{Archiving, History, Limits, Snapshotter};
+use ordo_journal::{Archiver, Journal, OpenError, Opened, SyncMode, WritePathKind};
+use parking_lot::RwLock;
+use thiserror::Error;
+
+use crate::rest::{Server, Shared};
+pub use crate::wiring::config::{Config, ConfigError, Durability, Layout, Wait, WritePath};
+use crate::wiring::pipeline::{Finished, Pipeline, Recovered};
+pub use crate::wiring::progress::Fault;
+use crate::wiring::progress::Progress;
+use crate::wiring::stages::StageReading;
 
 /// What the hub adds to a message that it records in its own words: the name of a feed, and its place.
 const BODY_BYTES_ADDED_MAX: usize = 1024;

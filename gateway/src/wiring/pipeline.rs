@@ -8,6 +8,7 @@ use ordo_core::engine::Engine;
 use ordo_core::outcome::Outcome;
 use ordo_core::ring::{InRing, OutRing, Stage};
 use ordo_core::views::Views;
+use ordo_history::service::History;
 use ordo_journal::Journal;
 use parking_lot::RwLock;
 
@@ -24,7 +25,6 @@ use crate::wiring::progress::{Fault, Progress};
 use crate::wiring::slot::Slot;
 use crate::wiring::stages::STAGES;
 use crate::wiring::threads::{drive, place};
-use ordo_history::service::History;
 
 /// Checkpoints on their way from the engine to the journal.
 const CHECKPOINTS_WAITING_MAX: usize = 4;

@@ -11,12 +11,12 @@ use ordo_core::engine::{Engine, Input};
 use ordo_core::names::{FeedNo, Names, OMS};
 use ordo_core::outcome::{Outcome, Stamp};
 use ordo_core::record::{Settings, Step};
+use ordo_core::removal::removal_body;
+use ordo_core::subscription::SequencePosition;
 use ordo_core::wire::{FeedRequest, Span};
 
 use super::changes::{Changes, Instead};
 use super::what_if::WhatIf;
-use ordo_core::removal::removal_body;
-use ordo_core::subscription::SequencePosition;
 
 /// Orders that fit before the engine's tables grow.
 const ORDERS_EXPECTED: usize = 1 << 16;

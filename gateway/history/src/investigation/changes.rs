@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use ordo_core::json::{self, message};
 use ordo_core::record::Settings;
+use ordo_core::subscription::SequencePosition;
 use serde::Deserialize;
 use thiserror::Error;
-
-use ordo_core::subscription::SequencePosition;
 
 /// One edit. Bodies are binary FeedRequests.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -26,6 +26,16 @@ pub enum Subject {
     Order { owner: String, account: String, order: String },
 }
 
+impl Subject {
+    /// Owner and account of the record.
+    pub fn account(&self) -> (&str, &str) {
+        let (Subject::Balance { owner, account, .. }
+        | Subject::Holding { owner, account, .. }
+        | Subject::Order { owner, account, .. }) = self;
+        (owner, account)
+    }
+}
+
 /// An update that moved the record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {

@@ -10,6 +10,7 @@ use ordo_core::encode;
 use ordo_core::json::Style;
 use ordo_core::names::Names;
 use ordo_core::outcome::Outcome;
+use ordo_core::subscription::SequencePosition;
 use ordo_core::views::Views;
 use ordo_core::wire::ReverseWriter;
 use thiserror::Error;
@@ -19,7 +20,6 @@ use super::changes::{Change, Changes, Contradiction};
 use super::differences::{Difference, differences};
 use super::words::{Words, words};
 use crate::replay::{Replay, ReplayError};
-use ordo_core::subscription::SequencePosition;
 
 /// Result of a what-if run.
 #[derive(Debug)]

@@ -8,7 +8,9 @@ use ordo_core::proto::{
     EventMessage, EventMessageType, ExternalActionType, FeedRequestType, SnapshotPosition, SubscriptionDetails,
     SubscriptionTarget, SubscriptionType, TimestampWithTimeZone, UpdateEventType,
 };
-use ordo_core::subscription::{EventEncoder, Filter, RecordWriter, SNAPSHOT_MESSAGE_BYTES, ViewRecords, message_head};
+use ordo_core::subscription::{
+    About, Caller, EventEncoder, Filter, RecordWriter, SNAPSHOT_MESSAGE_BYTES, Subject, ViewRecords, message_head,
+};
 use ordo_core::views::Views;
 use ordo_core::wire::{ReverseWriter, Span, field};
 use prost::Message;
@@ -22,12 +24,38 @@ pub trait UpdateEncoder: Send + 'static {
 }
 
 /// AuditRecords: recorded updates as received, refused ones included.
-#[derive(Debug, Default)]
-pub struct AuditMessages(ReverseWriter);
+#[derive(Debug)]
+pub struct AuditMessages {
+    caller: Caller,
+    writer: ReverseWriter,
+}
+
+impl AuditMessages {
+    pub fn new(caller: Caller) -> AuditMessages {
+        AuditMessages { caller, writer: ReverseWriter::default() }
+    }
+
+    /// An update that has no effect on an account is shown by what its operation is about.
+    fn may_see(&self, applied: &Applied<'_>) -> bool {
+        let Applied { input, outcome, names, .. } = applied;
+        let of_action = outcome.action.map(|it| (it.account, Some(it.instrument)));
+        match of_action.or(outcome.transaction.map(|it| (it.account, it.instrument))) {
+            Some((account, instrument)) => self.caller.may_see(About::Account(names, account, instrument)),
+            None if self.caller.sees_all() => true,
+            None => {
+                let subject = Subject::of_transform(input.request.operation.of(input.bytes));
+                self.caller.may_see(About::Subject(&subject))
+            }
+        }
+    }
+}
 
 impl UpdateEncoder for AuditMessages {
     fn encode(&mut self, applied: &Applied<'_>) -> Option<&[u8]> {
         use field::{audit_record as record, update_event as event};
+        if !self.may_see(applied) {
+            return None;
+        }
         let (request, stamp) = (applied.input.request, &applied.outcome.stamp);
         let (kind, number, content) = match FeedRequestType::try_from(request.r#type) {
             Ok(FeedRequestType::Action) => (UpdateEventType::Action, event::ACTION, request.action.span),
@@ -40,7 +68,7 @@ impl UpdateEncoder for AuditMessages {
             // A type outside of this schema: it was refused, and its record holds only its position.
             _ => (UpdateEventType::Unknown, 0, Span::default()),
         };
-        let w = &mut self.0;
+        let w = &mut self.writer;
         w.clear();
         if content.is_given() {
             w.delimited(number, content.of(applied.input.bytes));
@@ -83,8 +111,12 @@ impl EventMessages {
     ///
     /// # Errors
     /// The error code for invalid targets.
-    pub fn new(views: &[SubscriptionType], targets: Vec<SubscriptionTarget>) -> Result<EventMessages, &'static str> {
-        let filter = filter_of(&targets)?;
+    pub fn new(
+        views: &[SubscriptionType],
+        targets: Vec<SubscriptionTarget>,
+        caller: Caller,
+    ) -> Result<EventMessages, &'static str> {
+        let filter = filter_of(&targets, caller)?;
         let is_asked_for = |view: &SubscriptionType| views.is_empty() || views.contains(view);
         let views = ORDER.into_iter().filter(is_asked_for).collect();
         let head = EventMessage { r#type: EventMessageType::Update as i32, ..EventMessage::default() }.encode_to_vec();
@@ -166,8 +198,8 @@ pub struct TradeMessages {
 impl TradeMessages {
     /// # Errors
     /// The error code for invalid targets.
-    pub fn new(targets: &[SubscriptionTarget]) -> Result<TradeMessages, &'static str> {
-        Ok(TradeMessages { filter: filter_of(targets)?, writer: ReverseWriter::default() })
+    pub fn new(targets: &[SubscriptionTarget], caller: Caller) -> Result<TradeMessages, &'static str> {
+        Ok(TradeMessages { filter: filter_of(targets, caller)?, writer: ReverseWriter::default() })
     }
 }
 
@@ -194,8 +226,8 @@ pub struct TransactionMessages {
 impl TransactionMessages {
     /// # Errors
     /// The error code for invalid targets.
-    pub fn new(targets: &[SubscriptionTarget]) -> Result<TransactionMessages, &'static str> {
-        Ok(TransactionMessages { filter: filter_of(targets)?, writer: ReverseWriter::default() })
+    pub fn new(targets: &[SubscriptionTarget], caller: Caller) -> Result<TransactionMessages, &'static str> {
+        Ok(TransactionMessages { filter: filter_of(targets, caller)?, writer: ReverseWriter::default() })
     }
 }
 
@@ -211,9 +243,9 @@ impl UpdateEncoder for TransactionMessages {
     }
 }
 
-fn filter_of(targets: &[SubscriptionTarget]) -> Result<Filter, &'static str> {
+fn filter_of(targets: &[SubscriptionTarget], caller: Caller) -> Result<Filter, &'static str> {
     let r#type = SubscriptionType::Unknown as i32;
-    Filter::of(&SubscriptionDetails { r#type, targets: targets.to_vec() })
+    Filter::of(&SubscriptionDetails { r#type, targets: targets.to_vec() }, caller)
 }
 
 fn passes(filter: &mut Filter, names: &Names, account: AccountNo, instrument: Option<InstrumentNo>) -> bool {

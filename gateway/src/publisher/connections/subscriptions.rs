@@ -24,7 +24,8 @@ impl Connections {
     pub(super) fn subscribe(&mut self, task: u64, slot: &Slot, details: &SubscriptionDetails, answer: Answer) -> bool {
         let conn = slot.task.conn;
         let watch = (details.r#type() == SubscriptionType::Feed).then(|| self.feed_news.news.watchers.watch());
-        let accepted = match Filter::of(details) {
+        let Some(caller) = self.connection(conn).map(|connection| connection.caller) else { return false };
+        let accepted = match Filter::of(details, caller) {
             Err(code) => Err(code),
             Ok(filter) => match self.connection(conn) {
                 None => return false,

@@ -1,11 +1,11 @@
 //! What of the past is asked for, as the query says it.
 
 use ordo_core::proto::{SubscriptionTarget, SubscriptionType};
+use ordo_core::subscription::Positions;
+use ordo_history::service::{Begin, End, Span};
 
 use super::super::error::Refusal;
 use super::super::query;
-use ordo_core::subscription::Positions;
-use ordo_history::service::{Begin, End, Span};
 
 /// By what a route bounds the updates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
