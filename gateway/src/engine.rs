@@ -1,6 +1,6 @@
-//! The engine stage: applies what is in the journal, one outcome for each task.
+//! The engine stage: applies what the journal recorded, and publishes one outcome for each task.
 //!
-//! Hot path: one pinned thread. The engine itself is `ordo_core::engine`; here it only meets the rings.
+//! Hot path: one pinned thread. The rules are in `ordo_core::engine`; here the engine meets the rings.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ impl Stage for EngineStage {
         let EngineStage { ring, outcomes, engine, checkpoints, progress, .. } = self;
         let Ok(taken) = read_while(ring, budget as u64, |slot: &Slot| {
             let before = engine.sequence();
-            // Never full for longer than the publisher takes to release both rings: they have the same size.
+            // Both rings have the same size, so this is full only until publisher and views release slots of both.
             while outcomes.try_publish(|outcome| apply(engine, slot, outcome)).is_err() {
                 if progress.fault().is_some() {
                     return Ok(false);
@@ -63,7 +63,7 @@ impl Stage for EngineStage {
                 std::hint::spin_loop();
             }
             if let Some(checkpoint) = Checkpoint::due(before, engine) {
-                // A journal stage that has four of them waiting can do without the fifth.
+                // Dropped if the journal stage has not taken the last four: checkpoints are not required.
                 let _ = checkpoints.try_send(checkpoint);
             }
             Ok::<bool, Infallible>(progress.fault().is_none())

@@ -1,11 +1,11 @@
-//! The journal stage: the sequencer. Gives each update its sequence and its time, appends it, and says what may be
-//! told.
+//! The journal stage: the sequencer. It assigns each update its sequence and time, appends it, and opens the gate.
 //!
-//! Hot path: one pinned thread. A sync is driven from here too (`Journal::poll_sync`), many updates at a time; nothing
-//! waits for a timer. In `async` what is appended may be told, else what is on stable storage.
+//! Hot path: one pinned thread, which also drives group commits (`Journal::poll_sync`) without timers. In `async` an
+//! update may be published once it is appended, otherwise once it is on stable storage.
 //!
-//! What the journal has no room for stays in the ring and is tried again: nothing that was admitted is dropped. It
-//! passes when the tail has drained, or when the disk has room for another segment; by then the receiver admits no more.
+//! Updates that the journal has no room for stay in the ring and are tried again: nothing that was admitted is dropped.
+//! Room comes when the tail has drained or the disk has space for another segment; meanwhile the receiver admits no
+//! more.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -33,13 +33,13 @@ pub(crate) struct JournalStage {
     checkpoints: Channel<Checkpoint>,
     /// Tasks taken from the ring.
     taken: u64,
-    /// Recorded tasks that may not be told yet: their sequence, and how many tasks stand before each.
+    /// Recorded tasks behind the gate: the sequence of each, and the number of tasks before it.
     waiting: VecDeque<(u64, u64)>,
     last_time_ns: u64,
-    /// Where the batch whose members come by is recorded: its sequence and time.
+    /// Sequence and time of the batch whose members come by.
     batch: (u64, u64),
     started: Instant,
-    /// What is next in the ring found no room on the disk.
+    /// The next task in the ring found no room on the disk.
     is_stuck: bool,
     clock: Clock,
 }
@@ -69,7 +69,7 @@ impl JournalStage {
         }
     }
 
-    /// Everything recorded is durable, and the journal says so for the next start.
+    /// Makes everything recorded durable and notes that in the journal for the next start.
     pub(crate) fn close(self) -> Result<(), ordo_journal::Poisoned> {
         self.journal.close()
     }
@@ -77,7 +77,7 @@ impl JournalStage {
     fn record_batch(&mut self, budget: usize) -> Result<usize, Fault> {
         self.is_stuck = false;
         let JournalStage { ring, journal, last_time_ns, batch, waiting, taken, is_stuck, progress, .. } = self;
-        // One look at the clock serves all: updates read together are a nanosecond apart, as if they had come at once.
+        // One look at the clock serves all: updates read together are a nanosecond apart.
         let mut recorder = Recorder { journal, last_time_ns, wall_ns: self.clock.wall_ns() };
         read_while(ring, budget as u64, |slot: &Slot| {
             let recorded = match &slot.task.record {
@@ -106,7 +106,7 @@ impl JournalStage {
                     Ok(false)
                 }
                 Err(error) => {
-                    // Before any later stage can look: it must not take up what is not recorded.
+                    // Set before a later stage can look: it must not take up tasks that are not recorded.
                     let fault = Fault::Poisoned(error.to_string());
                     progress.fail(fault.clone());
                     Err(fault)
@@ -125,7 +125,7 @@ impl JournalStage {
             };
             match recorder.record(&hub_entry(Kind::Checkpoint, &checkpoint.encode())) {
                 Ok(_) => recorded += 1,
-                // A record can do without one; without room for an update it must.
+                // A replay can do without a checkpoint; it must not take the room of an update.
                 Err(AppendError::Full | AppendError::StorageFull) => {}
                 Err(error) => return Err(Fault::Poisoned(error.to_string())),
             }
@@ -133,8 +133,8 @@ impl JournalStage {
         Ok(recorded)
     }
 
-    /// Says whether the disk has room for what comes: from when the next segment cannot be made, while there is still
-    /// room in this one for all that is in the ring.
+    /// Publishes whether the disk is full. That is so from when the next segment cannot be made, while this one still
+    /// has room for everything in the ring.
     fn watch_storage(&mut self) -> Result<(), Fault> {
         let is_short = self.journal.is_short_of_storage();
         if is_short != self.progress.is_storage_full() {
@@ -142,14 +142,14 @@ impl JournalStage {
         }
         if self.is_stuck && self.progress.is_stopping() {
             return Err(Fault::Failed(
-                "the disk is full: what was taken and is not recorded was not acknowledged either; make room, start again"
+                "the disk is full: updates that were not recorded were not acknowledged either; free space and start again"
                     .into(),
             ));
         }
         Ok(())
     }
 
-    /// Moves the gate up to the first task that waits for the disk.
+    /// Opens the gate up to the first task that is not durable.
     fn release(&mut self) {
         let on_disk = self.journal.durable();
         self.progress.durable_sequence.store_release(on_disk);
@@ -201,7 +201,7 @@ impl Stage for JournalStage {
     }
 }
 
-/// Appends entries with times that strictly increase.
+/// Appends entries with strictly increasing times.
 struct Recorder<'a> {
     journal: &'a mut Journal,
     last_time_ns: &'a mut u64,
@@ -209,7 +209,7 @@ struct Recorder<'a> {
 }
 
 impl Recorder<'_> {
-    /// The sequence and time that the entry got.
+    /// Appends an entry; returns its sequence and time.
     #[inline]
     fn record(&mut self, entry: &Entry<'_>) -> Result<(u64, u64), AppendError> {
         let time_ns = self.wall_ns.max(*self.last_time_ns + 1);
@@ -241,7 +241,7 @@ pub(crate) fn entry_of<'a>(record: &Record, bytes: &'a [u8]) -> Entry<'a> {
     }
 }
 
-/// An entry that no feed made.
+/// An entry of the hub's own, without feed and position.
 pub(crate) fn hub_entry(kind: Kind, body: &[u8]) -> Entry<'_> {
     Entry { kind, rules: RULES_VERSION, flags: 0, feed: 0, identity: 0, position: 0, time_ns: 0, body }
 }

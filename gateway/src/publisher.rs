@@ -1,10 +1,11 @@
-//! The publisher stage: tells clients what happened, once it may be told.
+//! The publisher stage: sends events, responses and Bookmarks, as far as the gate is open.
 //!
-//! Hot path: one pinned thread. It reads tasks and outcomes in step, up to the gate (`Progress::releasable`): nothing
-//! leaves the hub that a crash could take back. It alone writes to sockets. An event is encoded once, whoever gets it,
-//! and a view that nobody subscribes to is not encoded. Nothing is allocated for a binary subscriber once warm.
+//! Hot path: one pinned thread, the only one that writes to sockets. It reads tasks and outcomes in step, up to the
+//! [`Gate`](crate::wiring::gate::Gate): nothing leaves the hub that a crash could take back. An event is encoded once
+//! for all its receivers, and a view without subscribers is not encoded. Once warm, binary subscribers cost no
+//! allocation.
 //!
-//! Every queue to a connection is bounded; a subscriber that does not keep up is closed and slows nobody.
+//! Every queue to a connection is bounded: a subscriber that falls too far behind is closed, and delays nobody.
 
 mod bookmarks;
 mod connection;
@@ -40,9 +41,9 @@ pub(crate) struct Writing {
     pub(crate) caller: Caller,
 }
 
-/// Blocked sockets are looked at every so many polls.
+/// Polls between two queries of epoll for blocked sockets.
 const POLLS_BETWEEN_LOOKS: u32 = 32;
-/// A stopping hub waits this long for sockets that take no more.
+/// A stopping hub waits this long for blocked sockets.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// See the module.
@@ -55,7 +56,7 @@ pub(crate) struct Publisher {
     poll: Poll,
     poll_events: Events,
     polls_since_look: u32,
-    /// What it answers with; apart from the rings, so that a batch can be read while this is written to.
+    /// Kept apart from the rings, so that a batch can be read while this is written to.
     connections: Connections,
     stopping_since: Option<Instant>,
     clock: Clock,
@@ -87,7 +88,7 @@ impl Publisher {
         })
     }
 
-    /// Tells what the gate lets through; the number of tasks.
+    /// Publishes tasks up to the gate; returns their number.
     fn publish_batch(&mut self, budget: usize) -> usize {
         let limit = self.progress.gate.beyond(self.published).min(budget as u64);
         if limit == 0 {
@@ -97,7 +98,7 @@ impl Publisher {
         let mut sequence = 0;
         let Publisher { tasks, outcomes, connections, newcomers, poll, .. } = self;
         let count = read_in_step((tasks, outcomes), limit, |slot: &Slot, outcome: &Outcome| {
-            // A connection is handed over before anything of it enters the ring.
+            // The receiver hands a connection over before any task of it enters the ring.
             if connections.is_unknown(slot.task.conn) {
                 connections.welcome_all(newcomers, poll);
             }
@@ -108,7 +109,7 @@ impl Publisher {
             task += 1;
         });
         self.published = task;
-        // Before any byte is written: who hears of it can ask REST for it.
+        // Set before any byte is written: whoever receives an event may query REST about it.
         if sequence > 0 {
             self.progress.published_sequence.store_release(sequence);
         }
@@ -117,7 +118,7 @@ impl Publisher {
         count
     }
 
-    /// Asks the system which blocked sockets take more.
+    /// Queries epoll for blocked sockets that have become writable.
     fn look(&mut self) {
         self.polls_since_look = 0;
         if let Err(error) = self.poll.poll(&mut self.poll_events, Some(Duration::ZERO))

@@ -1,7 +1,7 @@
-//! The HTTP edge: REST, and the upgrade of WebSocket connections, which then leave for the receiver.
+//! REST, and the upgrade of WebSocket connections, which are then handed to the receiver.
 //!
-//! Cold: tokio and axum, on threads of their own that nothing in the pipeline waits for. Reads are answered from the
-//! views, once these have taken in all that anybody had been told of when the request came.
+//! Cold: tokio and axum, on threads of their own that nothing in the pipeline waits for. A read is answered from the
+//! views, once they show everything that was published when it arrived.
 
 mod access;
 mod answer;
@@ -56,16 +56,16 @@ use crate::wiring::config::Durability;
 use crate::wiring::ingress::IngressSender;
 use crate::wiring::progress::Progress;
 
-/// A client that has not sent its request head after this long is dropped.
+/// A client that has not sent its request head within this time is dropped.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 const HEADER_BYTES_MAX: usize = 8 * 1024;
 const WORKERS: usize = 2;
-/// Requests under way get this long when the hub stops.
+/// Time that running requests get when the hub stops.
 const LINGER: Duration = Duration::from_millis(500);
-/// Between looks at how far the views are.
+/// Interval at which a read checks whether the views have caught up.
 const VIEWS_PAUSE: Duration = Duration::from_micros(50);
 
-/// What handlers work with.
+/// State shared by all handlers.
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) ingress: IngressSender,
@@ -74,16 +74,16 @@ pub(crate) struct Shared {
     pub(crate) history: Arc<History>,
     pub(crate) durability: Durability,
     pub(crate) dev: bool,
-    /// A reader of a long answer that takes nothing for so long loses it.
+    /// A reader of a long answer that takes nothing for this long loses it.
     pub(crate) reader_patience: Duration,
-    /// The largest body that is read. What is recorded of it has a limit of its own.
+    /// Bytes of the largest request body that is read.
     pub(crate) body_bytes_max: usize,
-    /// The largest update that one frame of the journal takes.
+    /// Bytes of the largest update that a frame of the journal takes.
     pub(crate) update_bytes_max: usize,
 }
 
 impl Shared {
-    /// The views, not before they show all that anybody has been told of by now.
+    /// The views, once they show everything that is published now.
     pub(crate) async fn views(&self) -> RwLockReadGuard<'_, Views> {
         let published = self.progress.published.load_acquire();
         while self.progress.viewed.load_acquire() < published && self.progress.fault().is_none() {
@@ -114,10 +114,10 @@ fn routes(shared: Shared) -> Router {
     open.merge(guarded).with_state(shared)
 }
 
-/// The edge's own threads.
+/// The threads of REST.
 pub(crate) struct Server {
     runtime: tokio::runtime::Runtime,
-    /// Says stop to all that serve; closed once none of them is left.
+    /// Set when the hub stops; closed once all connections have ended.
     stopping: watch::Sender<bool>,
     shared: Shared,
 }
@@ -135,12 +135,12 @@ impl Server {
         Ok(Server { runtime, stopping, shared })
     }
 
-    /// Whether the statuses of client requests are defined, now at the latest.
+    /// Defines the request statuses unless there are any; false if that failed.
     pub(crate) fn define_request_statuses(&self) -> bool {
         self.runtime.block_on(statuses::define(&self.shared)).is_ok()
     }
 
-    /// Answers the requests under way, takes no more.
+    /// Answers running requests and accepts no more.
     pub(crate) fn stop(self) {
         let _ = self.stopping.send(true);
         self.runtime.block_on(async {
@@ -150,7 +150,7 @@ impl Server {
     }
 }
 
-/// Serves until it is told to stop.
+/// Accepts connections until the hub stops.
 async fn serve(listener: TcpListener, shared: Shared, mut stop: watch::Receiver<bool>) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
@@ -169,8 +169,8 @@ async fn serve(listener: TcpListener, shared: Shared, mut stop: watch::Receiver<
                 tokio::spawn(serve_connection(stream, peer, router.clone(), stop.clone()));
             }
             Err(error) => {
-                // Out of descriptors, most likely: those that are served go on, and room comes back.
-                tracing::warn!(%error, "accept");
+                // Most likely out of file descriptors: there are some again when connections end.
+                tracing::warn!(%error, "a connection was not accepted");
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
@@ -186,7 +186,7 @@ async fn serve_connection(
     let _ = stream.set_nodelay(true);
     connection::hold_little_back(&stream);
     let cutter = Cutter::default();
-    // axum matches no empty segment, and an account without an owner has one: the path is rewritten before routing.
+    // axum does not match empty segments, which accounts without an owner have: the path is rewritten before routing.
     let of_connection = (ConnectInfo(peer), cutter.clone());
     let service = router.map_request(move |mut request: Request<_>| {
         let (peer, cutter) = of_connection.clone();
@@ -231,7 +231,7 @@ async fn guard(
     }
 }
 
-/// A path that the router could not decode is refused in our words too.
+/// Answers a path that the router could not decode like every other refusal.
 fn readable(response: Response) -> Response {
     let is_text = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
     if response.status() == StatusCode::BAD_REQUEST && is_text {
@@ -244,11 +244,11 @@ async fn ping() -> &'static str {
     "OK"
 }
 
-/// Says also how durable an acknowledgement is: a mode never degrades in silence.
+/// Names the durability mode that is in force: it never degrades silently.
 async fn health(State(shared): State<Shared>) -> Response {
     let durability = [("X-OMS-Durability", shared.durability.name())];
     match shared.progress.fault() {
-        // Reads go on, and so does everything once there is room.
+        // Reads are served; updates are admitted again once the disk has room.
         None if shared.progress.is_storage_full() => (durability, "Degraded").into_response(),
         None => (durability, "Healthy").into_response(),
         Some(_) => (StatusCode::SERVICE_UNAVAILABLE, durability, "Unhealthy").into_response(),

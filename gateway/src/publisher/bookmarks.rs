@@ -1,6 +1,6 @@
-//! Bookmarks to adapters: up to which position their feed is recorded, so that they may forget it.
+//! Bookmarks to adapters: the position up to which their feed is durable, so that they may forget earlier updates.
 //!
-//! Told as positions become durable: at most every 10 ms, and at once when nothing else is to be told.
+//! Sent as positions become durable: every 10 ms at most, and at once while the publisher is idle.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ struct Mark {
     recorded: i64,
     sent: i64,
     sent_at: Instant,
-    /// Its supplier was told to wait.
+    /// Its supplier was sent Suspend.
     is_suspended: bool,
 }
 
@@ -33,7 +33,7 @@ impl Mark {
 pub(super) struct Bookmarks {
     /// By feed number.
     marks: Vec<Mark>,
-    /// Feeds whose supplier has not been told the last position.
+    /// Feeds whose supplier has not been sent the last position.
     due: Vec<FeedNo>,
     now: Instant,
     clock: Clock,
@@ -46,7 +46,7 @@ impl Bookmarks {
         Bookmarks { marks, due: Vec::with_capacity(64), now, clock }
     }
 
-    /// The time of the last look at the clock.
+    /// The time when the clock was read last.
     pub(super) fn now(&self) -> Instant {
         self.now
     }
@@ -62,7 +62,7 @@ impl Bookmarks {
         let mark = self.mark(feed);
         mark.supplier = Some(conn);
         mark.is_suspended = false;
-        // Resume says it.
+        // The Resume that answers an Open names the position.
         (mark.recorded, mark.sent) = (position, position);
     }
 
@@ -91,13 +91,13 @@ impl Bookmarks {
         }
     }
 
-    /// The adapter asked, and has its answer.
+    /// The position was sent in answer to a request.
     pub(super) fn sent(&mut self, feed: FeedNo) {
         let mark = self.mark(feed);
         mark.sent = mark.recorded;
     }
 
-    /// The next supplier that is to be told to wait, and the position of its feed.
+    /// The next supplier that has not been sent Suspend, with the position of its feed.
     pub(super) fn next_to_suspend(&mut self) -> Option<(ConnNo, FeedNo, i64)> {
         let mut marks = self.marks.iter_mut().zip((0..).map(FeedNo)).filter(|(mark, _)| !mark.is_suspended);
         let (mark, feed, conn) = marks.find_map(|(mark, feed)| mark.supplier.map(|conn| (mark, feed, conn)))?;
@@ -105,12 +105,12 @@ impl Bookmarks {
         Some((conn, feed, mark.recorded))
     }
 
-    /// The hub takes more of a feed again; whether its supplier had been told to wait.
+    /// The hub takes updates again; returns whether the supplier had been sent Suspend.
     pub(super) fn resumed(&mut self, feed: FeedNo) -> bool {
         std::mem::take(&mut self.mark(feed).is_suspended)
     }
 
-    /// Looks at the clock; the time, if a Bookmark may be due.
+    /// Reads the clock; returns the time if a Bookmark may be due.
     #[inline]
     pub(super) fn is_due(&mut self, is_idle: bool) -> Option<Instant> {
         self.now = self.clock.now();
@@ -118,7 +118,7 @@ impl Bookmarks {
         (!self.due.is_empty() && (is_idle || self.due.iter().any(is_due))).then_some(self.now)
     }
 
-    /// The next Bookmark to be told.
+    /// The next Bookmark to send.
     pub(super) fn next(&mut self, now: Instant, is_idle: bool) -> Option<(ConnNo, FeedNo, i64)> {
         let at = self.due.iter().position(|feed| {
             let mark = &self.marks[feed.index()];

@@ -1,4 +1,5 @@
-//! Who may ask. While no identity source is registered, `--dev` lets callers from the loopback interface do all.
+//! Access: while no identity source is registered, `--dev` admits callers from the loopback interface, who may do
+//! everything.
 
 use std::net::SocketAddr;
 
@@ -20,10 +21,10 @@ pub(super) fn check(shared: &Shared, peer: SocketAddr, (headers, uri): (&HeaderM
     if is_foreign_origin(headers, uri) { Err(Refusal::ForeignOrigin) } else { Ok(Caller::SYSTEM) }
 }
 
-/// A page of another site asks in its user's name: no origin is allowed but the hub's own.
+/// Whether a page of another site sends the request in its user's name: only the hub's own origin is allowed.
 fn is_foreign_origin(headers: &HeaderMap, uri: &Uri) -> bool {
     let Some(origin) = headers.get(ORIGIN) else { return false };
-    // HTTP/2 names the host in the request's address.
+    // HTTP/2 names the host in the request's authority.
     let own = headers.get(HOST).and_then(|host| host.to_str().ok()).or(uri.authority().map(|it| it.as_str()));
     let authority = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, authority)| authority);
     authority.is_none() || authority != own

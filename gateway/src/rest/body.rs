@@ -1,6 +1,6 @@
-//! Bodies: JSON or Protobuf, as the client says, read into messages.
+//! Request bodies: JSON or Protobuf, decoded into messages.
 //!
-//! What cannot be read is a 400 that says where; what no figure can hold is a 422 like any other sum out of range.
+//! A malformed body is a 400 that names the place; a figure that cannot be held is a 422, like a sum out of range.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use super::Shared;
 use super::answer::{JSON, PROTOBUF};
 use super::error::Refusal;
 
-/// A client that has not sent its body after this long is refused.
+/// A client that has not sent its body within this time is refused.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A body as it came, and how it is to be read.
+/// A body as received, and its form.
 #[derive(Debug)]
 pub(super) struct Sent {
     bytes: Bytes,
@@ -34,7 +34,7 @@ impl FromRequest<Shared> for Sent {
         let headers = request.headers();
         let is_protobuf = is_protobuf(headers)?;
         let options = json::Read { is_lenient: headers.get("X-OMS-Lenient").is_some_and(|value| value == "true") };
-        // Said before it is read, where its length is known.
+        // Checked before reading, where the length is known.
         let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
         if length.is_some_and(|length| length > shared.body_bytes_max) {
             return Err(Refusal::TooLarge);
@@ -46,7 +46,7 @@ impl FromRequest<Shared> for Sent {
 }
 
 impl Sent {
-    /// The one message it is. An empty JSON body is none; an empty binary one is a message without any field.
+    /// The one message of the body. An empty JSON body is an error; an empty binary body is a message without fields.
     pub(super) fn one<M: Message + Default>(&self, message: MessageId) -> Result<M, Refusal> {
         let binary = self.one_binary(message)?;
         M::decode(&*binary).map_err(|error| Refusal::bad(error.to_string()))
@@ -66,7 +66,7 @@ impl Sent {
         Ok(binary)
     }
 
-    /// The one message it is, or an empty one where there is no body.
+    /// The one message of the body; a message without fields if the body is empty.
     pub(super) fn optional<M: Message + Default>(&self, message: MessageId) -> Result<M, Refusal> {
         if self.is_nothing() { Ok(M::default()) } else { self.one(message) }
     }
@@ -129,7 +129,7 @@ fn unreadable(rejection: BytesRejection) -> Refusal {
     }
 }
 
-/// A binary message says nothing that JSON could not: texts, figures and instants are checked as they are there.
+/// Checks a binary message as JSON would be checked: texts, figures and instants must be representable.
 fn check_binary(message: MessageId, bytes: &[u8]) -> Result<(), Refusal> {
     json::from_binary(message, bytes, json::Style::default(), &mut Vec::new()).map_err(of_binary)
 }

@@ -1,5 +1,5 @@
-//! Definitions: owners, accounts, exchanges, request statuses, identities and their sources. Listed, read, made,
-//! dropped, each kind by the same handlers.
+//! Definitions: owners, accounts, exchanges, request statuses, identities and their sources. One set of handlers lists,
+//! reads, defines and undefines every kind.
 
 use std::sync::Arc;
 
@@ -80,7 +80,7 @@ async fn all(
     Ok(wanted.definitions(kind, views.metadata().all(kind)))
 }
 
-/// A definition, whole: it replaces the one there is.
+/// Defines a record, replacing the present one as a whole.
 async fn define(
     State(shared): State<Shared>,
     Extension(kind): Extension<MetadataKind>,
@@ -101,7 +101,7 @@ async fn one(
     wanted.definition(&shared, kind, (segment(&code), "")).await
 }
 
-/// Of a kind whose key has two parts.
+/// For kinds whose key has two parts.
 async fn one_of_two(
     State(shared): State<Shared>,
     Extension(kind): Extension<MetadataKind>,
@@ -111,7 +111,7 @@ async fn one_of_two(
     wanted.definition(&shared, kind, (segment(&first), segment(&second))).await
 }
 
-/// Drops a definition; an owner with all that is attached, if the caller insists.
+/// Undefines a record; with `force=true` an owner and everything attached to it.
 async fn undefine(
     State(shared): State<Shared>,
     Extension(kind): Extension<MetadataKind>,
@@ -198,7 +198,7 @@ impl Wanted {
         Ok(self.one(message(kind), &record.bytes))
     }
 
-    /// Accounts by `owner/account`, in the order asked for; unknown ones are left out.
+    /// Accounts by `owner/account`, in the requested order, without unknown ones.
     async fn accounts(&self, shared: &Shared, ids: impl Iterator<Item = &str>) -> Result<Response, Refusal> {
         let ids = ids.map(|id| id.split_once('/').ok_or_else(|| Refusal::bad(format!("{id}: not an owner/account"))));
         let ids: Vec<(&str, &str)> = ids.collect::<Result<_, _>>()?;

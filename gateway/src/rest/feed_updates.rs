@@ -1,4 +1,4 @@
-//! `/feed/byid/{feed}/updates`: what an adapter submitted, to be submitted again elsewhere.
+//! `/feed/byid/{feed}/updates`: updates as an adapter submitted them, for another system.
 
 use std::ops::ControlFlow;
 
@@ -79,7 +79,7 @@ async fn answer(
     .await
 }
 
-/// Number and last position of a feed that was ever opened.
+/// Number and last position of a feed that was opened at least once.
 async fn last_position(shared: &Shared, name: &str) -> Option<(FeedNo, i64)> {
     let views = shared.views().await;
     views.feed(name)?;

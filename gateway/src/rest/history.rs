@@ -1,6 +1,6 @@
 //! Reads of the past: `/audit`, `/event`, `/trades`, `/transaction`, each between two points of the record.
 //!
-//! Answers stream: a worker walks the record and hands over pieces, no faster than the client takes them.
+//! Answers are streamed: a worker folds the record and passes pieces on, no faster than the client takes them.
 
 mod range;
 
@@ -24,7 +24,7 @@ use super::Shared;
 use super::error::Refusal;
 use super::pieces::{self, Asker, RecordPieces};
 
-/// What is told of each update.
+/// Which messages about an update are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Subject {
     Audit,
@@ -109,7 +109,7 @@ async fn between(
     }
 }
 
-/// Walks a span on a worker; the answer is on its way when this returns.
+/// Streams the messages about a span of updates from a worker; returns when the answer has begun.
 async fn messages(
     shared: &Shared,
     asker: Asker,
@@ -124,7 +124,7 @@ async fn messages(
     .await
 }
 
-/// The same behind the messages of a snapshot of where it begins.
+/// The same behind a snapshot of the state at the start of the span.
 async fn messages_with_snapshot(
     shared: &Shared,
     asker: Asker,

@@ -1,7 +1,7 @@
-//! `/explain/*` and `/diff`: for those who must find out what happened, and have no disk to look at.
+//! `/explain/*` and `/diff`: investigation over REST.
 //!
-//! Figures are JSON numbers with all their digits, texts are texts whatever they look like. Answers are written while
-//! they are found.
+//! Figures are JSON numbers with all digits, texts are strings whatever they look like. Answers are written as results
+//! are found.
 
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
@@ -73,7 +73,7 @@ async fn explained(shared: &Shared, subject: Subject, Asker { wanted, cutter }: 
         if before != "," {
             return Err(Refusal::NotFound);
         }
-        // What it comes to is known at the end only.
+        // The final record is known at the end only.
         let record: Vec<String> =
             record.iter().map(|(name, value)| format!("{}:{}", quoted(name), value.json())).collect();
         let _ = put(text, &format!("],\"Record\":{{{}}}}}", record.join(",")));
@@ -82,7 +82,7 @@ async fn explained(shared: &Shared, subject: Subject, Asker { wanted, cutter }: 
     .await
 }
 
-/// What differs between the states at two instants, `from` and `to` (default: now); the later may come first.
+/// Differences between the states at `from` and `to` (default: now), in either order of time.
 async fn diff(
     State(shared): State<Shared>,
     parameters: Parameters,
@@ -110,13 +110,13 @@ async fn diff(
     .await
 }
 
-/// An account by its name; an owner where the account is empty, neither where both are.
+/// An account by name; the owner if `account` is empty, nothing if both are.
 fn of_account(owner: &str, account: &str) -> subscription::Subject {
     let given = |text: &str| (!text.is_empty()).then(|| text.into());
     subscription::Subject { owner: given(owner), account: given(account), exchange: None }
 }
 
-/// Some more; goes on while the client listens.
+/// Writes text; breaks off when the client is gone.
 fn put(text: &mut Pieces, more: &str) -> ControlFlow<()> {
     let is_listened_to = text.put(|piece| piece.extend_from_slice(more.as_bytes()));
     if is_listened_to { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
@@ -146,7 +146,7 @@ fn difference_json(it: &Difference) -> String {
     format!("{{{},{}}}", names.join(","), change_json(&it.field, [&it.before, &it.after], it.change))
 }
 
-/// Members that say how a field was moved.
+/// JSON members of a field's change.
 fn change_json(field: &str, [before, after]: [&Value; 2], change: Option<Dec>) -> String {
     let change = change.map_or_else(String::new, |change| format!(",\"Change\":{change}"));
     format!("\"Field\":{},\"Before\":{},\"After\":{}{change}", quoted(field), before.json(), after.json())

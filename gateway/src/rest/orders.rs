@@ -1,4 +1,4 @@
-//! Orders. What neither metadata nor a live record names does not exist: 404.
+//! Orders. An owner, account or exchange that neither metadata nor a live record names is a 404.
 
 use std::sync::Arc;
 
@@ -87,7 +87,7 @@ async fn one(
     Ok(wanted.one(ORDER_STATE, &record.bytes))
 }
 
-/// A full state in place of the one there is; answered with what the hub made of it.
+/// Replaces an order's state; answers with the state as the hub completed it.
 async fn replace(
     State(shared): State<Shared>,
     Path((owner, account, order)): Path<(String, String, String)>,
@@ -109,11 +109,11 @@ async fn replace(
         ..ExternalAction::default()
     };
     let after = shared.record_order(wanted.caller, of_action(replace)).await?;
-    // Nothing changed: it is as it was.
+    // Without a change, the state is the previous one.
     Ok(wanted.one(ORDER_STATE, after.as_deref().unwrap_or(&before)))
 }
 
-/// The path names the order where the state does not; a state that names another one is refused.
+/// Completes the key of an order from the path; a state with another key is refused.
 fn address(state: &mut OrderState, account: Account, order: &str) -> Result<(), Refusal> {
     let mut wrong = Vec::new();
     match &state.account {
@@ -135,7 +135,7 @@ fn find<'a>(views: &'a Views, owner: &str, account: &str, order: &str) -> Option
 /// Which orders of a list are shown.
 struct Shown {
     visible: Visible,
-    /// Only those neither completed nor of a status that the exchange defines as completed.
+    /// Excludes orders that are completed, or of a status that the exchange defines as completed.
     active_by: Option<Metadata>,
 }
 

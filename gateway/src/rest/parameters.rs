@@ -1,4 +1,4 @@
-//! Query parameters: decoded, in the order they came, repeated ones kept.
+//! Query parameters: decoded, in order, repeated ones kept.
 
 use axum::extract::FromRequestParts;
 use hyper::http::request::Parts;
@@ -19,7 +19,7 @@ impl<S: Sync> FromRequestParts<S> for Parameters {
 }
 
 impl Parameters {
-    /// The first value of a parameter; an empty one is a value too.
+    /// The first value of a parameter, which may be empty.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.all(name).next()
     }
@@ -32,7 +32,7 @@ impl Parameters {
         self.get(name).ok_or_else(|| Refusal::bad(format!("the parameter {name} is missing")))
     }
 
-    /// Absent is false.
+    /// False if absent.
     pub(super) fn flag(&self, name: &str) -> Result<bool, Refusal> {
         match self.get(name) {
             None => Ok(false),

@@ -1,11 +1,11 @@
-//! Path segments: URL-decoded, and empty where an account has no owner (`/balance/for//1234`).
+//! Path segments: URL-decoded; empty for accounts without an owner (`/balance/for//1234`).
 
 use hyper::Uri;
 
-/// Stands for an empty segment while the router looks at the path. No code can hold it.
+/// Stands for an empty segment during routing. No code can contain it.
 const EMPTY: &str = "%00";
 
-/// Gives every empty segment, between two slashes or behind the last, a mark that the router can match.
+/// Marks every empty segment, between two slashes or behind the last, for the router.
 pub(super) fn mark_empty_segments<B>(mut request: hyper::Request<B>) -> hyper::Request<B> {
     let uri = request.uri();
     let ends_empty = uri.path().len() > 1 && uri.path().ends_with('/');
@@ -28,7 +28,7 @@ pub(super) fn mark_empty_segments<B>(mut request: hyper::Request<B>) -> hyper::R
     request
 }
 
-/// A segment as it was meant.
+/// A segment without that mark.
 pub(super) fn segment(matched: &str) -> &str {
     if matched == "\0" { "" } else { matched }
 }

@@ -1,4 +1,4 @@
-//! Balances and holdings. An owner or account without positions answers an empty list.
+//! Balances and holdings. An owner or account without positions gives an empty list.
 
 use std::sync::Arc;
 
@@ -105,7 +105,7 @@ fn bytes(record: &Record) -> Arc<[u8]> {
     record.bytes.clone()
 }
 
-/// The records of a table that was taken as a whole, one after another, without the views' lock.
+/// The records of a table, without the views' lock.
 pub(super) fn each(table: Table<Record>) -> impl Iterator<Item = Record> + Send {
     (0..table.numbers()).filter_map(move |number| table.get(number).cloned())
 }

@@ -35,16 +35,15 @@ fn decoded(text: &str) -> Result<String, Refusal> {
     String::from_utf8(bytes).map_err(|_| bad())
 }
 
-/// An instant in ISO-8601, as nanoseconds since 1970. One before 1970 is before everything, one that nanoseconds do not
-/// reach is after everything.
+/// An instant in ISO 8601, in nanoseconds since 1970 UTC, limited to the range of a `u64`.
 pub(super) fn instant(name: &str, text: &str) -> Result<u64, Refusal> {
-    // A plus that was not encoded says space in a query; no instant has one.
+    // A plus that was not encoded is a space in a query, and no instant contains one.
     let text = text.replace(' ', "+");
     let bad = || Refusal::bad(format!("{name}: '{text}' is no ISO-8601 date and time with offset"));
     match text.parse::<TimestampWithTimeZone>() {
         Ok(instant) => Ok(instant.unix_nanos().unwrap_or(u64::MAX)),
         Err(TimestampError::OutOfRange) if text.get(..4).is_some_and(|year| year < "1970") => {
-            // The same day of a leap year that can be held: whether it is a date at all.
+            // A date outside of that range is validated as the same day of a leap year inside of it.
             let later = format!("2000{}", &text[4..]);
             later.parse::<TimestampWithTimeZone>().map(|_| 0).map_err(|_| bad())
         }
@@ -52,7 +51,7 @@ pub(super) fn instant(name: &str, text: &str) -> Result<u64, Refusal> {
     }
 }
 
-/// A whole number from 0 on.
+/// A whole number, 0 or larger.
 pub(super) fn number(name: &str, text: &str) -> Result<i64, Refusal> {
     let number = text.parse::<i64>().ok().filter(|number| *number >= 0);
     number.ok_or_else(|| Refusal::bad(format!("{name}: '{text}' is no whole number from 0 on")))

@@ -1,4 +1,4 @@
-//! Renames: an account, an owner, a currency or a symbol gets another code, and all that is live follows.
+//! Renames of accounts, owners, currencies and symbols, with all live records.
 
 use std::collections::BTreeMap;
 
@@ -74,7 +74,8 @@ async fn rename_account(
     record(asker, operation, is_there, has_id).await
 }
 
-/// What an earlier try has renamed is there no more: only the engine knows of the TransformID.
+/// Records a rename. If its source does not exist, an earlier attempt may have renamed it, which only the engine knows
+/// by TransformID.
 async fn record((shared, caller): (&Shared, Caller), operation: Operation, is_there: bool, has_id: bool) -> Written {
     match (is_there, has_id) {
         (true, _) => shared.record(caller, of_operation(operation), Origin::REST).await,

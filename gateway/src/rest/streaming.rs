@@ -1,4 +1,4 @@
-//! `GET /streaming`: the upgrade. The socket then leaves HTTP for the receiver.
+//! `GET /streaming`: the WebSocket upgrade. The socket is then handed to the receiver.
 
 use axum::Extension;
 use axum::extract::{Request, State};

@@ -1,4 +1,4 @@
-//! Transfers and settlements: what is booked by hand. Several at once are all applied or none.
+//! Transfers and settlements. Several in one request are all applied or none.
 
 use axum::extract::State;
 use hyper::StatusCode;
@@ -36,7 +36,7 @@ pub(super) async fn assets_bulk(State(shared): State<Shared>, wanted: Wanted, se
     shared.record_batch(wanted.caller, batch_of(transfers.into_iter().map(of_assets))).await
 }
 
-/// A settlement file: each record settles what was unbooked.
+/// Books a settlement file: each record settles an unbooked amount.
 pub(super) async fn settle(
     State(shared): State<Shared>,
     parameters: Parameters,
@@ -75,7 +75,7 @@ fn of_assets(request: AssetTransferRequest) -> FeedRequest {
     })
 }
 
-/// Says who sent it, whatever a caller says of that; who releases a transfer from a queue is for requests to say.
+/// Sets the client's authority, overriding what the request holds.
 fn authorised(details: Option<Box<TransactionDetails>>) -> Option<Box<TransactionDetails>> {
     details.map(|mut details| {
         details.authorities.remove(AUTHORISER);
@@ -84,11 +84,11 @@ fn authorised(details: Option<Box<TransactionDetails>>) -> Option<Box<Transactio
     })
 }
 
-/// Keys of Authorities that are the hub's to set.
+/// Keys of Authorities that only the hub sets.
 const CLIENT: &str = "Client";
 const AUTHORISER: &str = "Authoriser";
 
-/// Names of the id that says which settlement a transaction came with.
+/// Keys of IDs that name the settlement of a transaction.
 const SETTLEMENT: &str = "Settlement";
 const SETTLEMENT_ID: &str = "ID";
 

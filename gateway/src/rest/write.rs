@@ -1,4 +1,4 @@
-//! Writes: handed to the receiver, answered when the update may be told. A hub that stops or fails answers 503.
+//! Writes: passed to the receiver, answered once published. While the hub is stopping or has failed, 503.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,32 +16,32 @@ use crate::wiring::ingress::{Body, Write};
 use crate::wiring::task::Writer;
 use crate::wiring::ticket::{Ticket, WriteResult};
 
-/// How long a write waits for a place in the queue.
+/// How long a write waits for room in the queue.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
 const QUEUE_PAUSE: Duration = Duration::from_millis(1);
 
-/// What became of a write that was in order.
+/// Result of a valid write.
 enum Done {
-    /// Holds the order's new state, where that was asked for.
+    /// Holds the order's new state, if that was asked for.
     Applied(Option<Vec<u8>>),
     Nothing {
         is_repeated: bool,
     },
 }
 
-/// An update that carries an action.
+/// An update with an action.
 pub(super) fn of_action(action: ExternalAction) -> FeedRequest {
     FeedRequest { r#type: FeedRequestType::Action as i32, action: Some(action), ..FeedRequest::default() }
 }
 
-/// An update that carries an operation.
+/// An update with an operation.
 pub(super) fn of_operation(operation: Operation) -> FeedRequest {
     let kind = FeedRequestType::Operation as i32;
     FeedRequest { r#type: kind, operation: Some(Box::new(operation)), ..FeedRequest::default() }
 }
 
 impl Shared {
-    /// Records one update; 204 once it may be told.
+    /// Records an update; 204 once it is published.
     pub(super) async fn record(
         &self,
         caller: Caller,
@@ -53,7 +53,7 @@ impl Shared {
         Ok(StatusCode::NO_CONTENT)
     }
 
-    /// Records an update of one order; the order's new state, where that changed.
+    /// Records an update of one order; returns the order's new state if it changed.
     pub(super) async fn record_order(&self, caller: Caller, update: FeedRequest) -> Result<Option<Vec<u8>>, Refusal> {
         let body = self.body_of(&update)?;
         match self.hand_over(Body::Update(body), Writer { origin: Origin::REST, caller }, Ticket::for_order()).await? {
@@ -62,8 +62,7 @@ impl Shared {
         }
     }
 
-    /// Records a transform of what is not there (any more): 204 if that is so because it was applied before, 404 if
-    /// there is nothing that it could be applied to.
+    /// Records a transform whose source does not exist: 204 if it was applied before under its id, otherwise 404.
     pub(super) async fn record_again(&self, caller: Caller, update: FeedRequest) -> Result<StatusCode, Refusal> {
         let body = self.body_of(&update)?;
         match self.hand_over(Body::Update(body), Writer { origin: Origin::REST, caller }, Ticket::new()).await? {
@@ -72,7 +71,7 @@ impl Shared {
         }
     }
 
-    /// Records several, all or none.
+    /// Records several updates, all or none.
     pub(super) async fn record_batch(&self, caller: Caller, batch: Batch) -> Result<StatusCode, Refusal> {
         if !batch.members.is_empty() {
             let members = batch
@@ -107,7 +106,7 @@ impl Shared {
         }
     }
 
-    /// The update's bytes, checked to be what the receiver takes.
+    /// Encodes an update and checks that the receiver can read it.
     fn body_of(&self, update: &FeedRequest) -> Result<Vec<u8>, Refusal> {
         let body = self.fitting(update.encode_to_vec())?;
         match ordo_core::wire::FeedRequest::decode(&body) {
@@ -117,7 +116,7 @@ impl Shared {
         }
     }
 
-    /// One frame of the journal takes so much and no more.
+    /// Refuses a body that is too large for a frame of the journal.
     fn fitting(&self, body: Vec<u8>) -> Result<Vec<u8>, Refusal> {
         if body.len() > self.update_bytes_max { Err(Refusal::TooLarge) } else { Ok(body) }
     }

@@ -1,4 +1,4 @@
-//! The pipeline's wiring: rings, stages, and the threads that the layout puts them on.
+//! The pipeline: rings, stages, and the threads that the layout assigns them to.
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -26,10 +26,10 @@ use crate::wiring::slot::Slot;
 use crate::wiring::stages::STAGES;
 use crate::wiring::threads::{drive, place};
 
-/// Checkpoints on their way from the engine to the journal.
+/// Checkpoints in the queue from the engine to the journal.
 const CHECKPOINTS_WAITING_MAX: usize = 4;
 
-/// What was found in the folder.
+/// Content of the data folder at start.
 pub(crate) struct Recovered {
     pub(crate) journal: Journal,
     /// Frames up to this sequence are archived; 0 if none are.
@@ -38,7 +38,7 @@ pub(crate) struct Recovered {
     pub(crate) engine: Engine,
 }
 
-/// A stage, whichever: a thread has a list of them.
+/// Any stage: a thread drives a list of them.
 enum AnyStage {
     Receiver(Box<Receiver>),
     Journal(Box<JournalStage>),
@@ -94,7 +94,7 @@ pub(crate) struct Pipeline {
     snapshots: JoinHandle<()>,
 }
 
-/// What the threads leave behind: the record, and the state it came to.
+/// The journal and the engine after all threads have ended.
 pub(crate) struct Finished {
     pub(crate) journal: JournalStage,
     pub(crate) engine: Engine,
@@ -123,12 +123,13 @@ impl Pipeline {
         Ok((ingress, Pipeline { threads, snapshots }))
     }
 
-    /// Waits for all threads: they have been told to stop, or stop at a fault.
+    /// Waits for all threads, which end when the hub is stopping or has failed.
     pub(crate) fn join(self) -> Result<Finished, Fault> {
         let (mut journal, mut engine) = (None, None);
         for thread in self.threads {
             for (_, stage) in join(thread)? {
-                // The others end here, and their ends of the channels with them: so does the encoder of snapshots.
+                // The other stages are dropped here with their ends of the channels, which ends the encoder of
+                // snapshots too.
                 match stage {
                     AnyStage::Journal(stage) => journal = Some(*stage),
                     AnyStage::Engine(stage) => engine = Some(stage.into_engine()),
@@ -149,7 +150,7 @@ fn join<T>(handle: JoinHandle<T>) -> Result<T, Fault> {
 /// All stages, by the number of their name.
 type Stages = [Option<AnyStage>; STAGES.len()];
 
-/// Rings, channels, and the stages at their ends.
+/// Builds rings, channels, and the stages at their ends.
 fn stages(
     config: &Config,
     recovered: Recovered,
