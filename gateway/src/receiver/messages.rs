@@ -114,7 +114,7 @@ impl Receiver {
         let mut follow_up = FollowUp::Nothing;
         let filled = self.ring.try_publish(|slot| {
             let answer = slot.begin_message(conn, envelope, bytes, text);
-            match slot.request.decode_into(&slot.bytes, envelope.feed) {
+            match slot.request.receive_into(&slot.bytes, envelope.feed) {
                 Ok(()) => follow_up = admit(slot, answer, session, feeds),
                 Err(DecodeError::Unusual) => {
                     // The slot is taken and cannot be given back: it becomes a task that does nothing.
@@ -140,6 +140,6 @@ impl Receiver {
 fn decodes(bytes: &[u8]) -> bool {
     RequestMessage::decode(bytes).is_ok_and(|envelope| {
         let feed = envelope.feed;
-        !feed.is_given() || ordo_core::wire::FeedRequest::default().decode_into(bytes, feed).is_ok()
+        !feed.is_given() || ordo_core::wire::FeedRequest::default().receive_into(bytes, feed).is_ok()
     })
 }

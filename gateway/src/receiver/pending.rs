@@ -7,7 +7,7 @@ use ordo_core::engine::{Engine, FeedRow};
 use ordo_core::names::FeedNo;
 use ordo_core::proto::ConnectionStatus;
 use ordo_core::record::Settings;
-use ordo_core::removal::removal_body;
+use ordo_core::record::removal_body;
 use prost::Message;
 
 use super::Receiver;

@@ -8,6 +8,7 @@ use hyper::StatusCode;
 use ordo_core::proto::{ExternalAction, FeedRequest, FeedRequestType, Operation};
 use ordo_core::record::{Batch, Origin};
 use ordo_core::subscription::Caller;
+use ordo_core::wire::Span;
 use prost::Message;
 
 use super::Shared;
@@ -109,8 +110,9 @@ impl Shared {
     /// Encodes an update and checks that the receiver can read it.
     fn body_of(&self, update: &FeedRequest) -> Result<Vec<u8>, Refusal> {
         let body = self.fitting(update.encode_to_vec())?;
-        match ordo_core::wire::FeedRequest::decode(&body) {
-            Ok(_) => Ok(body),
+        let mut request = ordo_core::wire::FeedRequest::default();
+        match request.receive_into(&body, Span::whole(&body)) {
+            Ok(()) => Ok(body),
             Err(ordo_core::wire::DecodeError::NumberOutOfRange) => Err(Refusal::refused("NumberOutOfRange")),
             Err(_) => Err(Refusal::bad("the body cannot be read")),
         }

@@ -10,8 +10,8 @@ use std::borrow::Cow;
 use ordo_core::engine::{Engine, Input};
 use ordo_core::names::{FeedNo, Names, OMS};
 use ordo_core::outcome::{Outcome, Stamp};
+use ordo_core::record::removal_body;
 use ordo_core::record::{Settings, Step};
-use ordo_core::removal::removal_body;
 use ordo_core::subscription::SequencePosition;
 use ordo_core::wire::{FeedRequest, Span};
 
@@ -93,7 +93,7 @@ impl AlternateRun {
             None if took_no_position && recorded.stamp.origin.is_rest => {}
             None => {
                 let stamp = self.stamp(recorded.stamp);
-                self.engine.apply(&Input { stamp, ..*recorded }, &mut self.outcome);
+                self.engine.apply(Input { stamp, ..*recorded }, &mut self.outcome);
                 self.keep_errors();
             }
             Some(Instead::Update(body)) => self.apply_body(place, recorded.stamp, &body)?,
@@ -136,7 +136,7 @@ impl AlternateRun {
         let decoded = request.decode_into(body, Span::whole(body));
         decoded.map_err(|_| WhatIf::Update(place.clone()))?;
         let stamp = self.stamp(stamp);
-        self.engine.apply(&Input { stamp, bytes: body, request: &request }, &mut self.outcome);
+        self.engine.apply(Input { stamp, bytes: body, request: &request }, &mut self.outcome);
         self.request = request;
         self.keep_errors();
         Ok(())

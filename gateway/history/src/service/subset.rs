@@ -51,7 +51,7 @@ impl PartialFold {
             self.engine.know_feed(name);
         }
         let stamp = after(&self.engine, applied.input.stamp);
-        self.engine.apply(&Input { stamp, ..applied.input }, &mut self.outcome);
+        self.engine.apply(Input { stamp, ..applied.input }, &mut self.outcome);
     }
 }
 
