@@ -15,7 +15,6 @@ pub mod outcome;
 pub mod proto;
 pub mod record;
 pub mod refusal;
-pub mod removal;
 pub mod ring;
 pub mod subscription;
 pub mod timestamp;

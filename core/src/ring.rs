@@ -47,6 +47,9 @@ pub trait Stage: Send {
 
     fn poll(&mut self, budget: usize) -> usize;
 
+    /// Tasks that it is done with since the start.
+    fn tasks_done(&self) -> u64;
+
     /// Whether the hub is stopping and this stage has nothing left to do.
     fn is_finished(&self) -> bool;
 }

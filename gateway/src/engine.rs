@@ -1,6 +1,6 @@
-//! The engine stage: applies what is in the journal, one outcome for each task.
+//! The engine stage: applies what the journal recorded, and publishes one outcome for each task.
 //!
-//! Hot path: one pinned thread. The engine itself is `ordo_core::engine`; here it only meets the rings.
+//! Hot path: one pinned thread. The rules are in `ordo_core::engine`; here the engine meets the rings.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -11,12 +11,13 @@ use ordo_core::engine::{Engine, Input};
 use ordo_core::outcome::Outcome;
 use ordo_core::record::{Step, StepHeader};
 use ordo_core::ring::{Behind, Filler, Stage, read_while};
+use ordo_history::checkpoint::Checkpoint;
 
 use crate::journal::entry_of;
+use crate::wiring::config::StageName;
 use crate::wiring::progress::Progress;
 use crate::wiring::slot::Slot;
 use crate::wiring::task::{Record, Reply};
-use ordo_history::checkpoint::Checkpoint;
 
 /// See the module.
 pub(crate) struct EngineStage {
@@ -47,14 +48,14 @@ impl EngineStage {
 
 impl Stage for EngineStage {
     fn name(&self) -> &'static str {
-        "engine"
+        StageName::Engine.spec().name
     }
 
     fn poll(&mut self, budget: usize) -> usize {
         let EngineStage { ring, outcomes, engine, checkpoints, progress, .. } = self;
         let Ok(taken) = read_while(ring, budget as u64, |slot: &Slot| {
             let before = engine.sequence();
-            // Never full for longer than the publisher takes to release both rings: they have the same size.
+            // Both rings have the same size, so this is full only until publisher and views release slots of both.
             while outcomes.try_publish(|outcome| apply(engine, slot, outcome)).is_err() {
                 if progress.fault().is_some() {
                     return Ok(false);
@@ -62,7 +63,7 @@ impl Stage for EngineStage {
                 std::hint::spin_loop();
             }
             if let Some(checkpoint) = Checkpoint::due(before, engine) {
-                // A journal stage that has four of them waiting can do without the fifth.
+                // Dropped if the journal stage has not taken the last four: checkpoints are not required.
                 let _ = checkpoints.try_send(checkpoint);
             }
             Ok::<bool, Infallible>(progress.fault().is_none())
@@ -72,6 +73,10 @@ impl Stage for EngineStage {
         }
         self.taken += taken as u64;
         taken
+    }
+
+    fn tasks_done(&self) -> u64 {
+        self.taken
     }
 
     fn is_finished(&self) -> bool {

@@ -1,11 +1,11 @@
-//! The journal stage: the sequencer. Gives each update its sequence and its time, appends it, and says what may be
-//! told.
+//! The journal stage: the sequencer. It assigns each update its sequence and time, appends it, and opens the gate.
 //!
-//! Hot path: one pinned thread. A sync is driven from here too (`Journal::poll_sync`), many updates at a time; nothing
-//! waits for a timer. In `async` what is appended may be told, else what is on stable storage.
+//! Hot path: one pinned thread, which also drives group commits (`Journal::poll_sync`) without timers. In `async` an
+//! update may be published once it is appended, otherwise once it is on stable storage.
 //!
-//! What the journal has no room for stays in the ring and is tried again: nothing that was admitted is dropped. It
-//! passes when the tail has drained, or when the disk has room for another segment; by then the receiver admits no more.
+//! Updates that the journal has no room for stay in the ring and are tried again: nothing that was admitted is dropped.
+//! Room comes when the tail has drained or the disk has space for another segment; meanwhile the receiver admits no
+//! more.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,14 +15,14 @@ use crossbeam_channel::Receiver as Channel;
 use ordo_core::engine::RULES_VERSION;
 use ordo_core::record::BATCH;
 use ordo_core::ring::{First, Stage, read_while};
+use ordo_history::checkpoint::Checkpoint;
+use ordo_history::clock::Clock;
 use ordo_journal::{AppendError, Entry, Journal, Kind, StorageTrouble};
 
-use crate::clock::Clock;
-use crate::wiring::config::Durability;
+use crate::wiring::config::{Durability, StageName};
 use crate::wiring::progress::{Fault, Progress};
 use crate::wiring::slot::Slot;
 use crate::wiring::task::{Record, UpdateRecord};
-use ordo_history::checkpoint::Checkpoint;
 
 /// See the module.
 pub(crate) struct JournalStage {
@@ -33,13 +33,13 @@ pub(crate) struct JournalStage {
     checkpoints: Channel<Checkpoint>,
     /// Tasks taken from the ring.
     taken: u64,
-    /// Recorded tasks that may not be told yet: their sequence, and how many tasks stand before each.
+    /// Recorded tasks behind the gate: the sequence of each, and the number of tasks before it.
     waiting: VecDeque<(u64, u64)>,
     last_time_ns: u64,
-    /// Where the batch whose members come by is recorded: its sequence and time.
+    /// Sequence and time of the batch whose members come by.
     batch: (u64, u64),
     started: Instant,
-    /// What is next in the ring found no room on the disk.
+    /// The next task in the ring found no room on the disk.
     is_stuck: bool,
     clock: Clock,
 }
@@ -50,7 +50,7 @@ impl JournalStage {
         ring_slots: usize,
         journal: Journal,
         last_time_ns: u64,
-        durability: Durability,
+        (durability, clock): (Durability, Clock),
         (progress, checkpoints): (Arc<Progress>, Channel<Checkpoint>),
     ) -> JournalStage {
         JournalStage {
@@ -63,13 +63,13 @@ impl JournalStage {
             waiting: VecDeque::with_capacity(ring_slots),
             last_time_ns,
             batch: (0, 0),
-            started: Instant::now(),
+            started: clock.now(),
             is_stuck: false,
-            clock: Clock::WALL,
+            clock,
         }
     }
 
-    /// Everything recorded is durable, and the journal says so for the next start.
+    /// Makes everything recorded durable and notes that in the journal for the next start.
     pub(crate) fn close(self) -> Result<(), ordo_journal::Poisoned> {
         self.journal.close()
     }
@@ -77,8 +77,8 @@ impl JournalStage {
     fn record_batch(&mut self, budget: usize) -> Result<usize, Fault> {
         self.is_stuck = false;
         let JournalStage { ring, journal, last_time_ns, batch, waiting, taken, is_stuck, progress, .. } = self;
-        // One look at the clock serves all: updates read together are a nanosecond apart, as if they had come at once.
-        let mut recorder = Recorder { journal, last_time_ns, wall_ns: self.clock.now_ns() };
+        // One look at the clock serves all: updates read together are a nanosecond apart.
+        let mut recorder = Recorder { journal, last_time_ns, wall_ns: self.clock.wall_ns() };
         read_while(ring, budget as u64, |slot: &Slot| {
             let recorded = match &slot.task.record {
                 Record::Nothing => Ok(()),
@@ -106,7 +106,7 @@ impl JournalStage {
                     Ok(false)
                 }
                 Err(error) => {
-                    // Before any later stage can look: it must not take up what is not recorded.
+                    // Set before a later stage can look: it must not take up tasks that are not recorded.
                     let fault = Fault::Poisoned(error.to_string());
                     progress.fail(fault.clone());
                     Err(fault)
@@ -121,11 +121,11 @@ impl JournalStage {
             let mut recorder = Recorder {
                 journal: &mut self.journal,
                 last_time_ns: &mut self.last_time_ns,
-                wall_ns: self.clock.now_ns(),
+                wall_ns: self.clock.wall_ns(),
             };
             match recorder.record(&hub_entry(Kind::Checkpoint, &checkpoint.encode())) {
                 Ok(_) => recorded += 1,
-                // A record can do without one; without room for an update it must.
+                // A replay can do without a checkpoint; it must not take the room of an update.
                 Err(AppendError::Full | AppendError::StorageFull) => {}
                 Err(error) => return Err(Fault::Poisoned(error.to_string())),
             }
@@ -133,8 +133,8 @@ impl JournalStage {
         Ok(recorded)
     }
 
-    /// Says whether the disk has room for what comes: from when the next segment cannot be made, while there is still
-    /// room in this one for all that is in the ring.
+    /// Publishes whether the disk is full. That is so from when the next segment cannot be made, while this one still
+    /// has room for everything in the ring.
     fn watch_storage(&mut self) -> Result<(), Fault> {
         let is_short = self.journal.is_short_of_storage();
         if is_short != self.progress.is_storage_full() {
@@ -143,14 +143,14 @@ impl JournalStage {
         }
         if self.is_stuck && self.progress.is_stopping() {
             return Err(Fault::Failed(
-                "the disk is full: what was taken and is not recorded was not acknowledged either; make room, start again"
+                "the disk is full: updates that were not recorded were not acknowledged either; free space and start again"
                     .into(),
             ));
         }
         Ok(())
     }
 
-    /// Moves the gate up to the first task that waits for the disk.
+    /// Opens the gate up to the first task that is not durable.
     fn release(&mut self) {
         let on_disk = self.journal.durable();
         self.progress.durable_sequence.store_release(on_disk);
@@ -162,12 +162,12 @@ impl JournalStage {
             self.waiting.pop_front();
         }
         let releasable = self.waiting.front().map_or(self.taken, |(_, before)| *before);
-        self.progress.releasable.store_release(releasable);
+        self.progress.gate.set_durable(releasable);
     }
 
     fn step(&mut self, budget: usize) -> Result<usize, Fault> {
         let taken = self.record_batch(budget)? + self.record_checkpoints()?;
-        let now_ns = self.started.elapsed().as_nanos() as u64;
+        let now_ns = self.clock.since(self.started).as_nanos() as u64;
         self.watch_storage()?;
         let synced = self.journal.poll_sync(now_ns).map_err(|error| Fault::Poisoned(error.to_string()))?;
         if taken > 0 || synced {
@@ -180,7 +180,7 @@ impl JournalStage {
 
 impl Stage for JournalStage {
     fn name(&self) -> &'static str {
-        "journal"
+        StageName::Journal.spec().name
     }
 
     fn poll(&mut self, budget: usize) -> usize {
@@ -193,12 +193,16 @@ impl Stage for JournalStage {
         }
     }
 
+    fn tasks_done(&self) -> u64 {
+        self.taken
+    }
+
     fn is_finished(&self) -> bool {
         self.progress.is_end(self.taken) && self.waiting.is_empty()
     }
 }
 
-/// Appends entries with times that strictly increase.
+/// Appends entries with strictly increasing times.
 struct Recorder<'a> {
     journal: &'a mut Journal,
     last_time_ns: &'a mut u64,
@@ -206,7 +210,7 @@ struct Recorder<'a> {
 }
 
 impl Recorder<'_> {
-    /// The sequence and time that the entry got.
+    /// Appends an entry; returns its sequence and time.
     #[inline]
     fn record(&mut self, entry: &Entry<'_>) -> Result<(u64, u64), AppendError> {
         let time_ns = self.wall_ns.max(*self.last_time_ns + 1);
@@ -238,7 +242,7 @@ pub(crate) fn entry_of<'a>(record: &Record, bytes: &'a [u8]) -> Entry<'a> {
     }
 }
 
-/// An entry that no feed made.
+/// An entry of the hub's own, without feed and position.
 pub(crate) fn hub_entry(kind: Kind, body: &[u8]) -> Entry<'_> {
     Entry { kind, rules: RULES_VERSION, flags: 0, feed: 0, identity: 0, position: 0, time_ns: 0, body }
 }

@@ -14,10 +14,9 @@
 //!
 //! Queries of the past are the package `ordo-history`; the client of the protocol is `ordo-client`.
 //!
-//! Invariant: only this crate knows sockets, HTTP and clocks, and only its edge (`rest`, `subscription::frames`,
+//! Invariant: only this crate knows sockets and HTTP, and only its edge (`rest`, `subscription::frames`,
 //! `receiver`) knows JSON.
 
-mod clock;
 mod engine;
 mod journal;
 mod publisher;
@@ -28,4 +27,5 @@ mod views;
 mod wiring;
 
 pub use wiring::progress::Fault;
+pub use wiring::stages::StageReading;
 pub use wiring::{config, hub};

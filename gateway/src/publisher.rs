@@ -1,10 +1,11 @@
-//! The publisher stage: tells clients what happened, once it may be told.
+//! The publisher stage: sends events, responses and Bookmarks, as far as the gate is open.
 //!
-//! Hot path: one pinned thread. It reads tasks and outcomes in step, up to the gate (`Progress::releasable`): nothing
-//! leaves the hub that a crash could take back. It alone writes to sockets. An event is encoded once, whoever gets it,
-//! and a view that nobody subscribes to is not encoded. Nothing is allocated for a binary subscriber once warm.
+//! Hot path: one pinned thread, the only one that writes to sockets. It reads tasks and outcomes in step, up to the
+//! [`Gate`](crate::wiring::gate::Gate): nothing leaves the hub that a crash could take back. An event is encoded once
+//! for all its receivers, and a view without subscribers is not encoded. Once warm, binary subscribers cost no
+//! allocation.
 //!
-//! Every queue to a connection is bounded; a subscriber that does not keep up is closed and slows nobody.
+//! Every queue to a connection is bounded: a subscriber that falls too far behind is closed, and delays nobody.
 
 mod bookmarks;
 mod connection;
@@ -20,10 +21,13 @@ use mio::{Events, Poll};
 use ordo_core::engine::Engine;
 use ordo_core::outcome::Outcome;
 use ordo_core::ring::{Behind, First, Stage, read_in_step};
+use ordo_core::subscription::Caller;
+use ordo_history::clock::Clock;
 
 use self::connections::{Connections, FeedNews};
 use crate::subscription::feed_view::FeedViewReceiver;
 use crate::subscription::snapshots::{Job, Taken};
+use crate::wiring::config::StageName;
 use crate::wiring::progress::{Fault, Progress};
 use crate::wiring::slot::Slot;
 use crate::wiring::task::ConnNo;
@@ -34,11 +38,12 @@ pub(crate) struct Writing {
     pub(crate) conn: ConnNo,
     pub(crate) stream: mio::net::TcpStream,
     pub(crate) compact: bool,
+    pub(crate) caller: Caller,
 }
 
-/// Blocked sockets are looked at every so many polls.
+/// Polls between two queries of epoll for blocked sockets.
 const POLLS_BETWEEN_LOOKS: u32 = 32;
-/// A stopping hub waits this long for sockets that take no more.
+/// A stopping hub waits this long for blocked sockets.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// See the module.
@@ -51,9 +56,10 @@ pub(crate) struct Publisher {
     poll: Poll,
     poll_events: Events,
     polls_since_look: u32,
-    /// What it answers with; apart from the rings, so that a batch can be read while this is written to.
+    /// Kept apart from the rings, so that a batch can be read while this is written to.
     connections: Connections,
     stopping_since: Option<Instant>,
+    clock: Clock,
 }
 
 impl Publisher {
@@ -63,9 +69,10 @@ impl Publisher {
         newcomers: Channel<Writing>,
         (taken, jobs, news): (Channel<Taken>, Sender<Job>, FeedViewReceiver),
         engine: &Engine,
-        queue_bytes_max: usize,
+        (queue_bytes_max, clock): (usize, Clock),
     ) -> io::Result<Publisher> {
-        let connections = Connections::new(engine, (taken, jobs), FeedNews::new(news), queue_bytes_max);
+        let connections =
+            Connections::new(engine, (taken, jobs), FeedNews::new(news), (queue_bytes_max, clock.clone()));
         Ok(Publisher {
             tasks,
             outcomes,
@@ -77,12 +84,13 @@ impl Publisher {
             polls_since_look: 0,
             connections,
             stopping_since: None,
+            clock,
         })
     }
 
-    /// Tells what the gate lets through; the number of tasks.
+    /// Publishes tasks up to the gate; returns their number.
     fn publish_batch(&mut self, budget: usize) -> usize {
-        let limit = (self.progress.releasable.load_acquire() - self.published).min(budget as u64);
+        let limit = self.progress.gate.beyond(self.published).min(budget as u64);
         if limit == 0 {
             return 0;
         }
@@ -90,7 +98,7 @@ impl Publisher {
         let mut sequence = 0;
         let Publisher { tasks, outcomes, connections, newcomers, poll, .. } = self;
         let count = read_in_step((tasks, outcomes), limit, |slot: &Slot, outcome: &Outcome| {
-            // A connection is handed over before anything of it enters the ring.
+            // The receiver hands a connection over before any task of it enters the ring.
             if connections.is_unknown(slot.task.conn) {
                 connections.welcome_all(newcomers, poll);
             }
@@ -101,7 +109,7 @@ impl Publisher {
             task += 1;
         });
         self.published = task;
-        // Before any byte is written: who hears of it can ask REST for it.
+        // Set before any byte is written: whoever receives an event may query REST about it.
         if sequence > 0 {
             self.progress.published_sequence.store_release(sequence);
         }
@@ -110,7 +118,7 @@ impl Publisher {
         count
     }
 
-    /// Asks the system which blocked sockets take more.
+    /// Queries epoll for blocked sockets that have become writable.
     fn look(&mut self) {
         self.polls_since_look = 0;
         if let Err(error) = self.poll.poll(&mut self.poll_events, Some(Duration::ZERO))
@@ -130,7 +138,7 @@ impl Publisher {
 
 impl Stage for Publisher {
     fn name(&self) -> &'static str {
-        "publisher"
+        StageName::Publisher.spec().name
     }
 
     fn poll(&mut self, budget: usize) -> usize {
@@ -150,13 +158,17 @@ impl Stage for Publisher {
         }
         self.connections.drop_overdue(&self.poll);
         if self.progress.is_stopping() && self.stopping_since.is_none() {
-            self.stopping_since = Some(Instant::now());
+            self.stopping_since = Some(self.clock.now());
         }
         published + moved
     }
 
+    fn tasks_done(&self) -> u64 {
+        self.published
+    }
+
     fn is_finished(&self) -> bool {
-        let lingered = self.stopping_since.is_some_and(|since| since.elapsed() >= LINGER);
+        let lingered = self.stopping_since.is_some_and(|since| self.clock.since(since) >= LINGER);
         self.progress.is_end(self.published) && (self.connections.is_empty() || lingered)
     }
 }

@@ -1,12 +1,12 @@
 //! The receiver stage: from sockets to the ring.
 //!
-//! Hot path: one pinned thread, the only producer of the ring in. It reads frames, decodes each once into the slot,
-//! refuses what is malformed or not allowed, and keeps the admission state (feed positions, duplicates). For a binary
-//! feed update it makes no allocation and no system call but the read. JSON becomes binary here: behind the receiver
-//! there is one form.
+//! Hot path: one pinned thread, the only producer of the ring in. It reads frames, decodes each once into its slot,
+//! refuses malformed and inadmissible messages, and keeps the admission state (feed positions, duplicates). A binary
+//! feed update costs no allocation and no system call but the read. JSON is transcoded to binary here: later stages
+//! know one form.
 //!
-//! Every message becomes a slot, refused or not: the ring's order is the order of the answers. Ring full: sockets are
-//! not read, and TCP holds the senders back.
+//! Every message fills a slot, refused or not: the ring's order is the order of the answers. While the ring is full,
+//! sockets are not read, and TCP holds the senders back.
 
 mod admission;
 mod backpressure;
@@ -30,24 +30,25 @@ use mio::{Events, Poll};
 use ordo_core::engine::Engine;
 use ordo_core::record::Settings;
 use ordo_core::ring::{Filler, Stage};
+use ordo_history::clock::Clock;
 
 use self::backpressure::Backpressure;
 use self::due::Due;
 use self::feeds::Feeds;
 use self::pending::{Pending, left_online};
 use self::sessions::Sessions;
-use crate::clock::Clock;
 use crate::publisher::Writing;
+use crate::wiring::config::StageName;
 use crate::wiring::ingress::IngressReceiver;
 use crate::wiring::progress::{Fault, Progress};
 use crate::wiring::slot::Slot;
 use crate::wiring::task::{ConnNo, Reply};
 
-/// One message makes at most this many slots (a close that hands several feeds over takes them one by one).
+/// The largest number of slots that one message fills: a close that hands over several feeds takes them one by one.
 const SLOTS_AHEAD: u64 = 8;
-/// Messages of one connection before the next one's turn.
+/// Messages that are read from one connection before the next one's turn.
 const TURN: usize = 64;
-/// Under load sockets are looked at every so many polls, and whenever nothing is left to read.
+/// Under load, polls between two queries of epoll; without load it is queried in every poll.
 const POLLS_BETWEEN_LOOKS: u32 = 16;
 const TIMERS_EVERY: Duration = Duration::from_millis(500);
 const CLOSE_GOING_AWAY: u16 = 1001;
@@ -66,9 +67,9 @@ pub(crate) struct Receiver {
     sessions: Sessions,
     ready: VecDeque<ConnNo>,
     feeds: Feeds,
-    /// Hub-made updates and control frames that wait for a free slot, in order.
+    /// Slots that the hub makes, in order, until the ring has room for them.
     pending: VecDeque<Pending>,
-    /// Statuses that wait for room on the disk, in order.
+    /// Statuses that cannot be recorded while the disk is full, in order.
     unrecorded: VecDeque<Pending>,
     backpressure: Backpressure,
     transcoded: Vec<u8>,
@@ -89,9 +90,9 @@ impl Receiver {
         (ingress, writers): (IngressReceiver, Sender<Writing>),
         engine: &Engine,
         settings: Settings,
-        message_bytes_max: usize,
+        (message_bytes_max, clock): (usize, Clock),
     ) -> io::Result<Receiver> {
-        // Before anything else, so that all of this run is under them.
+        // Recorded first, so that they are in force for everything this run records.
         let settings = (settings != *engine.settings()).then_some(Pending::Settings(settings));
         Ok(Receiver {
             ring,
@@ -110,9 +111,9 @@ impl Receiver {
             unrecorded: VecDeque::new(),
             backpressure: Backpressure::default(),
             transcoded: Vec::with_capacity(4096),
-            timers_at: Instant::now(),
-            clock: Clock::WALL,
-            due_checked_at: Instant::now(),
+            timers_at: clock.now(),
+            due_checked_at: clock.now(),
+            clock,
             removals: Due::default(),
             prunings: Due::default(),
             message_bytes_max,
@@ -120,19 +121,19 @@ impl Receiver {
         })
     }
 
-    /// Whether the ring takes what one more message can make.
+    /// Whether the ring has room for the slots of one more message.
     #[inline]
     fn has_room(&self) -> bool {
         self.filled - self.done() + SLOTS_AHEAD <= self.ring_slots
     }
 
-    /// Slots that all stages have let go of.
+    /// Slots that publisher and views have released.
     #[inline]
     fn done(&self) -> u64 {
         self.progress.published.load_acquire().min(self.progress.viewed.load_acquire())
     }
 
-    /// Fills the next slot; only called where `has_room`.
+    /// Fills the next slot. Only to be called where `has_room`.
     #[inline]
     fn fill(&mut self, fill: impl FnOnce(&mut Slot)) {
         use disruptor::Producer;
@@ -141,12 +142,12 @@ impl Receiver {
         self.filled += 1;
     }
 
-    /// Takes in new connections and what the system says of the others.
+    /// Accepts new connections, queries epoll, and runs what is due by time.
     fn look(&mut self) {
         self.polls_since_look = 0;
         while let Ok(new) = self.ingress.connections.try_recv() {
             if let Err(error) = self.welcome(new) {
-                tracing::warn!(%error, "a connection was lost while it was handed over");
+                tracing::warn!(%error, "a connection was lost on its way to the receiver");
             }
         }
         if let Err(error) = self.poll.poll(&mut self.events, Some(Duration::ZERO))
@@ -164,9 +165,9 @@ impl Receiver {
                 self.ready.push_back(conn);
             }
         }
-        let now = Instant::now();
+        let now = self.clock.now();
         self.check_backpressure(now);
-        // What is due waits for room on the disk.
+        // Removals and Ticks wait until the disk has room for them.
         if now.duration_since(self.due_checked_at) >= due::EVERY && !self.feeds.is_storage_full {
             self.due_checked_at = now;
             self.run_due(now);
@@ -177,7 +178,7 @@ impl Receiver {
         }
     }
 
-    /// Ends every session once; the rings drain behind it.
+    /// Ends every session once; the rings are drained afterwards.
     fn close_all(&mut self) {
         self.is_closing = true;
         while let Ok(new) = self.ingress.connections.try_recv() {
@@ -192,7 +193,7 @@ impl Receiver {
 
 impl Stage for Receiver {
     fn name(&self) -> &'static str {
-        "receiver"
+        StageName::Receiver.spec().name
     }
 
     fn poll(&mut self, budget: usize) -> usize {
@@ -222,6 +223,10 @@ impl Stage for Receiver {
             done += self.read_turn(conn, budget - done);
         }
         done
+    }
+
+    fn tasks_done(&self) -> u64 {
+        self.filled
     }
 
     fn is_finished(&self) -> bool {

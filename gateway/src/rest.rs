@@ -1,7 +1,7 @@
-//! The HTTP edge: REST, and the upgrade of WebSocket connections, which then leave for the receiver.
+//! REST, and the upgrade of WebSocket connections, which are then handed to the receiver.
 //!
-//! Cold: tokio and axum, on threads of their own that nothing in the pipeline waits for. Reads are answered from the
-//! views, once these have taken in all that anybody had been told of when the request came.
+//! Cold: tokio and axum, on threads of their own that nothing in the pipeline waits for. A read is answered from the
+//! views, once they show everything that was published when it arrived.
 
 mod access;
 mod activity;
@@ -54,6 +54,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use ordo_core::views::Views;
+use ordo_history::service::History;
 use parking_lot::{RwLock, RwLockReadGuard};
 use tokio::sync::watch;
 use tower::ServiceExt as _;
@@ -68,17 +69,16 @@ use self::places::Places;
 use self::socket::Socket;
 use crate::wiring::ingress::IngressSender;
 use crate::wiring::progress::Progress;
-use ordo_history::service::History;
 
 const WORKERS: usize = 2;
-/// Requests under way get this long when the hub stops.
+/// Time that running requests get when the hub stops.
 const LINGER: Duration = Duration::from_millis(500);
-/// Between looks at how far the views are.
+/// Interval at which a read checks whether the views have caught up.
 const VIEWS_PAUSE: Duration = Duration::from_micros(50);
 /// Between looks at whether a connection is to end, at most.
 const ACTIVITY_PAUSE: Duration = Duration::from_millis(500);
 
-/// What handlers work with.
+/// State shared by all handlers.
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) ingress: IngressSender,
@@ -90,11 +90,11 @@ pub(crate) struct Shared {
     pub(crate) dev: bool,
     pub(crate) names: Arc<Names>,
     pub(crate) memory: Arc<Memory>,
-    /// A reader of a long answer that takes nothing for so long loses it.
+    /// A reader of a long answer that takes nothing for this long loses it.
     pub(crate) reader_patience: Duration,
-    /// The largest body that is read. What is recorded of it has a limit of its own.
+    /// Bytes of the largest request body that is read.
     pub(crate) body_bytes_max: usize,
-    /// The largest update that one frame of the journal takes.
+    /// Bytes of the largest update that a frame of the journal takes.
     pub(crate) update_bytes_max: usize,
     /// Records of one array at most.
     pub(crate) batch_records_max: usize,
@@ -113,7 +113,7 @@ pub(crate) struct HttpLimits {
 }
 
 impl Shared {
-    /// The views, not before they show all that anybody has been told of by now.
+    /// The views, once they show everything that is published now.
     pub(crate) async fn views(&self) -> RwLockReadGuard<'_, Views> {
         let published = self.progress.published.load_acquire();
         while self.progress.viewed.load_acquire() < published && self.progress.fault().is_none() {
@@ -146,10 +146,10 @@ fn routes(shared: Shared) -> Router {
     open.merge(guarded).layer(middleware::from_fn(track)).with_state(shared)
 }
 
-/// The edge's own threads.
+/// The threads of REST.
 pub(crate) struct Server {
     runtime: tokio::runtime::Runtime,
-    /// Says stop to all that serve; closed once none of them is left.
+    /// Set when the hub stops; closed once all connections have ended.
     stopping: watch::Sender<bool>,
     shared: Shared,
 }
@@ -167,12 +167,12 @@ impl Server {
         Ok(Server { runtime, stopping, shared })
     }
 
-    /// Whether the statuses of client requests are defined, now at the latest.
+    /// Defines the request statuses unless there are any; false if that failed.
     pub(crate) fn define_request_statuses(&self) -> bool {
         self.runtime.block_on(statuses::define(&self.shared)).is_ok()
     }
 
-    /// Answers the requests under way, takes no more.
+    /// Answers running requests and accepts no more.
     pub(crate) fn stop(self) {
         let _ = self.stopping.send(true);
         self.runtime.block_on(async {
@@ -182,7 +182,7 @@ impl Server {
     }
 }
 
-/// Serves until it is told to stop.
+/// Accepts connections until the hub stops.
 async fn serve(listener: TcpListener, shared: Shared, mut stop: watch::Receiver<bool>) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
@@ -207,8 +207,8 @@ async fn serve(listener: TcpListener, shared: Shared, mut stop: watch::Receiver<
                 None => tracing::warn!(%peer, "too many connections: one is closed"),
             },
             Err(error) => {
-                // Out of descriptors, most likely: those that are served go on, and room comes back.
-                tracing::warn!(%error, "accept");
+                // Most likely out of file descriptors: there are some again when connections end.
+                tracing::warn!(%error, "a connection was not accepted");
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
@@ -305,19 +305,20 @@ async fn check_names(State(shared): State<Shared>, request: Request, next: Next)
 async fn guard(
     State(shared): State<Shared>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
-    if let Err(refusal) = access::check(&shared, peer, (request.headers(), request.uri())) {
-        return refusal.into_response();
+    match access::check(&shared, peer, (request.headers(), request.uri())) {
+        Ok(_) if path::has_long_segment(request.uri().path()) => Refusal::NotFound.into_response(),
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            readable(next.run(request).await)
+        }
+        Err(refusal) => refusal.into_response(),
     }
-    if path::has_long_segment(request.uri().path()) {
-        return Refusal::NotFound.into_response();
-    }
-    readable(next.run(request).await)
 }
 
-/// A path that the router could not decode is refused in our words too.
+/// Answers a path that the router could not decode like every other refusal.
 fn readable(response: Response) -> Response {
     let is_text = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
     if response.status() == StatusCode::BAD_REQUEST && is_text {

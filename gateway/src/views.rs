@@ -1,7 +1,7 @@
 //! The views stage: folds outcomes into the views, behind the same gate as the publisher.
 //!
-//! On a thread of its own, not pinned: REST reads and snapshots take the views' lock, and never touch a pinned thread.
-//! A snapshot for a subscriber is taken when its task comes by, so it is of exactly that point.
+//! On a thread of its own that is not pinned: REST reads and snapshots take the views' lock, and never stop a pinned
+//! thread. The snapshot of a new subscriber is taken when its task comes by, so that it is of exactly that point.
 
 use std::sync::Arc;
 
@@ -15,11 +15,12 @@ use parking_lot::RwLock;
 
 use crate::subscription::feed_view::FeedViewSender;
 use crate::subscription::snapshots::Taken;
+use crate::wiring::config::StageName;
 use crate::wiring::progress::Progress;
 use crate::wiring::slot::Slot;
 use crate::wiring::task::Reply;
 
-/// Outcomes folded under one lock: readers wait no longer than that takes.
+/// Outcomes folded under one lock, which bounds how long readers wait.
 const BATCH: u64 = 256;
 
 /// See the module.
@@ -31,7 +32,7 @@ pub(crate) struct ViewsStage {
     feed_view: FeedViewSender,
     progress: Arc<Progress>,
     viewed: u64,
-    /// Of the newest update in the record that was folded.
+    /// Sequence of the newest recorded task that was folded.
     sequence: u64,
 }
 
@@ -49,11 +50,11 @@ impl ViewsStage {
 
 impl Stage for ViewsStage {
     fn name(&self) -> &'static str {
-        "views"
+        StageName::Views.spec().name
     }
 
     fn poll(&mut self, budget: usize) -> usize {
-        let limit = self.progress.releasable.load_acquire() - self.viewed;
+        let limit = self.progress.gate.beyond(self.viewed);
         let limit = limit.min(budget as u64).min(BATCH);
         if limit == 0 {
             return 0;
@@ -78,7 +79,7 @@ impl Stage for ViewsStage {
                     feed_view.watchers.begin();
                 }
                 let (records, positions) = (ViewRecords::of(view, views), views.positions());
-                // The publisher ends after this stage has nothing left to take.
+                // Fails only when the publisher has ended, which it does after this stage has taken its last task.
                 let _ = taken.send(Taken { task: *viewed, sequence: *sequence, records, positions });
             }
             *viewed += 1;
@@ -86,6 +87,10 @@ impl Stage for ViewsStage {
         drop(views);
         self.progress.viewed.store_release(self.viewed);
         count
+    }
+
+    fn tasks_done(&self) -> u64 {
+        self.viewed
     }
 
     fn is_finished(&self) -> bool {

@@ -1,5 +1,7 @@
 //! The client against a real hub, in JSON and in binary.
 
+#![allow(clippy::disallowed_methods)]
+
 use ordo_core::json::message;
 use ordo_core::proto::{CashPosition, ExternalAction, SubscriptionType};
 

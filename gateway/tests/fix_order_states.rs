@@ -11,6 +11,8 @@
 //! The matrices rarely say prices; the limit and those of the fills are then ours. After every step the order, the
 //! reservation that follows from its open quantity, and the cash and stock of its fills are read over REST.
 
+#![allow(clippy::disallowed_methods)]
+
 use std::collections::BTreeMap;
 
 use ordo_client::Form;

@@ -1,5 +1,7 @@
 //! Why figures are what they are, what differs between two points, and what would have been: against the record itself.
 
+#![allow(clippy::disallowed_methods)]
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 

@@ -1,5 +1,7 @@
 //! A hub does the same on any layout: stages are architecture, threads are deployment.
 
+#![allow(clippy::disallowed_methods)]
+
 use ordo_client::{Adapter, Form};
 use ordo_core::proto::{CashPosition, SubscriptionType};
 use ordo_gateway::config::Layout;

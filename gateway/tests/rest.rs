@@ -1,5 +1,7 @@
 //! The REST contract of what can be read so far: who may, what is answered, in which form, and how fresh.
 
+#![allow(clippy::disallowed_methods)]
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 

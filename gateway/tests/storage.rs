@@ -1,6 +1,8 @@
 //! A disk that fails, fills up or is slow: nothing that was acknowledged is lost, nothing that was taken is dropped, and
 //! reads go on.
 
+#![allow(clippy::disallowed_methods)]
+
 use std::time::{Duration, Instant};
 
 use ordo_client::{Adapter, Form, messages, rest};

@@ -131,12 +131,23 @@ pub(crate) struct Extent {
 impl Extent {
     /// Finds the journal's segments; none where there is no journal. The error names a segment that is missing.
     pub(crate) fn of(folder: &dyn Folder) -> Result<Option<Self>, ReadError> {
-        // In this order: the record is there before the first segment goes.
-        let names = list(folder)?;
+        loop {
+            let names = list(folder)?;
+            let found = Self::among(&names, folder);
+            // The first segment may be archived between the list and the look at it.
+            if found.is_ok() || run_of(&list(folder)?) == run_of(&names) {
+                return found;
+            }
+        }
+    }
+
+    /// Finds them among names that were listed just now.
+    fn among(names: &[String], folder: &dyn Folder) -> Result<Option<Self>, ReadError> {
+        // Read after the list: the record is there before the first segment goes.
         let begin = Begin::read(folder)?;
         let missing = |index| ReadError::Segment { name: segment_name(index), why: "missing".into() };
         let may_begin_at = begin.map_or(0, |begin| begin.index);
-        let Some(indices) = run_of(&names) else {
+        let Some(indices) = run_of(names) else {
             return if begin.is_some() { Err(missing(may_begin_at)) } else { Ok(None) };
         };
         if indices.start > may_begin_at {
@@ -183,3 +194,6 @@ fn run_of(names: &[String]) -> Option<Range<u64>> {
     let length = indices.iter().zip((0..=last).rev()).take_while(|(index, expected)| *index == expected).count();
     Some(last + 1 - length as u64..last + 1)
 }
+
+#[cfg(test)]
+mod tests;

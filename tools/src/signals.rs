@@ -39,7 +39,10 @@ fn take(signal: i32, is_asked: &AtomicBool) {
         tracing::info!(signal = name, "stop requested");
     } else if signal != SIGHUP {
         // A terminal that closes sends SIGHUP more than once: that is no reason to hurry.
-        tracing::warn!(signal = name, "second stop requested: the process ends at once, what was not acknowledged may be lost");
+        tracing::warn!(
+            signal = name,
+            "second stop requested: the process ends at once, what was not acknowledged may be lost"
+        );
         std::process::exit(128 + signal);
     }
 }

@@ -1,4 +1,4 @@
-//! One update's events of one view, encoded once and cut to what each subscriber may have.
+//! `EventEncoder`: the events of one update in one view, encoded once and filtered for each subscriber.
 
 use super::filter::Filter;
 use super::subject::Subject;
@@ -9,7 +9,7 @@ use crate::outcome::Outcome;
 use crate::proto::{SubscriptionType, UpdateAction, UpdateEventType};
 use crate::wire::ReverseWriter;
 
-/// The views that an update can have events for.
+/// Views that have events of updates.
 pub const VIEWS_WITH_EVENTS: [SubscriptionType; 7] = [
     SubscriptionType::Updates,
     SubscriptionType::Status,
@@ -20,25 +20,25 @@ pub const VIEWS_WITH_EVENTS: [SubscriptionType; 7] = [
     SubscriptionType::Metadata,
 ];
 
-/// An event among those encoded: what a filter asks about, and how long.
+/// An encoded event: its subject for filters, and its length.
 #[derive(Debug, Clone, Copy)]
 struct Part {
     about: About,
     len: usize,
-    /// An order that went to another exchange: what is told instead to who may see it only where it was.
+    /// For an order that changed its exchange: the Remove for subscribers that may see only the previous one.
     farewell: Option<Farewell>,
 }
 
-/// Where the record was, and its Remove among the encoder's farewells.
+/// The order on its previous exchange, and its Remove in the encoder's `farewells`.
 #[derive(Debug, Clone, Copy)]
 struct Farewell {
     about: About,
-    /// Written back to front: it begins so far before the end.
+    /// The buffer is written back to front: the Remove begins this many bytes before its end.
     end: usize,
     len: usize,
 }
 
-/// What an event is about.
+/// Subject of an event.
 #[derive(Debug, Clone, Copy)]
 enum About {
     Record(AccountNo, Option<InstrumentNo>),
@@ -51,20 +51,20 @@ enum About {
 #[derive(Debug, Default)]
 pub struct EventEncoder {
     events: ReverseWriter,
-    /// Last event first, as they are written.
+    /// In the order of writing, which is the last event first.
     parts: Vec<Part>,
     subjects: Vec<Subject>,
-    /// In place of events, for some subscribers.
+    /// Removes that replace events for some subscribers.
     farewells: ReverseWriter,
     position: ReverseWriter,
-    /// The time of the update whose position is encoded: updates of a batch share a sequence.
+    /// Time of the update whose position is encoded. The sequence is not enough: members of a batch share it.
     positioned_ns: u64,
-    /// Events that one subscriber may have, where that is not all.
+    /// Events for one subscriber, where it does not get all.
     chosen: Vec<u8>,
 }
 
 impl EventEncoder {
-    /// Encodes a view's events of an update; whether there are any.
+    /// Encodes the events of an update in a view; false if there are none.
     pub fn encode(&mut self, view: SubscriptionType, names: &Names, input: &Input<'_>, outcome: &Outcome) -> bool {
         self.events.clear();
         self.parts.clear();
@@ -145,7 +145,7 @@ impl EventEncoder {
         self.parts.push(Part { about, len: self.events.len() - before, farewell: None });
     }
 
-    /// What is told in place of the event just written.
+    /// Writes the Remove that replaces the event just written, for some subscribers.
     #[cold]
     fn take_leave(&mut self, about: About, encode: impl FnOnce(&mut ReverseWriter)) {
         let before = self.farewells.len();
@@ -156,7 +156,7 @@ impl EventEncoder {
         }
     }
 
-    /// Position and events of the message for one subscriber; none if it may have no event of it.
+    /// Position and events of the message for one subscriber; none if it gets no event.
     #[inline]
     pub fn parts(&mut self, names: &Names, filter: &mut Filter) -> Option<[&[u8]; 2]> {
         if filter.passes_all() {

@@ -1,7 +1,7 @@
-//! Which open orders go to which feed, and what an update changes about that: the records of the Feed view.
+//! Routes of open orders to feeds, and their changes: the records of the Feed view.
 //!
-//! An order goes elsewhere when its exchange or destination changes, and also when an exchange is defined anew, which no
-//! event of that order reports. So the changes are found where the orders are, in the views.
+//! An order's route changes with its exchange or destination, and also when an exchange is defined anew, which no event
+//! of the order shows. Changes are therefore found in the views, which hold the orders.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,33 +12,33 @@ use crate::outcome::{MetadataKind, Outcome};
 use crate::views::{Record, Views};
 use crate::wire::OrderState;
 
-/// An open order that came to a feed, stays there with another state, or left it.
+/// A change of an open order's route, or of its state on the same route.
 #[derive(Debug)]
 pub struct RouteChange {
     pub account: AccountNo,
     pub from: Option<FeedRoute>,
     pub to: Option<FeedRoute>,
-    /// The order as it is now; as it was last, where it is gone.
+    /// The order's state; its last one, if it was removed.
     pub state: Arc<[u8]>,
 }
 
-/// Where an open order is.
+/// Where an open order is routed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedRoute {
     pub feed: Box<str>,
     pub instrument: Option<InstrumentNo>,
 }
 
-/// The routes that an update may change, as they were before it.
+/// Routes that an update may change, as they are before it.
 #[derive(Debug)]
 pub struct RoutesBefore {
     orders: BTreeMap<u32, Option<Record>>,
-    /// None where no exchange is defined anew.
+    /// None if the update defines no exchange.
     metadata: Option<Metadata>,
 }
 
 impl RoutesBefore {
-    /// Of an update that is about to be folded; none if it can change no route.
+    /// Before an update is folded; none if it can change no route.
     #[inline]
     pub fn of(views: &Views, outcome: &Outcome) -> Option<RoutesBefore> {
         let defines = outcome.metadata.iter().any(|event| event.kind == MetadataKind::Exchange);
@@ -50,7 +50,7 @@ impl RoutesBefore {
         Some(RoutesBefore { orders, metadata: defines.then(|| views.metadata().clone()) })
     }
 
-    /// What the update changed, once it is folded.
+    /// After the update is folded: what it changed.
     pub fn changes(mut self, views: &Views, outcome: &Outcome) -> Vec<RouteChange> {
         let (names, now) = (views.names(), views.metadata());
         let then = self.metadata.as_ref().unwrap_or(now);
@@ -63,7 +63,7 @@ impl RoutesBefore {
                 bytes: outcome.bytes_of(event.state).into(),
             };
             let left = (!event.removed).then(|| record.clone());
-            // A number may be of one order first and of the next one then.
+            // A number may be freed and given to another order in one update.
             let known = self.orders.insert(event.number, left.clone()).flatten();
             let from = known.and_then(|known| place(then, names, &known));
             let to = left.and_then(|left| place(now, names, &left));
@@ -78,7 +78,7 @@ impl RoutesBefore {
     }
 }
 
-/// Orders without an event of their own that go elsewhere because their exchange was defined anew.
+/// Adds the orders without an event whose route changed because their exchange was defined anew.
 fn rerouted(
     changes: &mut Vec<RouteChange>,
     reported: &BTreeMap<u32, Option<Record>>,
@@ -108,13 +108,13 @@ fn rerouted(
     }
 }
 
-/// Where an order is; nowhere once it is completed.
+/// The route of an order; none once it is completed.
 fn place(metadata: &Metadata, names: &Names, record: &Record) -> Option<FeedRoute> {
     let feed = || route(metadata, names, record).into();
     (!record.completed).then(|| FeedRoute { feed: feed(), instrument: record.instrument })
 }
 
-/// The feed that an order goes to. One that names no destination where there are several goes to the exchange's own.
+/// The feed of an order. An order without a destination, on an exchange with several, goes to the exchange's own feed.
 pub fn route<'a>(metadata: &'a Metadata, names: &'a Names, order: &Record) -> &'a str {
     let exchange = order.instrument.map_or("", |no| &*names.instrument(no).exchange);
     let decoded = OrderState::decode(&order.bytes).unwrap_or_default();

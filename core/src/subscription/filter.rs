@@ -1,19 +1,21 @@
-//! What of a view a subscriber wants: the targets of its subscription, as a test of records.
+//! `Filter`: the targets of a subscription, as a test of records.
 //!
-//! A record passes if it matches any Owner or Account value, and every other kind of target given; `Exchange` is
-//! ignored for a record without one. The order of targets and of their values means nothing, nor does a value said
-//! twice: two subscriptions that differ in no more than that are the same.
+//! A record passes if it matches any Owner or Account value, and one value of every other kind of target that is given;
+//! records without an exchange pass `Exchange`. Order and repetition of targets and values do not matter: subscriptions
+//! that differ in nothing else are equal.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::caller::{About, Caller};
 use super::positions::resume_after;
 use super::subject::Subject;
 use crate::names::{AccountNo, InstrumentNo, Names};
 use crate::proto::{SubscriptionDetails, SubscriptionType};
 
-/// See the module. Verdicts are kept by number: a name is looked at once.
+/// See the module. Results are cached by account and instrument number.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
+    caller: Caller,
     owners: Vec<String>,
     /// Owner and account.
     accounts: Vec<(String, String)>,
@@ -27,11 +29,11 @@ pub struct Filter {
 
 impl Filter {
     /// # Errors
-    /// The code that a subscription with such targets is refused with.
-    pub fn of(details: &SubscriptionDetails) -> Result<Filter, &'static str> {
-        let mut filter = Filter::default();
+    /// The error code for invalid targets.
+    pub fn of(details: &SubscriptionDetails, caller: Caller) -> Result<Filter, &'static str> {
+        let mut filter = Filter { caller, ..Filter::default() };
         for target in &details.targets {
-            // One that lists nothing would let everything pass, which whoever names it does not mean.
+            // A target without values would let every record pass, which its sender does not mean.
             let is_empty = target.values.is_empty() && KINDS.contains(&target.name.as_str());
             if is_empty && !(target.name == "Feed" && details.r#type() == SubscriptionType::Feed) {
                 return Err(BAD_VALUES);
@@ -46,7 +48,7 @@ impl Filter {
                 }
                 "Exchange" => filter.exchanges.extend_from_slice(&target.values),
                 "Feed" => filter.feeds.extend_from_slice(&target.values),
-                // Where to resume from is no question of which records.
+                // `Position` selects the start, not records.
                 "Position" => drop(resume_after(details).map_err(|_| BAD_VALUES)?),
                 _ => return Err(BAD_NAME),
             }
@@ -68,22 +70,31 @@ impl Filter {
     /// Whether every record passes, now and later.
     #[inline]
     pub fn passes_all(&self) -> bool {
-        self.owners.is_empty() && self.accounts.is_empty() && self.exchanges.is_empty() && self.feeds.is_empty()
+        self.caller.sees_all()
+            && self.owners.is_empty()
+            && self.accounts.is_empty()
+            && self.exchanges.is_empty()
+            && self.feeds.is_empty()
     }
 
-    /// Whether a feed passes. Only for views whose records are feeds: elsewhere a target `Feed` means nothing.
+    /// Whether a feed passes. Only for views of feeds: in other views, a target `Feed` has no effect.
     pub fn passes_feed(&self, feed: &str) -> bool {
-        !self.is_owned_only && (self.feeds.is_empty() || self.feeds.iter().any(|wanted| wanted == feed))
+        self.caller.may_see(About::Feed(feed))
+            && !self.is_owned_only
+            && (self.feeds.is_empty() || self.feeds.iter().any(|wanted| wanted == feed))
     }
 
-    /// Whether a record passes that is no account's position or order: metadata, a transform.
+    /// Whether a definition or a transform passes.
     pub fn passes_subject(&self, subject: &Subject) -> bool {
         let Subject { owner, account, exchange } = subject;
+        if !self.caller.may_see(About::Subject(subject)) {
+            return false;
+        }
         let Some(owner) = owner else { return !self.is_owned_only && self.passes_exchange(exchange.as_deref()) };
         let of_owner = self.owners.iter().any(|wanted| **wanted == **owner);
         let of_account = match account {
             Some(account) => self.accounts.iter().any(|(o, a)| **o == **owner && **a == **account),
-            // An owner is no account: accounts alone choose none.
+            // An owner is not an account, so Account values alone do not select it.
             None => self.owners.is_empty() && !self.is_owned_only,
         };
         let all = self.owners.is_empty() && self.accounts.is_empty();
@@ -97,7 +108,9 @@ impl Filter {
 
     #[inline]
     pub fn passes(&mut self, names: &Names, account: AccountNo, instrument: Option<InstrumentNo>) -> bool {
-        self.passes_account(names, account) && instrument.is_none_or(|no| self.passes_instrument(names, no))
+        self.caller.may_see(About::Account(names, account, instrument))
+            && self.passes_account(names, account)
+            && instrument.is_none_or(|no| self.passes_instrument(names, no))
     }
 
     fn passes_account(&mut self, names: &Names, no: AccountNo) -> bool {
@@ -124,7 +137,7 @@ impl Filter {
     }
 }
 
-/// Whether two subscriptions are one: of the same view, with the same targets in whatever order.
+/// Whether two subscriptions are equal: the same view and the same targets, in any order.
 pub fn is_same(left: &SubscriptionDetails, right: &SubscriptionDetails) -> bool {
     left == right || (left.r#type == right.r#type && values_by_name(left) == values_by_name(right))
 }
@@ -138,7 +151,7 @@ fn values_by_name(details: &SubscriptionDetails) -> BTreeMap<&str, BTreeSet<&str
 }
 
 const NO_FEED: &str = "Data.Deserialise Subscription.Targets.Feed";
-/// Targets that say which records.
+/// Targets that select records.
 const KINDS: [&str; 4] = ["Owner", "Account", "Exchange", "Feed"];
 const BAD_NAME: &str = "Data.Deserialise Subscription.Targets.Name";
 const BAD_VALUES: &str = "Data.Deserialise Subscription.Targets.Values";

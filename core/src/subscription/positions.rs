@@ -1,4 +1,4 @@
-//! `SequencePosition`: a position in a sequence, and the texts that name one.
+//! `SequencePosition`: a position in a sequence, and its text form.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use crate::proto::SubscriptionDetails;
 
-/// A position for every sequence that is named.
+/// A position for each named sequence.
 pub type Positions = BTreeMap<Box<str>, i64>;
 
 /// As `oms:12`. See the module.
@@ -17,14 +17,14 @@ pub struct SequencePosition {
 }
 
 impl SequencePosition {
-    /// A sequence and a position with a sign between them; a sequence's name may hold that sign too.
+    /// Splits at the last `sign`; the name of a sequence may contain it too.
     pub fn separated(text: &str, sign: char) -> Option<(&str, i64)> {
         let (sequence, position) = text.rsplit_once(sign)?;
         Some((sequence, position.parse().ok()?)).filter(|_| !sequence.is_empty())
     }
 }
 
-/// What could not be read.
+/// The error is the text that could not be read.
 impl FromStr for SequencePosition {
     type Err = String;
 
@@ -40,11 +40,11 @@ impl fmt::Display for SequencePosition {
     }
 }
 
-/// A value of a target `Position` that is not `sequence=position` with a position of zero or more.
+/// A value of a `Position` target that is not `sequence=position` with a position of 0 or larger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BadPosition;
 
-/// The positions after which a subscription is to go on. None: it asks for a snapshot.
+/// The positions after which a subscription resumes. None: it starts with a snapshot.
 ///
 /// # Errors
 /// [`BadPosition`].

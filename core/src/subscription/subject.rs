@@ -1,10 +1,11 @@
 //! `Subject`: the owner, account or exchange that a definition or a transform is about, as filters ask for it.
 
-use crate::outcome::MetadataKind;
-use crate::proto::Operation;
 use prost::Message;
 
-/// What a record that belongs to no account's positions or orders is about. A filter ignores what is absent.
+use crate::outcome::MetadataKind;
+use crate::proto::Operation;
+
+/// The subject of a record that belongs to no account's positions or orders. Filters ignore absent parts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Subject {
     pub owner: Option<Box<str>>,
@@ -14,7 +15,7 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// What a definition is about: `first` and `second` are the parts of its key.
+    /// The subject of a definition; `first` and `second` are the parts of its key.
     pub fn of_definition(kind: MetadataKind, first: &str, second: &str) -> Subject {
         match kind {
             MetadataKind::Owner => Subject { owner: Some(first.into()), ..Subject::default() },
@@ -26,7 +27,7 @@ impl Subject {
         }
     }
 
-    /// What a transform is about, as far as it says so: one of many accounts is about none of them.
+    /// The subject of a transform, as far as it names one: a transform of many accounts names none.
     pub fn of_transform(operation: &[u8]) -> Subject {
         let operation = Operation::decode(operation).unwrap_or_default();
         let mut subject = Subject::default();

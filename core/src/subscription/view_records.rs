@@ -1,4 +1,4 @@
-//! `ViewRecords`: what a view holds at one point, and its encoding as events, in pieces.
+//! `ViewRecords`: the content of a view at one point, and its encoding as events, in pieces.
 
 use std::sync::Arc;
 
@@ -15,30 +15,30 @@ use crate::proto::{FeedDetails, SubscriptionType, UpdateEventType};
 use crate::views::{Record, Table, Views};
 use crate::wire::ReverseWriter;
 
-/// A message of a snapshot holds about this many bytes of records.
+/// Bytes of records in one message of a snapshot, about.
 pub const SNAPSHOT_MESSAGE_BYTES: usize = 64 * 1024;
-/// Records that one call of [`RecordWriter::write_some`] looks at: callers hold a lock meanwhile.
+/// Records that one call of [`RecordWriter::write_some`] looks at. Callers hold a lock meanwhile.
 const RECORDS_PER_TURN: usize = 8 * 1024;
 
 /// See the module.
 #[derive(Debug)]
 pub enum ViewRecords {
-    /// Of this event type; as Actions of type Replace where that is the type.
+    /// Records of this event type. Of type Action: orders, as Replace actions.
     Of(UpdateEventType, Table<Record>),
-    /// Orders, of which those that are open and go to a feed count; and what decides where they go.
+    /// Orders, of which open ones are shown, and the metadata that routes them.
     Routed(Table<Record>, Box<Metadata>),
-    /// FeedDetails.
+    /// Encoded FeedDetails.
     Feeds(Vec<Arc<[u8]>>),
     Definitions(Vec<MetadataRecord>),
     Nothing,
 }
 
-/// Definitions as a snapshot shows them: what others name comes before them.
+/// Order of definitions in a snapshot: a definition comes before those that name it.
 const DEFINITIONS: [MetadataKind; 4] =
     [MetadataKind::Exchange, MetadataKind::RequestStatus, MetadataKind::Owner, MetadataKind::Account];
 
 impl ViewRecords {
-    /// What a view holds now.
+    /// The present content of a view.
     pub fn of(view: SubscriptionType, views: &Views) -> ViewRecords {
         match view {
             SubscriptionType::Balances => ViewRecords::Of(UpdateEventType::Balance, views.balances().clone()),
@@ -55,7 +55,7 @@ impl ViewRecords {
         }
     }
 
-    /// One more than the largest number that may have a record.
+    /// One more than the largest record number.
     fn numbers(&self) -> u32 {
         match self {
             ViewRecords::Of(_, table) | ViewRecords::Routed(table, _) => table.numbers(),
@@ -104,7 +104,7 @@ impl ViewRecords {
     }
 }
 
-/// Records on their way into messages.
+/// Writes the content of a view in pieces.
 #[derive(Debug)]
 pub struct RecordWriter {
     records: ViewRecords,
@@ -117,12 +117,12 @@ impl RecordWriter {
         RecordWriter { records, next_record: 0, is_complete: false }
     }
 
-    /// Whether all have been written.
+    /// Whether all records have been written.
     pub fn is_complete(&self) -> bool {
         self.is_complete
     }
 
-    /// Writes the next records that pass, about `bytes` of them; none are written of many that do not pass.
+    /// Writes further records that pass, about `bytes` of them. It may write none and not be complete.
     pub fn write_some(&mut self, w: &mut ReverseWriter, names: &Names, filter: &mut Filter, bytes: usize) {
         for _ in 0..RECORDS_PER_TURN {
             if w.len() >= bytes || self.is_complete {
@@ -135,7 +135,7 @@ impl RecordWriter {
     }
 }
 
-/// The feed that FeedDetails are of.
+/// The feed that FeedDetails name.
 fn feed_id(details: &[u8]) -> String {
     FeedDetails::decode(details).unwrap_or_default().feed_id
 }

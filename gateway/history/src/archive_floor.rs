@@ -1,7 +1,8 @@
-//! `Kept`: which part of the record is still in the folder, and from where on it is being read.
+//! `ArchiveFloor`: the sequence up to which the record is archived, and the readers that hold it there.
 //!
-//! Old segments are archived under readers that go on. Who reads says first from where, and nothing behind that goes
-//! while he does; who archives says first up to where, and nobody begins before that any more.
+//! Segments are archived while readers are at work. A reader pins its first sequence before it reads, and nothing from
+//! there on is archived until the pin is dropped. The archiver raises the floor before it moves a segment, and no
+//! reader starts below the floor any more.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,11 +17,11 @@ pub(crate) struct ArchiveFloor(Mutex<State>);
 struct State {
     /// Frames up to this sequence are archived, or are about to be.
     archived: u64,
-    /// How many read from the frame after a sequence on.
+    /// Number of readers by the sequence that they start after.
     readers: BTreeMap<u64, usize>,
 }
 
-/// Somebody reads from the frame after a sequence on, for as long as this is there.
+/// Keeps every frame after a sequence in the folder until it is dropped.
 #[derive(Debug)]
 pub(crate) struct ReadPin {
     floor: Arc<ArchiveFloor>,
@@ -36,10 +37,10 @@ impl ArchiveFloor {
         self.0.lock().archived
     }
 
-    /// For who reads from the frame after a sequence on.
+    /// Pins the frames after a sequence.
     ///
     /// # Errors
-    /// The last sequence that was archived, if that is not before it.
+    /// The floor, if it lies above that sequence.
     pub(crate) fn pin(self: &Arc<Self>, after: u64) -> Result<ReadPin, u64> {
         let mut state = self.0.lock();
         if after < state.archived {
@@ -49,12 +50,12 @@ impl ArchiveFloor {
         Ok(ReadPin { floor: self.clone(), after })
     }
 
-    /// What the first of those who read needs is all after this sequence.
+    /// The lowest pinned sequence: all frames after it are being read. `u64::MAX` without readers.
     pub(crate) fn read_after(&self) -> u64 {
         self.0.lock().read_after()
     }
 
-    /// Gives up frames up to the sequence that is chosen, knowing what is read: from now on nobody begins there.
+    /// Raises the floor to the sequence that `choose` picks, given the lowest pinned one; returns that sequence.
     pub(crate) fn give_up(&self, choose: impl FnOnce(u64) -> u64) -> u64 {
         let mut state = self.0.lock();
         let chosen = choose(state.read_after());

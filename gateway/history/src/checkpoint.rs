@@ -1,13 +1,13 @@
-//! Checkpoints: what the engine had come to at a sequence, recorded so that a replay by a build that would decide
-//! otherwise is caught where it first does.
+//! Checkpoints: hashes of state and events at a sequence, recorded so that a replay by a build with other rules is
+//! caught at the first difference.
 
 use ordo_core::engine::Engine;
 use thiserror::Error;
 
-/// A checkpoint is made when the sequence passes a multiple of this.
+/// Sequences between two checkpoints.
 const SEQUENCES_BETWEEN: u64 = 65_536;
 
-/// Hashes and refusals after the update with this sequence.
+/// State of the engine after the update with this sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Checkpoint {
     pub sequence: u64,
@@ -16,7 +16,7 @@ pub struct Checkpoint {
     refused: u64,
 }
 
-/// The record says one thing and its replay another: this build has other rules than the one that recorded.
+/// A replay came to another result than the record holds: this build has other rules than the one that recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("CORRUPT replay differs from the record at seq={sequence}: {what}")]
 pub struct Divergence {
@@ -25,7 +25,7 @@ pub struct Divergence {
 }
 
 impl Checkpoint {
-    /// The checkpoint that is due after the engine went on from `before`, if one is.
+    /// The checkpoint that is due once the engine has advanced from sequence `before`.
     #[inline]
     pub fn due(before: u64, engine: &Engine) -> Option<Checkpoint> {
         let passed = engine.sequence() / SEQUENCES_BETWEEN != before / SEQUENCES_BETWEEN;
@@ -41,7 +41,7 @@ impl Checkpoint {
         }
     }
 
-    /// Sequence, both hashes, refusals; little-endian.
+    /// Sequence, state hash, events hash, number of refusals; little-endian.
     pub fn encode(&self) -> [u8; 48] {
         let mut bytes = [0; 48];
         bytes[..8].copy_from_slice(&self.sequence.to_le_bytes());
@@ -58,7 +58,10 @@ impl Checkpoint {
         Some(Checkpoint { sequence: number(0), state_hash: hash(8), events_hash: hash(24), refused: number(40) })
     }
 
-    /// Whether a replay came to the same.
+    /// Compares with the checkpoint of a replay at the same sequence.
+    ///
+    /// # Errors
+    /// The first of refusals, state and events that differs.
     pub fn compare(&self, replayed: &Checkpoint) -> Result<(), Divergence> {
         let what = if self.refused != replayed.refused {
             "other updates were refused"

@@ -1,7 +1,8 @@
-//! Investigation: why a figure is what it is, what changed between two points, and what would have come of it.
+//! Investigation: why a figure has its value, what changed between two points, and what a changed history would have
+//! given.
 //!
-//! For those who must find out, after an incident, exactly what happened. All of it is a fold of the record by the
-//! engine that made it; nothing is written, and the folder may be that of a running hub.
+//! For the analysis of incidents. Everything is a fold of the record by the engine that made it. Nothing is written,
+//! and the folder may belong to a running hub.
 
 mod alternate_run;
 mod begin;

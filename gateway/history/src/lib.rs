@@ -9,6 +9,7 @@
 //! | [`replay`] | the state rebuilt from the record by the engine that made it |
 //! | [`investigation`] | why a figure is what it is, what changed, what-if runs |
 //! | [`service`] | queries of the past at a running hub, bounded and on workers of their own |
+//! | [`clock`] | the only door to time |
 //! | [`saved_states`] | snapshots of the engine, from which replays start |
 //!
 //! Invariants of absence: no socket, no HTTP, no WebSocket frame, no configuration of the hub. The service knows of a
@@ -16,6 +17,7 @@
 
 mod archive_floor;
 pub mod checkpoint;
+pub mod clock;
 pub mod investigation;
 pub mod replay;
 pub mod saved_states;

@@ -1,10 +1,11 @@
-//! Replay: the state rebuilt from the record, by the same engine and the same views as live.
+//! Replay: the state rebuilt from the record by the engine that made it.
 //!
-//! Used at start, by the offline tools, and wherever a past state is asked for. Reads only; safe on the folder of a
-//! running hub. Only the engine goes along: the views of the state that it comes to are made at the end.
+//! Used at start, by the offline tools and for every query of the past. It only reads, and is safe on the folder of a
+//! running hub. Views are built from the engine's state at the end, not kept up to date on the way.
 //!
-//! Ticks and settings take effect with the next update that is applied, or at the end: who stops before an update stops
-//! before all that came since the one before it, unless it is within the bound (see [`Replay::fold_while`]).
+//! Ticks and settings take effect together with the next update, or at the end. A replay that stops before an update
+//! has not applied the Ticks and settings directly before it, unless they are within its bound (see
+//! [`Replay::fold_while`]).
 
 mod ahead;
 mod frames;
@@ -27,12 +28,12 @@ use crate::archive_floor::ReadPin;
 use crate::checkpoint::{Checkpoint, Divergence};
 use crate::saved_states::SavedStates;
 
-/// How to replay.
+/// Where a replay starts.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// Start from the newest good snapshot; false: from the beginning of the record.
+    /// Start from the newest good snapshot; false: from the first frame of the record.
     pub snapshots: bool,
-    /// Orders that fit before a table grows.
+    /// Orders that fit before the engine's tables grow.
     pub orders_expected: usize,
 }
 
@@ -51,9 +52,9 @@ pub enum ReplayError {
     Io(#[from] std::io::Error),
     #[error(transparent)]
     Divergence(#[from] Divergence),
-    #[error("the record ends at {sequence}, and {until} had been told")]
+    #[error("the record ends at sequence {sequence}, but {until} was published")]
     Short { sequence: u64, until: u64 },
-    #[error("CORRUPT the record ends at {ends}, but a snapshot knows it to be durable up to {after}")]
+    #[error("CORRUPT the record ends at sequence {ends}, but a snapshot knows it to be durable up to {after}")]
     Behind { ends: u64, after: u64 },
     #[error("CORRUPT seq={sequence}: {error}")]
     Step { sequence: u64, error: StepError },
@@ -88,31 +89,31 @@ pub struct Replay {
     frames: Frames,
     engine: Engine,
     outcome: Outcome,
-    /// The update that is ready, or was applied last.
+    /// The frame whose update is next, or was applied last.
     current: Box<ReadFrame>,
-    /// An update that was read and is not applied yet.
+    /// Stamp of an update that was read and not applied yet.
     ready: Option<Stamp>,
-    /// What came before it and takes effect with it.
+    /// Ticks, settings and checkpoints read before it; they take effect with it.
     between: VecDeque<(Stamp, Between)>,
-    /// What took effect with the update that was applied last.
+    /// Those that took effect with the update that was applied last.
     passed: Vec<(Stamp, Between)>,
-    /// A batch that was read and is to be opened before the first of its members.
+    /// A batch that was read; it is opened before its first member.
     batch: Option<Step<'static>>,
-    /// Its members behind the one that is ready.
+    /// Its members after the one that is next.
     members: VecDeque<(Stamp, Vec<u8>)>,
-    /// Stamp of the update whose outcome this is.
+    /// Stamp of the update that `outcome` belongs to.
     applied: Option<Stamp>,
-    /// No update beyond this sequence is applied.
+    /// The last sequence that may be applied.
     until: u64,
-    /// What a checkpoint that is yet to be read must say.
+    /// Checkpoints of this replay whose recorded counterpart has not been read yet.
     expected: Vec<Checkpoint>,
     updates: u64,
     last_sequence: u64,
-    /// Keeps what is read in the folder of a running hub.
+    /// Keeps the frames to be read in the folder of a running hub.
     _read_pin: Option<ReadPin>,
 }
 
-/// What was recorded between two updates.
+/// A frame that is not an update.
 #[derive(Debug)]
 pub(crate) enum Between {
     /// A tick or settings.
@@ -126,7 +127,7 @@ pub struct Applied<'a> {
     pub input: Input<'a>,
     pub outcome: &'a Outcome,
     pub names: &'a Names,
-    /// What came before it and is no update.
+    /// Ticks, settings and checkpoints that took effect directly before it.
     pub(crate) passed: &'a [(Stamp, Between)],
 }
 
@@ -138,7 +139,7 @@ impl Replay {
         Replay::from(dir, engine.unwrap_or_else(|| Engine::new(options.orders_expected)), u64::MAX)
     }
 
-    /// Goes on from a state, up to a sequence.
+    /// Continues from a state, up to a sequence.
     ///
     /// # Errors
     /// As [`Replay::open`].
@@ -175,12 +176,12 @@ impl Replay {
         Some(Applied { input, outcome: &self.outcome, names: self.engine.names(), passed: &self.passed })
     }
 
-    /// Lets it go on up to a later sequence.
+    /// Moves the bound to a later sequence.
     pub(crate) fn set_until(&mut self, until: u64) {
         self.until = until;
     }
 
-    /// The next update, not applied yet: `position` is 0 where the engine is to give it.
+    /// The stamp of the next update, which is not applied yet; `position` is 0 where the engine will assign it.
     ///
     /// # Errors
     /// As [`Replay::next`].
@@ -198,7 +199,7 @@ impl Replay {
         Ok(self.ready.filter(|stamp| stamp.sequence <= self.until))
     }
 
-    /// Reads a frame; false if there is none up to the bound.
+    /// Reads a frame; false at the bound or at the end of the record.
     fn read(&mut self) -> Result<bool, ReplayError> {
         if self.last_sequence >= self.until {
             return Ok(false);
@@ -226,12 +227,11 @@ impl Replay {
         Ok(true)
     }
 
-    /// A step that is no update by itself.
+    /// Reads a frame that is not one update: a batch, whose members become updates a nanosecond apart, a Tick, settings.
     fn read_step(&mut self) -> Result<(), ReplayError> {
         let ReadFrame { header, body, request, .. } = &*self.current;
         let step = Step::of_decoded(header, body, request);
         match step.map_err(|error| ReplayError::of_step(header.sequence, error))? {
-            // One frame, several updates: the members are applied one by one behind it.
             Some(Step::OpenBatch { stamp, batch }) if !batch.members.is_empty() => {
                 self.members = batch.updates(stamp).collect();
                 self.batch = Some(Step::OpenBatch { stamp, batch: Cow::Owned(batch.into_owned()) });
@@ -246,10 +246,10 @@ impl Replay {
         Ok(())
     }
 
-    /// Applies the next update, and what came before it; none at the end of the record.
+    /// Applies the next update and the Ticks and settings before it; none at the end of the record.
     ///
     /// # Errors
-    /// If the record is damaged, or says something else than this build would do.
+    /// If the record is damaged, or differs from the result of this build.
     #[expect(clippy::should_implement_trait, reason = "an iterator cannot lend")]
     pub fn next(&mut self) -> Result<Option<Applied<'_>>, ReplayError> {
         let next = self.peek()?;
@@ -265,15 +265,15 @@ impl Replay {
         let undecoded = |error| ReplayError::Step { sequence: stamp.sequence, error: StepError::Update(error) };
         self.current.decoded.map_err(undecoded)?;
         let input = Input { stamp, bytes: &self.current.body, request: &self.current.request };
-        self.engine.apply(&input, &mut self.outcome);
+        self.engine.apply(input, &mut self.outcome);
         self.expected.extend(Checkpoint::due(before, &self.engine));
         self.updates += 1;
         self.applied = Some(stamp);
         Ok(self.last())
     }
 
-    /// Applies what is within a bound, Ticks and settings behind the last update too; the engine is that before it.
-    /// `each` sees every update that was applied, and may break off.
+    /// Applies updates, and Ticks and settings before and behind them, while `is_within` holds; it is given the engine
+    /// before the frame in question, and the frame's stamp. `each` is called after every update and may end the fold.
     ///
     /// # Errors
     /// As [`Replay::next`].
@@ -294,7 +294,7 @@ impl Replay {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// What was read since the last update, as far as it is within a bound.
+    /// Applies the Ticks and settings that were read since the last update, as far as they are within the bound.
     fn apply_between(&mut self, is_within: impl Fn(&Engine, &Stamp) -> bool) -> Result<(), ReplayError> {
         self.passed.clear();
         while self.between.front().is_some_and(|(stamp, _)| is_within(&self.engine, stamp)) {
@@ -310,12 +310,12 @@ impl Replay {
         Ok(())
     }
 
-    /// Whether the state is that after a whole frame: what a snapshot can hold.
+    /// Whether the state is that after a whole frame. Only such a state can be saved.
     pub(crate) fn is_between_frames(&self) -> bool {
         self.members.is_empty() && self.batch.is_none() && self.ready.is_none()
     }
 
-    /// Applies all that is left; the number of updates applied in all.
+    /// Applies the rest of the record; returns the number of updates applied in all.
     ///
     /// # Errors
     /// As [`Replay::next`].
@@ -328,17 +328,17 @@ impl Replay {
         &self.engine
     }
 
-    /// What the state shows. Made anew at each call.
+    /// Views of the present state, built at each call.
     pub fn views(&self) -> Views {
         Views::of(&self.engine)
     }
 
-    /// Updates applied since the beginning, or the snapshot.
+    /// Updates applied since the start of this replay.
     pub fn updates(&self) -> u64 {
         self.updates
     }
 
-    /// Sequence of the last frame read, update or not.
+    /// Sequence of the last frame read, whatever its kind.
     pub fn last_sequence(&self) -> u64 {
         self.last_sequence
     }
@@ -348,7 +348,7 @@ impl Replay {
     }
 }
 
-/// A checkpoint from the record, against what this replay came to there. One from before the start says nothing.
+/// Compares a recorded checkpoint with that of this replay. One from before the start of the replay has no counterpart.
 fn compare(expected: &mut Vec<Checkpoint>, recorded: &Checkpoint) -> Result<(), Divergence> {
     if let Some(at) = expected.iter().position(|replayed| replayed.sequence == recorded.sequence) {
         let replayed = expected.swap_remove(at);

@@ -1,11 +1,10 @@
-//! `SavedStates`: the engine's state as snapshot files, from which a start and every look at the past go on.
+//! `SavedStates`: the engine's state as snapshot files, from which a start and every query of the past begin.
 //!
-//! A snapshot's body is the position of every sequence, then the engine's image: the positions say which snapshot a
-//! reader can start from without loading it. They are checked against the image before anything is told from it.
+//! A snapshot's body is the position of every sequence, then the engine's image. The positions show whether a snapshot
+//! is a possible start without loading its image; on loading they are checked against it.
 //!
-//! Invariant: a snapshot is never needed. One that is of no use (damaged, or written by another build) is passed over,
-//! said and counted, once; the record alone gives the same state. Its file stays until the keeper of a running hub takes
-//! it away.
+//! Invariant: a snapshot is never required. A damaged one, or one of another build, is skipped, logged once and
+//! counted; the record alone gives the same state. Its file stays until the snapshotter of a running hub removes it.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
@@ -18,14 +17,14 @@ use ordo_core::subscription::Positions;
 use ordo_journal::{SnapshotInfo, Snapshots};
 use parking_lot::Mutex;
 
-/// Version of the body: of what stands before the image, and of the image.
+/// Version of the body: the high half for the positions, the low half for the image.
 const BODY_VERSION: u32 = 1 << 16 | IMAGE_VERSION as u32;
-/// Enough for the positions of a thousand feeds; more are read when needed.
+/// Read first for the positions of a snapshot: enough for a thousand feeds. More is read where needed.
 const PEEK_BYTES: usize = 32 << 10;
-/// However few may be kept, the newest and one to fall back on are.
+/// Snapshots that are kept whatever the limits: the newest, and one to fall back on.
 const KEPT_MIN: usize = 2;
 
-/// How many snapshots a folder keeps.
+/// Limits of the snapshots that a folder keeps.
 #[derive(Debug, Clone, Copy)]
 pub struct Retention {
     pub count: usize,
@@ -36,7 +35,7 @@ pub struct Retention {
 #[derive(Debug, Clone)]
 pub struct SavedStates {
     snapshots: Snapshots,
-    /// What was found out about each, by sequence: a good header is read once, and what is wrong is said once.
+    /// Result of the last look at each snapshot, by sequence: good headers are read once, and defects logged once.
     known: Arc<Mutex<BTreeMap<u64, Known>>>,
     passed_over: Arc<AtomicU64>,
 }
@@ -44,17 +43,17 @@ pub struct SavedStates {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Known {
     Headed(SnapshotInfo),
-    /// Looked at again next time.
+    /// A read error: read again next time.
     Unread,
     Useless,
 }
 
-/// Why a snapshot is not started from.
+/// Why a snapshot cannot be a start.
 #[derive(Debug)]
 enum Unfit {
-    /// Taken away after it was seen.
+    /// Removed since it was listed.
     Gone,
-    /// It could not be read this time.
+    /// A read error, which may pass.
     Unread(String),
     Useless(String),
 }
@@ -77,12 +76,12 @@ impl From<ImageError> for Unfit {
 
 impl SavedStates {
     pub fn of(dir: &Path) -> SavedStates {
-        // What goes is decided by `thin`.
+        // `thin` decides what is removed, not the snapshot store.
         let snapshots = Snapshots::new(dir, usize::MAX);
         SavedStates { snapshots, known: Arc::default(), passed_over: Arc::default() }
     }
 
-    /// What there is to start from, newest first; the bodies are not known to be whole.
+    /// Snapshots with a good header, newest first. Their bodies have not been checked.
     pub fn infos(&self) -> io::Result<Vec<SnapshotInfo>> {
         Ok(self.snapshots.sequences()?.into_iter().filter_map(|sequence| self.info(sequence)).collect())
     }
@@ -106,12 +105,12 @@ impl SavedStates {
         }
     }
 
-    /// The newest state at or before a sequence.
+    /// The newest good state at or before a sequence.
     pub fn newest(&self, until: u64) -> io::Result<Option<Engine>> {
         self.newest_where(|_, info| info.sequence <= until)
     }
 
-    /// The newest state that is whole and that the caller takes, by what its snapshot says of itself.
+    /// The newest good state whose header the caller accepts.
     pub fn newest_where(
         &self,
         mut takes: impl FnMut(&SavedStates, &SnapshotInfo) -> bool,
@@ -128,8 +127,7 @@ impl SavedStates {
         Ok(None)
     }
 
-    /// The oldest state at or after a sequence: from there on the record can be gone through where what was before is
-    /// archived.
+    /// The oldest good state at or after a sequence: the start of a full replay where the record before it is archived.
     pub fn oldest_from(&self, sequence: u64) -> io::Result<Option<Engine>> {
         for info in self.infos()?.iter().rev().filter(|info| info.sequence >= sequence) {
             let engine = self.newest_where(|_, other| other.sequence == info.sequence)?;
@@ -140,7 +138,7 @@ impl SavedStates {
         Ok(None)
     }
 
-    /// Takes away what is of a time before the record begins: nothing can be told from there.
+    /// Removes snapshots from before the archive floor: no replay can start there.
     pub fn drop_before(&self, sequence: u64) -> io::Result<()> {
         let infos = self.infos()?;
         infos.iter().filter(|info| info.sequence < sequence).try_for_each(|info| self.remove(info.sequence))
@@ -161,7 +159,7 @@ impl SavedStates {
             return;
         }
         let count = self.passed_over.fetch_add(1, Ordering::Relaxed) + 1;
-        tracing::warn!(sequence, why, count, "a snapshot is passed over");
+        tracing::warn!(sequence, why, count, "an unusable snapshot is skipped");
     }
 
     fn load(&self, sequence: u64) -> Result<Engine, Unfit> {
@@ -171,12 +169,12 @@ impl SavedStates {
         let engine = Engine::from_image(image)?;
         let held = SnapshotInfo { body_bytes: info.body_bytes, ..info_of(&engine) };
         if held != info || positions_of(&engine) != positions {
-            return Err(Unfit::Useless("what it says of itself is not what it holds".into()));
+            return Err(Unfit::Useless("header and positions differ from the image".into()));
         }
         Ok(engine)
     }
 
-    /// The position of every sequence in a snapshot, as it says itself. None if it cannot be read.
+    /// The position of every sequence in a snapshot, from its body's head; none if that cannot be read.
     pub fn positions(&self, sequence: u64) -> Option<Positions> {
         let peeked = self.snapshots.peek(sequence, PEEK_BYTES).ok()?;
         let needed = 4 + u32::from_le_bytes(*peeked.first_chunk()?) as usize;
@@ -184,7 +182,7 @@ impl SavedStates {
         split(&peeked).map(|(positions, _)| positions)
     }
 
-    /// Writes a state, unless it is that of an empty record or there already.
+    /// Writes a state, unless it is empty or already saved.
     pub fn save(&self, engine: &Engine) -> io::Result<()> {
         let info = info_of(engine);
         if info.sequence == 0 || self.infos()?.iter().any(|known| known.sequence == info.sequence) {
@@ -198,8 +196,8 @@ impl SavedStates {
         Ok(())
     }
 
-    /// Takes the oldest of those away that are of no use, at most so many. Not for who only reads a folder: another
-    /// build may have a use for them.
+    /// Removes up to `count_max` unusable snapshots, oldest first. For the owner of the folder only: another build may
+    /// be able to read them.
     pub fn discard(&self, count_max: usize) -> io::Result<()> {
         let useless: Vec<u64> = {
             let known = self.known.lock();
@@ -208,7 +206,7 @@ impl SavedStates {
         };
         for sequence in useless {
             self.remove(sequence)?;
-            tracing::info!(sequence, "a snapshot of no use is taken away");
+            tracing::info!(sequence, "an unusable snapshot was removed");
         }
         Ok(())
     }
@@ -222,7 +220,7 @@ impl SavedStates {
         Ok(())
     }
 
-    /// Takes away what is too many or too large, each time the one that leaves the smallest gap.
+    /// Removes snapshots until both limits hold, each time the one whose removal leaves the smallest gap.
     pub fn thin(&self, keep: Retention) -> io::Result<()> {
         let mut infos = self.infos()?;
         while infos.len() > KEPT_MIN
@@ -239,7 +237,7 @@ impl SavedStates {
     }
 }
 
-/// What the snapshot of a state says of itself; the size of its body comes with its writing.
+/// The header of a state's snapshot, without the size of its body.
 fn info_of(engine: &Engine) -> SnapshotInfo {
     let header = engine.image_header();
     SnapshotInfo {
@@ -263,7 +261,7 @@ fn positions_of(engine: &Engine) -> Positions {
     named.filter(|(_, position)| *position != 0).collect()
 }
 
-/// Length of what follows, then each position, the length of its sequence's name, and the name; little-endian.
+/// Length of what follows; then for each sequence its position, the length of its name, and the name; little-endian.
 fn encoded(positions: &Positions) -> Vec<u8> {
     let mut bytes = vec![0; 4];
     for (name, position) in positions {
@@ -276,7 +274,7 @@ fn encoded(positions: &Positions) -> Vec<u8> {
     bytes
 }
 
-/// Positions, and what follows them.
+/// The positions at the head of a body, and the image behind them.
 fn split(body: &[u8]) -> Option<(Positions, &[u8])> {
     let (len, rest) = body.split_first_chunk()?;
     let (mut block, image) = rest.split_at_checked(u32::from_le_bytes(*len) as usize)?;

@@ -1,10 +1,10 @@
-//! History: any past state, and every update between two points, from the record.
+//! `History`: past states and past updates of a running hub, read from the record.
 //!
-//! A look at the past starts at the newest snapshot at or before it and folds the record forward by the engine that
-//! made it, on a thread of its own: no pinned thread does anything for it or waits for it. At most so many look at
-//! once, the next is refused. A walk goes no further than what anybody had been told of when it was asked for.
+//! A query starts from the newest snapshot at or before its time and folds the record forward on a worker thread, with
+//! the engine that made it. No pinned thread works for it or waits for it. Queries are bounded in number; further ones
+//! are refused. A query sees the record as far as it was published when the query arrived.
 //!
-//! Absent on purpose: an index of the record. Snapshots bound what there is to fold.
+//! Absent on purpose: an index of the record. The distance between snapshots bounds what has to be folded.
 
 mod cache;
 mod explain;
@@ -43,28 +43,29 @@ use self::turns::Turns;
 use self::update_cursor::UPDATES_PER_LOOK;
 pub use self::update_cursor::UpdateCursor;
 use crate::archive_floor::{ArchiveFloor, ReadPin};
+use crate::clock::Clock;
 use crate::replay::{Replay, ReplayError};
 use crate::saved_states::SavedStates;
 
-/// Between looks at how far the disk is.
+/// Interval at which the durable sequence is polled.
 const DURABLE_PAUSE: Duration = Duration::from_micros(200);
-/// Most looks are over sooner than that: a few at once need not be told to come again.
+/// How long a query waits for a permit. Most queries take less, so that short bursts are not refused.
 const ADMISSION_PATIENCE: Duration = Duration::from_secs(1);
-/// More than so many waiting for each place are sent away at once.
+/// Queries that may wait, for each permit; further ones are refused at once.
 const WAITING_FOR_EACH: usize = 4;
-/// Who looks at the past leaves the present its cores.
+/// Workers run at this nice value, so that the pipeline comes first.
 const NICE: i32 = 5;
 
-/// Why the past is not told.
+/// Why a query of the past has no answer.
 #[derive(Debug, Error)]
 pub enum HistoryError {
-    #[error("as many look at the past as may at once")]
+    #[error("too many queries of the past at once")]
     Busy,
-    #[error("the hub stops")]
+    #[error("the hub is stopping")]
     Stopping,
-    #[error("nobody waits for it any more")]
+    #[error("the query was abandoned")]
     Unwanted,
-    #[error("the record up to number {0} is archived, and what is asked for begins before that")]
+    #[error("the record up to sequence {0} is archived, and the query begins before that")]
     Archived(u64),
     #[error(transparent)]
     Replay(#[from] ReplayError),
@@ -72,7 +73,7 @@ pub enum HistoryError {
     Io(#[from] std::io::Error),
 }
 
-/// What bounds it.
+/// Bounds of the service.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     pub requests: usize,
@@ -81,12 +82,12 @@ pub struct Limits {
     pub orders_expected: usize,
 }
 
-/// What the service knows of the hub that it belongs to.
+/// The only facts that the service uses about its hub.
 pub trait RecordProgress: std::fmt::Debug + Send + Sync {
-    /// Sequence of the newest update that anybody may have seen.
+    /// Sequence of the newest update that any client may have seen.
     fn published_sequence(&self) -> u64;
 
-    /// Sequence up to which the record is on stable storage, where a reader finds it.
+    /// Sequence up to which the record is on stable storage and readable there.
     fn durable_sequence(&self) -> u64;
 
     /// Whether the hub neither stops nor has failed.
@@ -99,13 +100,14 @@ pub struct History {
     saved: SavedStates,
     archive_floor: Arc<ArchiveFloor>,
     progress: Arc<dyn RecordProgress>,
+    clock: Clock,
     permits: Arc<Semaphore>,
     requests_max: usize,
-    /// Places to wait at for one of those.
+    /// Bounds the queries that wait for a permit.
     waiting: Semaphore,
-    /// Subscriptions that resume have places of their own.
+    /// Permits of subscriptions that resume, apart from those of queries.
     resume_permits: Arc<Permits>,
-    /// How long one may take nothing.
+    /// A reader that takes nothing for this long loses its answer.
     reader_patience: Duration,
     cache: Mutex<Cache>,
     turns: Turns,
@@ -114,11 +116,11 @@ pub struct History {
 }
 
 impl History {
-    /// Of a folder in which frames up to a sequence are archived.
+    /// For a folder whose frames up to sequence `archived` are archived.
     pub fn new(
         (dir, archived): (PathBuf, u64),
         saved: SavedStates,
-        progress: Arc<dyn RecordProgress>,
+        (progress, clock): (Arc<dyn RecordProgress>, Clock),
         limits: Limits,
     ) -> History {
         History {
@@ -131,7 +133,8 @@ impl History {
             waiting: Semaphore::new(limits.requests * WAITING_FOR_EACH),
             resume_permits: Permits::new(limits.requests),
             reader_patience: limits.reader_patience,
-            cache: Mutex::new(Cache::new(limits.states)),
+            cache: Mutex::new(Cache::new(limits.states, clock.clone())),
+            clock,
             turns: Turns::default(),
             orders_expected: limits.orders_expected,
             workers: Mutex::default(),
@@ -142,7 +145,7 @@ impl History {
         &self.saved
     }
 
-    /// A place among those who look at the past, to be held while looking; a few wait for one, for a while.
+    /// A permit for one query, held while it runs. Waits for a short time if none is free.
     ///
     /// # Errors
     /// `Busy`.
@@ -155,12 +158,12 @@ impl History {
         admitted.map_err(|_| HistoryError::Busy)?.map_err(|_| HistoryError::Stopping)
     }
 
-    /// Whether anybody looks at the past just now.
+    /// Whether a query is running.
     fn is_looked_at(&self) -> bool {
         self.permits.available_permits() < self.requests_max
     }
 
-    /// The record up to here may be told, and can be read.
+    /// The published sequence, once the record is readable up to it.
     ///
     /// # Errors
     /// `Stopping`.
@@ -173,7 +176,7 @@ impl History {
         Ok(published)
     }
 
-    /// The same without waiting: what was told last may be missing.
+    /// The sequence up to which the record is both published and readable, without waiting.
     fn published_and_durable(&self) -> u64 {
         self.progress.published_sequence().min(self.progress.durable_sequence())
     }
@@ -193,12 +196,19 @@ impl History {
         self.reader_patience
     }
 
-    /// Blocks until a subscription may resume; none if it is not wanted any more.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Blocks until a subscription may resume; none once `is_wanted` is false.
     pub fn take_resume_permit(&self, is_wanted: impl Fn() -> bool) -> Option<Permit> {
         self.resume_permits.take(is_wanted)
     }
 
-    /// Runs a look at the past on a thread of its own.
+    /// Runs a query on a worker thread.
+    ///
+    /// # Errors
+    /// `Io` if no thread can be started.
     pub fn on_worker(&self, work: impl FnOnce() + Send + 'static) -> Result<(), HistoryError> {
         let worker = std::thread::Builder::new().name("history".into()).spawn(move || {
             give_way(NICE);
@@ -210,7 +220,7 @@ impl History {
         Ok(())
     }
 
-    /// Waits for all workers: they see that the hub stops, or that nobody reads what they say.
+    /// Joins all workers. Each ends once the hub is stopping or its client is gone.
     pub fn join(&self) {
         let workers = std::mem::take(&mut *self.workers.lock());
         for worker in workers {
@@ -220,8 +230,7 @@ impl History {
         }
     }
 
-    /// What the views showed at an instant before the newest update. Of several who ask for the same one at a time, one
-    /// folds.
+    /// The views as they were at an instant before the newest update. Concurrent queries of one instant share one fold.
     ///
     /// # Errors
     /// [`HistoryError`].
@@ -236,14 +245,14 @@ impl History {
         let history = self.clone();
         self.on_worker(move || {
             let found = history.fold_to(at_ns, published, || !answer.is_closed() && history.is_running());
-            // Who has the answer may ask again at once.
+            // The client may send its next query as soon as it has the answer, and needs the permit then.
             drop(permit);
             let _ = answer.send(found);
         })?;
         answered.await.unwrap_or(Err(HistoryError::Stopping))
     }
 
-    /// Keeps what it folded for the next who asks, and how far it came where nobody waits any more.
+    /// Caches the views and the engine that it folded; of a fold that is no longer wanted, the engine.
     fn fold_to(&self, at_ns: u64, published: u64, is_wanted: impl Fn() -> bool) -> Result<Arc<Views>, HistoryError> {
         let mut replay = self.nearest_before(at_ns, published)?;
         let folded = replay.fold_while(|_, stamp| stamp.time_ns <= at_ns, while_wanted(is_wanted))?;
@@ -260,7 +269,7 @@ impl History {
         Ok(views)
     }
 
-    /// The state to fold from: an engine that was left there, or a snapshot.
+    /// A replay to fold from: a cached engine, or a snapshot.
     fn nearest_before(&self, at_ns: u64, published: u64) -> Result<Replay, HistoryError> {
         let newest_saved =
             self.saved.infos()?.iter().find(|info| info.time_ns <= at_ns).map_or(0, |info| info.sequence);
@@ -284,12 +293,12 @@ impl History {
         Ok(Replay::from(&self.dir, engine, published)?.pinned_by(pin))
     }
 
-    /// What comes after a sequence stays in the folder as long as this is there.
+    /// Pins the frames after a sequence.
     fn pin(&self, after: u64) -> Result<ReadPin, HistoryError> {
         self.archive_floor.pin(after).map_err(HistoryError::Archived)
     }
 
-    /// The updates of a span, as far as anybody had been told. Blocks: for workers.
+    /// A cursor over the updates of a span, as far as they were published. Its calls block: for workers.
     ///
     /// # Errors
     /// [`HistoryError`].
@@ -305,14 +314,14 @@ impl History {
         Ok(UpdateCursor::new(self.replay_from(engine, published)?, span, is_wanted))
     }
 
-    /// Called now and then.
+    /// Frees cached states that have been idle. Called at intervals.
     pub fn tidy(&self) {
         let idle = self.cache.lock().take_idle();
         drop(idle);
     }
 }
 
-/// Looks now and then whether anybody still waits for what is folded.
+/// Ends a fold within [`UPDATES_PER_LOOK`] updates once nobody wants its result.
 pub fn while_wanted(is_wanted: impl Fn() -> bool) -> impl FnMut(&Stamp) -> ControlFlow<()> {
     let mut updates: u64 = 0;
     move |_| {
@@ -322,9 +331,9 @@ pub fn while_wanted(is_wanted: impl Fn() -> bool) -> impl FnMut(&Stamp) -> Contr
     }
 }
 
-/// This thread lets others have the core.
+/// Lowers the priority of the calling thread.
 pub fn give_way(nice: i32) {
     if let Err(error) = rustix::process::nice(nice) {
-        tracing::debug!(%error, "a thread keeps its priority");
+        tracing::debug!(%error, "the priority of a thread cannot be lowered");
     }
 }

@@ -1,11 +1,12 @@
-//! Bookmarks to adapters: up to which position their feed is recorded, so that they may forget it.
+//! Bookmarks to adapters: the position up to which their feed is durable, so that they may forget earlier updates.
 //!
-//! Told as positions become durable: at most every 10 ms, and at once when nothing else is to be told.
+//! Sent as positions become durable: every 10 ms at most, and at once while the publisher is idle.
 
 use std::time::{Duration, Instant};
 
 use ordo_core::engine::Engine;
 use ordo_core::names::FeedNo;
+use ordo_history::clock::Clock;
 
 use crate::wiring::task::ConnNo;
 
@@ -17,7 +18,7 @@ struct Mark {
     recorded: i64,
     sent: i64,
     sent_at: Instant,
-    /// Its supplier was told to wait.
+    /// Its supplier was sent Suspend.
     is_suspended: bool,
 }
 
@@ -32,19 +33,20 @@ impl Mark {
 pub(super) struct Bookmarks {
     /// By feed number.
     marks: Vec<Mark>,
-    /// Feeds whose supplier has not been told the last position.
+    /// Feeds whose supplier has not been sent the last position.
     due: Vec<FeedNo>,
     now: Instant,
+    clock: Clock,
 }
 
 impl Bookmarks {
-    pub(super) fn of(engine: &Engine) -> Bookmarks {
-        let now = Instant::now();
+    pub(super) fn of(engine: &Engine, clock: Clock) -> Bookmarks {
+        let now = clock.now();
         let marks = engine.feeds().iter().map(|feed| Mark::at(feed.position, now)).collect();
-        Bookmarks { marks, due: Vec::with_capacity(64), now }
+        Bookmarks { marks, due: Vec::with_capacity(64), now, clock }
     }
 
-    /// The time of the last look at the clock.
+    /// The time when the clock was read last.
     pub(super) fn now(&self) -> Instant {
         self.now
     }
@@ -60,7 +62,7 @@ impl Bookmarks {
         let mark = self.mark(feed);
         mark.supplier = Some(conn);
         mark.is_suspended = false;
-        // Resume says it.
+        // The Resume that answers an Open names the position.
         (mark.recorded, mark.sent) = (position, position);
     }
 
@@ -89,13 +91,13 @@ impl Bookmarks {
         }
     }
 
-    /// The adapter asked, and has its answer.
+    /// The position was sent in answer to a request.
     pub(super) fn sent(&mut self, feed: FeedNo) {
         let mark = self.mark(feed);
         mark.sent = mark.recorded;
     }
 
-    /// The next supplier that is to be told to wait, and the position of its feed.
+    /// The next supplier that has not been sent Suspend, with the position of its feed.
     pub(super) fn next_to_suspend(&mut self) -> Option<(ConnNo, FeedNo, i64)> {
         let mut marks = self.marks.iter_mut().zip((0..).map(FeedNo)).filter(|(mark, _)| !mark.is_suspended);
         let (mark, feed, conn) = marks.find_map(|(mark, feed)| mark.supplier.map(|conn| (mark, feed, conn)))?;
@@ -103,20 +105,20 @@ impl Bookmarks {
         Some((conn, feed, mark.recorded))
     }
 
-    /// The hub takes more of a feed again; whether its supplier had been told to wait.
+    /// The hub takes updates again; returns whether the supplier had been sent Suspend.
     pub(super) fn resumed(&mut self, feed: FeedNo) -> bool {
         std::mem::take(&mut self.mark(feed).is_suspended)
     }
 
-    /// Looks at the clock; the time, if a Bookmark may be due.
+    /// Reads the clock; returns the time if a Bookmark may be due.
     #[inline]
     pub(super) fn is_due(&mut self, is_idle: bool) -> Option<Instant> {
-        self.now = Instant::now();
+        self.now = self.clock.now();
         let is_due = |feed: &FeedNo| self.now.duration_since(self.marks[feed.index()].sent_at) >= EVERY;
         (!self.due.is_empty() && (is_idle || self.due.iter().any(is_due))).then_some(self.now)
     }
 
-    /// The next Bookmark to be told.
+    /// The next Bookmark to send.
     pub(super) fn next(&mut self, now: Instant, is_idle: bool) -> Option<(ConnNo, FeedNo, i64)> {
         let at = self.due.iter().position(|feed| {
             let mark = &self.marks[feed.index()];

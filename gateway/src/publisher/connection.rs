@@ -1,4 +1,4 @@
-//! A connection's writing half: what waits to be written, and its subscriptions.
+//! `Connection`: the writing half of a connection: the queue to its socket, and its subscriptions.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -6,69 +6,79 @@ use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
+use ordo_core::subscription::Caller;
+use ordo_history::clock::Clock;
 use socket2::SockRef;
 
 use super::subscription::Subscription;
 use crate::subscription::chunks::Broken;
 use crate::subscription::frames::{self, Form};
 
-/// Room at the start; grows with what a subscriber lets wait, up to the configured bound.
+/// Capacity at the start; it grows up to the configured bound.
 const QUEUE_BYTES: usize = 64 * 1024;
-/// A snapshot goes on when less than this waits.
+/// Chunks of a snapshot are queued while fewer bytes than this wait.
 const SNAPSHOT_LOW_WATER: usize = 256 * 1024;
-/// A peer that does not read the end of its connection is dropped after this long.
+/// A connection whose close frame has been unread for this long is dropped.
 const END_WITHIN: Duration = Duration::from_secs(10);
-/// Closed because it fell too far behind.
+/// Close code of a subscriber that fell too far behind.
 const CLOSE_SLOW: u16 = 4408;
-/// Closed because the hub cannot go on with it.
+/// Close code of a connection that the hub cannot continue.
 pub(super) const CLOSE_INTERNAL: u16 = 1011;
 
-/// See the module. Full queue: the connection is closed with 4408; a subscriber comes back and starts anew.
+/// See the module. When its queue is full, the connection is closed with 4408; the subscriber reconnects and starts
+/// anew.
 #[derive(Debug)]
 pub(super) struct Connection {
     stream: TcpStream,
-    /// Bytes to write; those before `written` are gone already.
+    /// Bytes to write; those before `written` have been written.
     queue: Vec<u8>,
     written: usize,
     queue_bytes_max: usize,
     pub(super) form: Form,
     pub(super) compact: bool,
+    pub(super) caller: Caller,
     pub(super) subscriptions: Vec<Subscription>,
-    /// Frames that wait until snapshots of this connection are complete, in order.
+    /// Frames held back until snapshots of this connection are complete, in order.
     deferred: VecDeque<Deferred>,
-    /// Of all frames in `deferred`.
+    /// Bytes of all frames in `deferred`.
     deferred_bytes: usize,
-    /// The socket takes no more for now.
+    /// The socket's buffer is full.
     pub(super) is_blocked: bool,
     /// Listed for the next flush.
     pub(super) is_dirty: bool,
-    /// Ends once the queue is written; since when.
+    /// Since when the connection ends once its queue is written.
     ending_since: Option<Instant>,
+    clock: Clock,
 }
 
-/// A frame that may not be told yet, or stands behind one.
+/// A frame that is held back, or stands behind one.
 #[derive(Debug)]
 struct Deferred {
-    /// The task it was made with.
+    /// The task that it belongs to.
     task: u64,
-    /// Whether it waits for the snapshots of subscriptions that came before it, or only for its turn.
+    /// Held back by snapshots of subscriptions that were accepted before it; otherwise only by frames before it.
     waits: bool,
     frame: Vec<u8>,
 }
 
-/// What writing came to.
+/// Result of writing.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Flushed {
     All,
     Blocked,
-    /// More waits than may: the connection is to be given up.
+    /// More bytes wait than allowed: the connection is to be closed.
     Behind,
-    /// The connection is over.
+    /// The connection has ended.
     Over,
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, compact: bool, queue_bytes_max: usize) -> Connection {
+    pub(super) fn new(
+        stream: TcpStream,
+        (compact, caller): (bool, Caller),
+        queue_bytes_max: usize,
+        clock: Clock,
+    ) -> Connection {
         Connection {
             stream,
             queue: Vec::with_capacity(QUEUE_BYTES),
@@ -76,12 +86,14 @@ impl Connection {
             queue_bytes_max,
             form: Form::Binary,
             compact,
+            caller,
             subscriptions: Vec::new(),
             deferred: VecDeque::new(),
             deferred_bytes: 0,
             is_blocked: false,
             is_dirty: false,
             ending_since: None,
+            clock,
         }
     }
 
@@ -93,7 +105,7 @@ impl Connection {
         self.form = if text { Form::Json { compact: self.compact } } else { Form::Binary };
     }
 
-    /// Where frames are appended.
+    /// The queue, to append frames to.
     #[inline]
     pub(super) fn queue(&mut self) -> &mut Vec<u8> {
         &mut self.queue
@@ -103,7 +115,7 @@ impl Connection {
         self.ending_since.is_some()
     }
 
-    /// Whether a peer that was told the end has not read so far for so long that it is no longer waited for.
+    /// Whether the close frame has been unread for [`END_WITHIN`].
     pub(super) fn is_overdue(&self, now: Instant) -> bool {
         self.ending_since.is_some_and(|since| now.saturating_duration_since(since) >= END_WITHIN)
     }
@@ -116,8 +128,8 @@ impl Connection {
         self.subscriptions.iter().any(Subscription::is_held)
     }
 
-    /// Why it is to be given up though its socket may take more: live events wait behind a snapshot, too many of them or
-    /// for nothing.
+    /// Why the connection has to be closed although its socket may be writable: too many live events wait behind a
+    /// snapshot, or the snapshot will not come.
     pub(super) fn broken(&self) -> Option<Broken> {
         let of_one = self.subscriptions.iter().find_map(Subscription::broken);
         of_one.or_else(|| (self.held_bytes() > self.queue_bytes_max).then_some(Broken::Unread))
@@ -127,7 +139,7 @@ impl Connection {
         self.subscriptions.iter().map(Subscription::held_bytes).sum()
     }
 
-    /// A frame made with a task. `waits`: it comes after all that the snapshots in progress bring.
+    /// Queues a frame of a task. `waits`: it comes after all snapshots in progress.
     pub(super) fn put_in_order(&mut self, task: u64, waits: bool, parts: &[&[u8]]) {
         if self.deferred.is_empty() && !(waits && self.is_held_before(task)) {
             return frames::put_message(&mut self.queue, self.form, parts);
@@ -138,7 +150,7 @@ impl Connection {
         self.deferred.push_back(Deferred { task, waits, frame });
     }
 
-    /// Lets go of the frames that no snapshot keeps back any more.
+    /// Queues the frames that no snapshot holds back any more.
     pub(super) fn release_deferred(&mut self) {
         while let Some(first) = self.deferred.front() {
             if first.waits && self.is_held_before(first.task) {
@@ -150,7 +162,7 @@ impl Connection {
         }
     }
 
-    /// The task whose frames, and those of all after it, are not told yet.
+    /// The first task whose frames are held back; those of all later tasks are too.
     pub(super) fn deferred_from(&self) -> u64 {
         self.deferred.front().map_or(u64::MAX, |first| first.task)
     }
@@ -159,7 +171,7 @@ impl Connection {
         self.subscriptions.iter().any(|subscription| subscription.is_held_before(task))
     }
 
-    /// Writes what waits.
+    /// Writes the queue to the socket.
     pub(super) fn flush(&mut self) -> Flushed {
         while self.written < self.queue.len() {
             match self.stream.write(&self.queue[self.written..]) {
@@ -187,7 +199,7 @@ impl Connection {
 
     fn blocked(&mut self) -> Flushed {
         self.is_blocked = true;
-        // The written part is dropped when it is the larger one: every byte moves once at the most.
+        // The written part is removed once it is the larger one, so that every byte is moved once at most.
         if self.written > self.queue.len() / 2 {
             self.queue.drain(..self.written);
             self.written = 0;
@@ -195,30 +207,30 @@ impl Connection {
         if !self.is_ending() && self.is_behind() { Flushed::Behind } else { Flushed::Blocked }
     }
 
-    /// Too slow: nothing more is queued but the word why the connection ends, behind what waits already.
+    /// Closes a subscriber that is too slow: a close frame goes behind what is queued, and nothing after it.
     pub(super) fn fall_behind(&mut self) {
         tracing::warn!(bytes = self.queue.len() - self.written, "subscriber too slow: closing with {CLOSE_SLOW}");
         (self.deferred, self.deferred_bytes) = (VecDeque::new(), 0);
         self.end(CLOSE_SLOW, "slow subscriber");
     }
 
-    /// A close frame, then the end. Whoever ends a connection has taken it out of everything else.
+    /// Queues a close frame, then the end. The caller has taken the connection out of everything else.
     pub(super) fn end(&mut self, code: u16, reason: &str) {
         frames::put_close(&mut self.queue, code, reason);
-        self.ending_since = Some(Instant::now());
+        self.ending_since = Some(self.clock.now());
     }
 
     pub(super) fn put_ping(&mut self) {
         frames::put_ping(&mut self.queue);
     }
 
-    /// What was not read yet is not kept for the peer either: its next word finds the connection reset.
+    /// Resets the connection: the peer has not read its end.
     pub(super) fn abort(&mut self) {
         let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
         let _ = self.stream.shutdown(Shutdown::Both);
     }
 
-    /// Whatever was written is on its way; nothing more comes in either.
+    /// Ends the writing side; what was written is still delivered.
     pub(super) fn shut_down(&mut self) {
         let _ = self.stream.shutdown(Shutdown::Write);
     }
@@ -238,9 +250,10 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let peer = std::net::TcpStream::connect(listener.local_addr().expect("its address")).expect("a connection");
         peer.set_nonblocking(true).expect("a mode");
-        let mut connection = Connection::new(TcpStream::from_std(peer), false, BYTES_MAX);
+        let mut connection =
+            Connection::new(TcpStream::from_std(peer), (false, Caller::SYSTEM), BYTES_MAX, Clock::system());
         let details = SubscriptionDetails { r#type: SubscriptionType::Orders as i32, ..SubscriptionDetails::default() };
-        let filter = Filter::of(&details).expect("a filter of nothing");
+        let filter = Filter::of(&details, Caller::SYSTEM).expect("a filter of nothing");
         connection.subscriptions.push(Subscription::new(details, filter, 1, None));
         let response = [0; 1_000];
         for task in 2..11 {

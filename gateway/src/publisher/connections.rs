@@ -1,7 +1,7 @@
-//! The desk: every connection, who gets what, and what is said to whom.
+//! `Connections`: every connection, and what each is sent.
 //!
-//! Hot path: thread of the publisher. Apart from the rings, so that a batch of them can be read while this is written
-//! to. Subscriptions and their snapshots are in `desk/subscribing.rs`.
+//! Hot path: thread of the publisher. Kept apart from the rings, so that a batch of them can be read while this is
+//! written to. Subscriptions and their snapshots are in `connections/subscriptions.rs`.
 
 mod feed_view;
 mod subscriptions;
@@ -17,7 +17,9 @@ use ordo_core::engine::{Engine, Input};
 use ordo_core::names::{FeedNo, Names};
 use ordo_core::outcome::Outcome;
 use ordo_core::proto::{EventMessageType, FeedEventType, RequestMessageType, SubscriptionType};
+use ordo_core::subscription::{EventEncoder, VIEWS_WITH_EVENTS};
 use ordo_core::wire::{ReverseWriter, field};
+use ordo_history::clock::Clock;
 
 pub(super) use self::feed_view::FeedNews;
 use super::Writing;
@@ -27,12 +29,11 @@ use crate::subscription::snapshots::{Job, Taken};
 use crate::wiring::slot::Slot;
 use crate::wiring::task::{Answer, ConnNo, FeedReply, FeedReplyEvent, Record, Reply};
 use crate::wiring::ticket::{Ticket, WriteResult};
-use ordo_core::subscription::{EventEncoder, VIEWS_WITH_EVENTS};
 
-/// A subscriber that gets nothing hears how far the hub is.
+/// A subscriber without events gets a Bookmark after this time.
 const SUBSCRIBER_BOOKMARK_EVERY: Duration = Duration::from_secs(1);
 
-/// Between looks for connections whose end nobody reads.
+/// Interval at which connections are looked for whose close frame is unread.
 const OVERDUE_EVERY: Duration = Duration::from_millis(500);
 
 /// See the module.
@@ -43,35 +44,37 @@ pub(super) struct Connections {
     first: u32,
     dirty: Vec<ConnNo>,
     blocked: usize,
-    /// Subscriptions without their snapshot.
+    /// Subscriptions whose snapshot is not complete.
     held: usize,
     live_by_view: [Vec<ConnNo>; VIEWS],
     encoder: EventEncoder,
-    /// For responses and feed events.
+    /// For Responses and FeedEvents.
     writer: ReverseWriter,
     bookmarks: Bookmarks,
     feed_news: FeedNews,
     taken: Channel<Taken>,
-    /// Snapshots taken for a subscription that this stage has not come to, or has refused.
+    /// Snapshots for subscriptions that this stage has not reached, or has refused.
     early: VecDeque<Taken>,
     jobs: Sender<Job>,
     queue_bytes_max: usize,
-    /// The task being told.
+    /// The task being published.
     task: u64,
-    /// By feed number: the newest public update told of it.
+    /// By feed number: its newest published update.
     newest: Vec<Newest>,
-    /// Tasks before the newest public update of all, itself included.
+    /// Number of tasks up to the newest published update of any feed.
     newest_task: u64,
     bookmarked_at: Instant,
-    /// REST writes that may be told, once `Progress::told` says so: who gets his answer may read what he wrote.
+    /// Results of REST writes. They are handed over once `Progress::published` is set, so that a client can read what
+    /// it wrote.
     tickets: Vec<(Arc<Ticket>, WriteResult)>,
     overdue_looked_at: Instant,
+    clock: Clock,
 }
 
 /// The newest update of a sequence.
 #[derive(Debug, Clone, Copy, Default)]
 struct Newest {
-    /// Tasks before it, itself included.
+    /// Number of tasks up to and including it.
     tasks: u64,
     position: i64,
     time_ns: u64,
@@ -85,7 +88,7 @@ impl Connections {
         engine: &Engine,
         (taken, jobs): (Channel<Taken>, Sender<Job>),
         feed_news: FeedNews,
-        queue_bytes_max: usize,
+        (queue_bytes_max, clock): (usize, Clock),
     ) -> Connections {
         Connections {
             names: engine.names().clone(),
@@ -97,7 +100,7 @@ impl Connections {
             live_by_view: std::array::from_fn(|_| Vec::new()),
             encoder: EventEncoder::default(),
             writer: ReverseWriter::with_capacity(1024),
-            bookmarks: Bookmarks::of(engine),
+            bookmarks: Bookmarks::of(engine, clock.clone()),
             feed_news,
             taken,
             early: VecDeque::new(),
@@ -106,9 +109,10 @@ impl Connections {
             task: 0,
             newest: Vec::with_capacity(64),
             newest_task: 0,
-            bookmarked_at: Instant::now(),
-            overdue_looked_at: Instant::now(),
+            bookmarked_at: clock.now(),
+            overdue_looked_at: clock.now(),
             tickets: Vec::new(),
+            clock,
         }
     }
 
@@ -137,15 +141,20 @@ impl Connections {
     }
 
     pub(super) fn welcome_all(&mut self, newcomers: &Channel<Writing>, poll: &Poll) {
-        while let Ok(Writing { conn, mut stream, compact }) = newcomers.try_recv() {
+        while let Ok(Writing { conn, mut stream, compact, caller }) = newcomers.try_recv() {
             if self.connections.is_empty() {
                 self.first = conn.0;
             }
             let token = Token(conn.0 as usize);
             if let Err(error) = poll.registry().register(&mut stream, token, Interest::WRITABLE) {
-                tracing::warn!(%error, "a socket cannot be watched");
+                tracing::warn!(%error, "epoll does not accept a socket");
             }
-            self.connections.push_back(Some(Connection::new(stream, compact, self.queue_bytes_max)));
+            self.connections.push_back(Some(Connection::new(
+                stream,
+                (compact, caller),
+                self.queue_bytes_max,
+                self.clock.clone(),
+            )));
         }
     }
 
@@ -160,7 +169,7 @@ impl Connections {
         }
     }
 
-    /// One task: first what the update brings to all, then what its sender is owed.
+    /// Publishes a task: events first, then the reply.
     #[inline]
     pub(super) fn publish(&mut self, task: u64, slot: &Slot, outcome: &Outcome) {
         self.task = task;
@@ -291,7 +300,8 @@ impl Connections {
         }
     }
 
-    /// A batch is answered by its frame if that is refused, else by its last member; the first answer counts.
+    /// Answers the ticket of a REST write. A batch is answered by its frame if that is refused, else by its last
+    /// member.
     #[cold]
     fn answer_ticket(&mut self, ticket: &Arc<Ticket>, record: &Record, outcome: &Outcome) {
         let result = if !outcome.is_accepted() {
@@ -323,7 +333,7 @@ impl Connections {
         }
     }
 
-    /// The one Response to a request: if it has a RequestID, or its update was refused.
+    /// Sends the Response to a request, if it has a RequestID or its update was refused.
     fn respond(&mut self, slot: &Slot, answer: Answer, outcome: &Outcome) {
         let is_refused = slot.task.record.is_some() && !outcome.is_accepted();
         if is_refused {
@@ -383,22 +393,21 @@ impl Connections {
         let Some(at) = self.place(conn) else { return };
         if let Some(mut connection) = self.connections.get_mut(at).and_then(Option::take) {
             self.blocked -= usize::from(connection.is_blocked);
-            // A last try for what is queued: the peer may have closed its half only.
+            // A last attempt to write the queue: the peer may have closed its sending side only.
             connection.flush();
             connection.shut_down();
         }
         self.drop_gone();
     }
 
-    /// Tells every supplier that has not been told so to wait. Not by a task: the ring may be full of what the disk
-    /// holds up.
+    /// Sends Suspend to every supplier that has not been sent it. Not through the ring, which may be full.
     pub(super) fn suspend_feeds(&mut self) {
         while let Some((conn, feed, position)) = self.bookmarks.next_to_suspend() {
             self.feed_event(conn, FeedEventType::Suspend, (feed, position), &[]);
         }
     }
 
-    /// Bookmarks to adapters, and to subscribers that have heard nothing for a while.
+    /// Sends Bookmarks that are due, to adapters and to subscribers.
     pub(super) fn bookmarks_due(&mut self, is_idle: bool) {
         if let Some(now) = self.bookmarks.is_due(is_idle) {
             while let Some((conn, feed, position)) = self.bookmarks.next(now, is_idle) {
@@ -412,7 +421,7 @@ impl Connections {
         }
     }
 
-    /// Drops connections whose end nobody reads.
+    /// Drops connections whose close frame is unread.
     pub(super) fn drop_overdue(&mut self, poll: &Poll) {
         let now = self.bookmarks.now();
         if self.blocked == 0 || now.duration_since(self.overdue_looked_at) < OVERDUE_EVERY {
@@ -422,7 +431,7 @@ impl Connections {
         for at in 0..self.connections.len() {
             let Some(connection) = self.connections[at].as_mut() else { continue };
             if connection.is_blocked && connection.is_overdue(now) {
-                tracing::warn!(conn = self.first + at as u32, "its end is not read: dropped");
+                tracing::warn!(conn = self.first + at as u32, "close frame unread: connection dropped");
                 let _ = poll.registry().deregister(connection.stream());
                 connection.abort();
                 self.blocked -= 1;

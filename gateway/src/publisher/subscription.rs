@@ -1,4 +1,4 @@
-//! A subscription: what it gets, what stands at the head of each of its messages, and its snapshot in progress.
+//! `Subscription`: what it receives, the head of its messages, and its snapshot in progress.
 
 use ordo_core::names::FeedNo;
 use ordo_core::proto::{EventMessageType, SubscriptionDetails, SubscriptionType};
@@ -17,21 +17,21 @@ pub(super) struct Subscription {
     /// Type and Subscription of its Update messages, encoded once.
     update_head: Vec<u8>,
     hold: Option<Hold>,
-    /// The task it was accepted with.
+    /// The task that it was accepted with.
     pub(super) accepted: u64,
-    /// For one that watches a feed: the tasks before which it knows of everything.
+    /// For the Feed view: number of tasks whose routing changes it has been sent.
     pub(super) routed_to: u64,
     _watch: Option<Watch>,
-    /// By feed number: tasks before the last message of that sequence that it got, that message included.
+    /// By feed number: number of tasks up to the last message that it was sent of that sequence.
     published: Vec<u64>,
-    /// Tasks before the last round of Bookmarks that it took part in.
+    /// Number of tasks covered by the last round of Bookmarks that it took part in.
     marked: u64,
 }
 
-/// Live events wait here while the snapshot before them is on its way.
+/// Live events, held back while the snapshot before them is sent.
 #[derive(Debug)]
 struct Hold {
-    /// The task it was accepted with: its snapshot is of exactly that point.
+    /// The task that it was accepted with, which is the position of its snapshot.
     task: u64,
     snapshot: Option<ChunkReceiver>,
     events: Vec<u8>,
@@ -56,7 +56,7 @@ impl Subscription {
         }
     }
 
-    /// It got a message of a sequence with a task.
+    /// Notes that it was sent a message of a sequence.
     #[inline]
     pub(super) fn set_published(&mut self, feed: FeedNo, task: u64) {
         if self.published.len() <= feed.index() {
@@ -65,17 +65,17 @@ impl Subscription {
         self.published[feed.index()] = task + 1;
     }
 
-    /// Whether it has not heard of an update of a sequence, told with the last of so many tasks.
+    /// Whether an update of a sequence, the last of `tasks` tasks, is not covered by messages and Bookmarks sent to it.
     pub(super) fn is_behind(&self, feed: FeedNo, tasks: u64) -> bool {
         tasks > self.marked && self.published.get(feed.index()).is_none_or(|published| *published < tasks)
     }
 
-    /// It has been told, one way or the other, how far every sequence was before so many tasks.
+    /// Notes that Bookmarks have covered all sequences up to a number of tasks.
     pub(super) fn set_marked(&mut self, tasks: u64) {
         self.marked = tasks;
     }
 
-    /// Whether a task from before `task` keeps it from being told what is new.
+    /// Whether a task before `task` holds back its live events.
     pub(super) fn is_held_before(&self, task: u64) -> bool {
         self.routed_to < task || self.hold.as_ref().is_some_and(|hold| hold.task < task)
     }
@@ -89,7 +89,7 @@ impl Subscription {
         self.hold.as_ref().map_or(0, |hold| hold.events.len())
     }
 
-    /// The task that the missing snapshot belongs to.
+    /// Whether its snapshot, which is still to come, belongs to `task`.
     pub(super) fn awaits(&self, task: u64) -> bool {
         self.hold.as_ref().is_some_and(|hold| hold.task == task && hold.snapshot.is_none())
     }
@@ -100,7 +100,7 @@ impl Subscription {
         }
     }
 
-    /// A live Update message: parts are what follows the head.
+    /// Queues an Update message; `parts` follow the head.
     #[inline]
     pub(super) fn put_update(&mut self, queue: &mut Vec<u8>, form: Form, parts: [&[u8]; 2]) {
         let to = match &mut self.hold {
@@ -110,9 +110,8 @@ impl Subscription {
         frames::put_message(to, form, &[&self.update_head, parts[0], parts[1]]);
     }
 
-    /// Moves on with the snapshot: frames that are ready go to the queue, and behind the last one the live events.
-    /// Whether anything moved.
-    /// What came after the task `until` may not be told yet.
+    /// Queues the next chunk of the snapshot, and behind the last one the live events; returns whether there was any.
+    /// Nothing of tasks after `until` is queued.
     pub(super) fn advance_snapshot(&mut self, queue: &mut Vec<u8>, until: u64) -> bool {
         if self.hold.as_ref().is_some_and(|hold| hold.task >= until) {
             return false;
@@ -128,12 +127,12 @@ impl Subscription {
                 }
                 true
             }
-            // One that has ended without its last chunk has said why, or the hub stops.
+            // The sender ended early, and has set the reason, or the hub is stopping.
             Err(_) => false,
         }
     }
 
-    /// Why its snapshot will never be whole.
+    /// Why its snapshot will not be completed.
     pub(super) fn broken(&self) -> Option<Broken> {
         self.hold.as_ref()?.snapshot.as_ref()?.broken()
     }

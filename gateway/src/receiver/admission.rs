@@ -1,6 +1,6 @@
-//! What a feed request becomes: recorded, a duplicate, refused, or something about its feed. Decided in its slot.
+//! Admission of a feed request, decided in its slot: recorded, a duplicate, refused, or a reply about its feed.
 //!
-//! Hot path for updates; opening, closing and configuring a feed may allocate.
+//! Hot path for updates. Opening, closing and configuring a feed may allocate.
 
 use ordo_core::names::FeedNo;
 use ordo_core::proto::{ConnectionStatus, FeedDetails, FeedRequest as FeedRequestMessage, FeedRequestType};
@@ -12,15 +12,15 @@ use super::session::Session;
 use crate::wiring::slot::Slot;
 use crate::wiring::task::{Answer, FeedReply, FeedReplyEvent, Record, Reply, UpdateRecord, Writer};
 
-/// What a feed request asks of the receiver beyond its slot.
+/// What the receiver has to do after the slot is filled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FollowUp {
     Nothing,
-    /// The connection closed a feed it had opened.
+    /// The connection closed a feed that it had opened.
     Left(FeedNo),
 }
 
-/// Decides what a decoded feed request becomes, and makes its slot that. The slot holds the message and a Response.
+/// Decides on a decoded feed request. The slot already holds the message, and a Response as its reply.
 pub(super) fn admit(slot: &mut Slot, answer: Answer, session: &mut Session, feeds: &mut Feeds) -> FollowUp {
     let kind = FeedRequestType::try_from(slot.request.r#type).unwrap_or(FeedRequestType::Unknown);
     if kind == FeedRequestType::Open {
@@ -34,7 +34,7 @@ pub(super) fn admit(slot: &mut Slot, answer: Answer, session: &mut Session, feed
     }
     let opened = opened_feed(slot, session, feeds);
     let Some(feed) = opened.filter(|feed| feeds.get(*feed).supplier == Some(session.conn)) else {
-        // A parked connection may still withdraw.
+        // A parked connection may withdraw.
         if let (FeedRequestType::Close, Some(feed)) = (kind, opened) {
             session.feeds.retain(|open| *open != feed);
             slot.reply_to_feed(FeedReplyEvent::Closed, feed, 0, answer);
@@ -74,7 +74,7 @@ pub(super) fn admit(slot: &mut Slot, answer: Answer, session: &mut Session, feed
     FollowUp::Nothing
 }
 
-/// A recorded update, if its position is a new one.
+/// Records an update if its position is new.
 #[inline]
 fn admit_update(slot: &mut Slot, answer: Answer, feed: FeedNo, feeds: &mut Feeds, writer: Writer) {
     match feeds.admit(feed, slot.request.position.position) {
@@ -88,7 +88,7 @@ fn admit_update(slot: &mut Slot, answer: Answer, feed: FeedNo, feeds: &mut Feeds
     }
 }
 
-/// An update of an adapter.
+/// The writer of an adapter's update.
 #[inline]
 fn writer(session: &Session) -> Writer {
     Writer { origin: Origin::default(), caller: session.caller }
@@ -110,7 +110,7 @@ fn open(slot: &mut Slot, answer: Answer, session: &mut Session, feeds: &mut Feed
     slot.reply_to_feed(event, feed, feeds.get(feed).last, answer);
 }
 
-/// The feed a request is about: the one it names, if this connection opened it; its only one, if it names none.
+/// The feed that a request names, if this connection opened it; without a name, the only feed that it opened.
 #[inline]
 fn opened_feed(slot: &Slot, session: &Session, feeds: &Feeds) -> Option<FeedNo> {
     let name = slot.request.position.sequence.text(&slot.bytes);
@@ -120,7 +120,7 @@ fn opened_feed(slot: &Slot, session: &Session, feeds: &Feeds) -> Option<FeedNo> 
     }
 }
 
-/// A feed's status as the hub itself records it.
+/// A status of a feed, as an update of the hub's own.
 pub(super) fn status_body(feeds: &mut Feeds, feed: FeedNo, status: ConnectionStatus) -> Vec<u8> {
     let feed_id = feeds.get(feed).name.to_string();
     let details = FeedDetails { feed_id, status: status as i32, ..FeedDetails::default() };
@@ -133,7 +133,7 @@ fn details_body(details: FeedDetails) -> Vec<u8> {
     FeedRequestMessage { r#type: kind, status: Some(details), ..FeedRequestMessage::default() }.encode_to_vec()
 }
 
-/// A configuration as the hub records it: with the feed it is of, which the adapter need not have named.
+/// A configuration as it is recorded: with its feed, which the adapter may leave out.
 fn configuration_body(slot: &Slot, name: &str) -> Vec<u8> {
     let mut request = FeedRequestMessage::decode(slot.request.span.of(&slot.bytes)).unwrap_or_default();
     request.position = Some(ordo_core::proto::FeedPosition { sequence: name.to_owned(), position: 0 });

@@ -1,10 +1,9 @@
-//! Where in a frame the bytes read so far end. The codec does not say, and a frame that never ends must not be waited
-//! for.
+//! `Boundary`: whether the bytes read so far end within a message. The codec does not show that, and a message that is
+//! never completed has to time out.
 //!
-//! Hot path: reads the head of each frame, and nothing else of it. It judges nothing: what is no frame is the codec's
-//! to refuse.
+//! Hot path: it reads the header of each frame and nothing else. Malformed frames are for the codec to refuse.
 
-/// The longest head of a frame: two bytes, a length of eight, a mask of four.
+/// The longest frame header: two bytes, a length of eight, a mask of four.
 const HEAD_BYTES_MAX: usize = 14;
 const FIN: u8 = 0x80;
 const CONTROL: u8 = 0x08;
@@ -16,13 +15,13 @@ pub(super) struct Boundary {
     head: [u8; HEAD_BYTES_MAX],
     head_len: usize,
     payload_left: u64,
-    /// A fragmented message has begun.
+    /// Between the fragments of a message.
     is_fragmented: bool,
     messages: u64,
 }
 
 impl Boundary {
-    /// Takes in what was read.
+    /// Takes in bytes that were read from the socket.
     #[inline]
     pub(super) fn pass(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
@@ -47,18 +46,18 @@ impl Boundary {
         }
     }
 
-    /// Whether a message has begun and not ended.
+    /// Whether a message has begun and is not complete.
     #[inline]
     pub(super) fn is_within(&self) -> bool {
         self.head_len > 0 || self.is_fragmented
     }
 
-    /// Messages that have ended.
+    /// Number of complete messages.
     pub(super) fn messages(&self) -> u64 {
         self.messages
     }
 
-    /// The payload's length, once the head is there.
+    /// Length of the payload, once the header is complete.
     #[inline]
     fn payload(&self) -> Option<u64> {
         let second = *self.head[..self.head_len].get(1)?;

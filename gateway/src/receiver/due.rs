@@ -1,7 +1,7 @@
-//! What the passing of time makes due: feeds that expire, orders to be removed, what is kept to be forgotten.
+//! Work that is due by time: feeds that expire, orders to be removed, records whose retention is over.
 //!
-//! The engine says when the next of each is due; at or after that time the receiver puts a word of the hub's own into
-//! the record, so that a replay does the same at the same place. One is on its way at a time.
+//! The engine publishes when the next removal and the next pruning are due. At or after that time the receiver records
+//! an update or a Tick, so that a replay does the same at the same place. Of each kind, one is under way at a time.
 
 use std::time::{Duration, Instant};
 
@@ -10,28 +10,28 @@ use ordo_core::proto::ConnectionStatus;
 use super::Receiver;
 use super::pending::Pending;
 
-/// Between looks at the clock.
+/// Interval at which due work is looked for.
 pub(super) const EVERY: Duration = Duration::from_millis(20);
-/// What was due and is still due once it was answered is asked for again after this long.
+/// Work that is still due after it was published is recorded again after this time.
 const AGAIN_AFTER: Duration = Duration::from_millis(500);
 
-/// One kind of what becomes due.
+/// One kind of due work.
 #[derive(Debug, Default)]
 pub(super) struct Due {
-    /// What was asked for last, and when.
+    /// The due time that was recorded last, and when that was.
     asked: Option<(u64, Instant)>,
-    /// Tasks that must be told before anything is asked for again.
+    /// Number of tasks that must be published before anything is recorded again.
     until: u64,
 }
 
 impl Due {
-    /// Whether to ask for what is due at `due_ns`. `told`: tasks told.
+    /// Whether to record work that is due at `due_ns`; `published` is the number of tasks published.
     pub(super) fn is_to_be_asked(&self, due_ns: u64, wall_ns: u64, now: Instant, published: u64) -> bool {
         let is_again = |(asked_ns, at): (u64, Instant)| asked_ns == due_ns && now.duration_since(at) < AGAIN_AFTER;
         due_ns <= wall_ns && published >= self.until && !self.asked.is_some_and(is_again)
     }
 
-    /// It was asked for, to be a task before the one numbered `until`.
+    /// Notes that work was recorded with a task before number `until`.
     pub(super) fn ask(&mut self, due_ns: u64, now: Instant, until: u64) {
         self.asked = Some((due_ns, now));
         self.until = until;
@@ -39,16 +39,16 @@ impl Due {
 }
 
 impl Receiver {
-    /// Sees to what the time of day has made due.
+    /// Makes pending slots of all work that is due.
     pub(super) fn run_due(&mut self, now: Instant) {
-        let wall_ns = self.clock.now_ns();
+        let wall_ns = self.clock.wall_ns();
         while let Some(feed) = self.feeds.take_expired(wall_ns) {
             let status = ConnectionStatus::Disconnected;
             self.pending.push_back(Pending::Status { feed, status, supplier: None });
         }
         let (due_ns, published) = (self.progress.next_removal_ns(), self.progress.published.load_acquire());
         if self.removals.is_to_be_asked(due_ns, wall_ns, now, published) {
-            // Counted as asked when it has its slot; until then it is owed.
+            // `until` is set to the slot's number once it is filled.
             self.removals.ask(due_ns, now, u64::MAX);
             self.pending.push_back(Pending::Removal { due_ns });
         }
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn what_is_due_is_asked_for_once_and_again_only_if_it_stays_due() {
-        let start = Instant::now();
+        let start = ordo_history::clock::Clock::system().now();
         let after = |ms| start + Duration::from_millis(ms);
         let mut due = Due::default();
         assert!(!due.is_to_be_asked(1_000, 999, start, 0), "not yet");
@@ -74,7 +74,7 @@ mod tests {
         due.ask(1_000, start, 8);
         assert!(!due.is_to_be_asked(1_000, 2_000, after(900), 7), "it is on its way");
         assert!(!due.is_to_be_asked(1_500, 2_000, after(900), 7), "the next one waits too");
-        assert!(due.is_to_be_asked(1_500, 2_000, after(1), 8), "another one, once it was told");
+        assert!(due.is_to_be_asked(1_500, 2_000, after(1), 8), "another one, once it was published");
         assert!(!due.is_to_be_asked(1_000, 2_000, after(499), 8), "it may not have been seen yet");
         assert!(due.is_to_be_asked(1_000, 2_000, after(500), 8), "another order of the same time");
         assert!(!due.is_to_be_asked(u64::MAX, u64::MAX - 1, after(500), 8), "there is none");

@@ -1,6 +1,6 @@
-//! Admission of feed updates: who supplies a feed, and which of its positions are recorded.
+//! `Feeds`: who supplies a feed, and which of its positions are recorded.
 //!
-//! Kept by the receiver alone, ahead of the engine: a duplicate is seen here and never recorded.
+//! Kept by the receiver alone, ahead of the engine: duplicates are recognised here and never recorded.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -11,55 +11,55 @@ use prost::Message;
 
 use crate::wiring::task::ConnNo;
 
-/// The longest feed name, in bytes.
+/// Bytes of the longest feed name.
 const NAME_BYTES_MAX: usize = 64;
 
-/// A feed as its adapters see it.
+/// A feed as the receiver knows it.
 #[derive(Debug)]
 pub(crate) struct Feed {
     pub(crate) name: Box<str>,
     /// The last position admitted.
     pub(crate) last: i64,
     pub(crate) supplier: Option<ConnNo>,
-    /// Connections that opened it too: the first takes over when the supplier goes.
+    /// Other connections that opened it. The first becomes the supplier when the present one leaves.
     pub(crate) parked: VecDeque<ConnNo>,
-    /// A gap in its positions is refused.
+    /// Updates that leave a gap in its positions are refused.
     pub(crate) is_contiguous: bool,
-    /// The first position that was refused for want of storage. Until the supplier is back at it, or has heard the
-    /// Resume that sends it back, what it had sent beyond is refused too: taken, it would make duplicates of all that
-    /// was refused.
+    /// The first position that was refused because the disk was full. Until the supplier sends it again, or has
+    /// received the Resume that asks for it, later positions are refused too: once admitted, they would turn the
+    /// refused ones into duplicates.
     refused_from: Option<i64>,
-    /// When its Online status no longer counts; none if never, or if that is not its status.
+    /// When its Online status expires; none if it does not, or the feed is not Online.
     expires_ns: Option<u64>,
 }
 
-/// What becomes of an update at a position.
+/// Decision on an update's position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Admission {
     Record(i64),
-    /// Recorded before: acknowledged, without effect.
+    /// Recorded before: answered, without effect.
     Duplicate,
-    /// Leaves out a position of a feed that allows no gap.
+    /// Leaves a gap in a feed that allows none.
     Gap,
     Refused(&'static str),
 }
 
-/// The code of everything that would be recorded while the disk has no room.
+/// Error code of updates that cannot be recorded while the disk is full.
 pub(crate) const STORAGE_FULL: &str = "Storage.Full";
 
-/// What opening a feed gives.
+/// Result of opening a feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Opening {
     Supplies(FeedNo),
     Parked(FeedNo),
 }
 
-/// See the module. Numbers are those of the engine: both give the next number to the next new name.
+/// See the module. Feed numbers are those of the engine: both assign the next number to the next new name.
 #[derive(Debug)]
 pub(crate) struct Feeds {
     list: Vec<Feed>,
     by_name: BTreeMap<Box<str>, FeedNo>,
-    /// The disk has no room: no position is taken.
+    /// The disk is full: no position is admitted.
     pub(crate) is_storage_full: bool,
 }
 
@@ -81,7 +81,7 @@ impl Feeds {
         self.by_name.get(name).copied()
     }
 
-    /// Opens a feed for a connection; an unknown one is made. `None`: that is no feed's name.
+    /// Opens a feed for a connection; creates an unknown one. `None`: not a valid feed name.
     pub(crate) fn open(&mut self, name: &str, conn: ConnNo) -> Option<Opening> {
         if !is_feed_name(name) {
             return None;
@@ -96,7 +96,7 @@ impl Feeds {
                 Some(Opening::Parked(number))
             }
             _ => {
-                // It hears where to go on.
+                // The answer to Open names the position to continue from.
                 feed.refused_from = None;
                 feed.supplier = Some(conn);
                 Some(Opening::Supplies(number))
@@ -104,7 +104,7 @@ impl Feeds {
         }
     }
 
-    /// A connection lets go of a feed; who supplies it from now on, if that changed.
+    /// Takes a connection off a feed; returns the new supplier if there is one.
     pub(crate) fn leave(&mut self, feed: FeedNo, conn: ConnNo) -> Option<ConnNo> {
         let feed = &mut self.list[feed.index()];
         feed.parked.retain(|parked| *parked != conn);
@@ -116,13 +116,13 @@ impl Feeds {
         feed.supplier
     }
 
-    /// Feeds and who supplies them.
+    /// Feeds that have a supplier, with it.
     pub(crate) fn supplied(&self) -> impl Iterator<Item = (FeedNo, ConnNo)> {
         let feeds = (0..).map(FeedNo).zip(&self.list);
         feeds.filter_map(|(number, feed)| feed.supplier.map(|conn| (number, conn)))
     }
 
-    /// The supplier has heard the Resume: what it sends from here on, it means.
+    /// The supplier has received the Resume: positions after a gap are intended from here on.
     pub(crate) fn resume_received(&mut self, feed: FeedNo, conn: ConnNo) {
         let feed = &mut self.list[feed.index()];
         if feed.supplier == Some(conn) && !self.is_storage_full {
@@ -130,14 +130,14 @@ impl Feeds {
         }
     }
 
-    /// Decides on an update of a connection that supplies the feed, and notes the position if it is to be recorded.
+    /// Decides on an update from the feed's supplier; notes the position if it is to be recorded.
     #[inline]
     pub(crate) fn admit(&mut self, feed: FeedNo, position: i64) -> Admission {
         let feed = &mut self.list[feed.index()];
         if position < 0 {
             return Admission::Refused("Feed.Sequence");
         }
-        // The last position there is would leave no room for another.
+        // The largest position would leave no room for a further one.
         if position == i64::MAX || (position == 0 && feed.last == i64::MAX - 1) {
             return Admission::Refused("Position.Overflow");
         }
@@ -159,19 +159,19 @@ impl Feeds {
         Admission::Record(position)
     }
 
-    /// Takes note of what a configuration says about admission.
+    /// Notes whether a configuration allows gaps.
     pub(crate) fn configure(&mut self, feed: FeedNo, configuration: &[u8]) {
         self.list[feed.index()].is_contiguous = is_contiguous(configuration);
     }
 
-    /// Takes note of a status: how long it counts.
+    /// Notes when a status expires.
     pub(crate) fn note_status(&mut self, feed: FeedNo, details: &FeedDetails) {
         let is_online = details.status() == ConnectionStatus::Online;
         let expire_after = details.expire_after.filter(|_| is_online);
         self.list[feed.index()].expires_ns = expire_after.and_then(|at| at.unix_nanos().ok());
     }
 
-    /// A feed whose status has run out; said once.
+    /// A feed whose status has expired; each is returned once.
     pub(crate) fn take_expired(&mut self, wall_ns: u64) -> Option<FeedNo> {
         let is_expired = |feed: &Feed| feed.expires_ns.is_some_and(|expires_ns| expires_ns <= wall_ns);
         let at = self.list.iter().position(is_expired)?;

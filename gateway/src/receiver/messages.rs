@@ -1,7 +1,7 @@
-//! What a client's message becomes: a slot, whatever is wrong with it.
+//! From a client's message to a slot, however malformed the message is.
 //!
-//! Hot path: a feed's binary update is decoded in its slot, once. JSON becomes binary here, and what only prost can read
-//! goes through it and comes back in the usual shape.
+//! Hot path: a binary feed update is decoded once, in its slot. JSON is transcoded to binary here; legal messages of a
+//! shape that only prost reads are encoded again by prost.
 
 use ordo_core::json;
 use ordo_core::proto::{RequestMessageType, SubscriptionDetails, SubscriptionType};
@@ -13,7 +13,7 @@ use super::admission::{FollowUp, admit};
 use crate::wiring::task::{ConnNo, Reply};
 
 impl Receiver {
-    /// JSON becomes binary; what cannot is answered with where it went wrong.
+    /// Transcodes JSON; text that is not valid JSON for the schema is answered with the place of the error.
     pub(super) fn on_text(&mut self, conn: ConnNo, text: &str) {
         let mut binary = std::mem::take(&mut self.transcoded);
         binary.clear();
@@ -32,7 +32,7 @@ impl Receiver {
 
     pub(super) fn on_binary(&mut self, conn: ConnNo, bytes: &[u8], text: bool) {
         if bytes.len() > self.message_bytes_max {
-            // Its text was within the limit; the journal has room for so much and no more.
+            // Its text was within the limit, but the journal's limit is on the binary form.
             return self.fail(conn, text, &RequestMessage::default(), &[], "Data");
         }
         let envelope = match RequestMessage::decode(bytes) {
@@ -53,7 +53,7 @@ impl Receiver {
         }
     }
 
-    /// A legal message of a shape that no encoder makes goes through prost once, and comes back in the usual one.
+    /// Decodes an unusual but legal message with prost and encodes it in the usual shape.
     #[cold]
     fn on_unusual(&mut self, conn: ConnNo, bytes: &[u8], text: bool) {
         let code = match ordo_core::proto::RequestMessage::decode(bytes) {
@@ -105,7 +105,7 @@ impl Receiver {
         });
     }
 
-    /// A feed request is decoded in its slot, and admitted there.
+    /// Decodes a feed request in its slot and admits it there.
     fn on_feed_request(&mut self, conn: ConnNo, envelope: &RequestMessage, bytes: &[u8], text: bool) {
         use disruptor::Producer;
         let Some(session) = self.sessions.get(conn) else { return };
@@ -114,10 +114,10 @@ impl Receiver {
         let mut follow_up = FollowUp::Nothing;
         let filled = self.ring.try_publish(|slot| {
             let answer = slot.begin_message(conn, envelope, bytes, text);
-            match slot.request.decode_into(&slot.bytes, envelope.feed) {
+            match slot.request.receive_into(&slot.bytes, envelope.feed) {
                 Ok(()) => follow_up = admit(slot, answer, session, feeds),
                 Err(DecodeError::Unusual) => {
-                    // The slot is taken: it goes by as a task without anything to do.
+                    // The slot is taken and cannot be given back: it becomes a task that does nothing.
                     slot.begin(conn, Reply::Nothing);
                     unusual = true;
                 }
@@ -136,10 +136,10 @@ impl Receiver {
     }
 }
 
-/// Whether the flat decoder takes a message: what prost wrote it must, and if not, it is refused and not tried again.
+/// Whether the flat decoder reads a message. What prost encoded it must read; otherwise the message is refused.
 fn decodes(bytes: &[u8]) -> bool {
     RequestMessage::decode(bytes).is_ok_and(|envelope| {
         let feed = envelope.feed;
-        !feed.is_given() || ordo_core::wire::FeedRequest::default().decode_into(bytes, feed).is_ok()
+        !feed.is_given() || ordo_core::wire::FeedRequest::default().receive_into(bytes, feed).is_ok()
     })
 }

@@ -3,13 +3,11 @@
 //! Hot thread: the receiver's. Pending slots enter the ring in order and before any further message: a batch stays
 //! together, and what an adapter is sent about its feed stands where it became so.
 
-use std::time::Instant;
-
 use ordo_core::engine::{Engine, FeedRow};
 use ordo_core::names::FeedNo;
 use ordo_core::proto::ConnectionStatus;
 use ordo_core::record::Settings;
-use ordo_core::removal::removal_body;
+use ordo_core::record::removal_body;
 use prost::Message;
 
 use super::Receiver;
@@ -91,12 +89,12 @@ impl Receiver {
     }
 
     fn record_removal(&mut self, due_ns: u64) {
-        let body = removal_body(self.clock.now_ns());
+        let body = removal_body(self.clock.wall_ns());
         self.fill(|slot| {
             slot.begin(ConnNo::default(), Reply::Nothing);
             slot.record_in_oms(&body, Writer::default());
         });
-        self.removals.ask(due_ns, Instant::now(), self.filled);
+        self.removals.ask(due_ns, self.clock.now(), self.filled);
     }
 
     fn record_tick(&mut self, due_ns: u64) {
@@ -104,7 +102,7 @@ impl Receiver {
             slot.begin(ConnNo::default(), Reply::Nothing);
             slot.task.record = Record::Tick;
         });
-        self.prunings.ask(due_ns, Instant::now(), self.filled);
+        self.prunings.ask(due_ns, self.clock.now(), self.filled);
     }
 }
 

@@ -1,4 +1,4 @@
-//! A connection's reading half: tungstenite as the codec over a non-blocking socket.
+//! `Session`: the reading half of a connection, with tungstenite as the codec over a non-blocking socket.
 
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 use ordo_core::names::FeedNo;
 use ordo_core::subscription::Caller;
+use ordo_history::clock::Clock;
 use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket};
 
@@ -13,21 +14,21 @@ use super::boundary::Boundary;
 use crate::rest::Place;
 use crate::wiring::task::ConnNo;
 
-/// The codec zeroes its read buffer on every read: enough for a few dozen messages, and no more.
+/// The codec zeroes its read buffer on every read, so it is small: a few dozen messages fit.
 const READ_BUFFER_BYTES: usize = 16 * 1024;
-/// The hub pings a connection that has been silent this long.
+/// A silent connection is sent a ping after this time.
 const PING_AFTER: Duration = Duration::from_secs(20);
-/// A connection silent this long is dropped.
+/// A silent connection is dropped after this time.
 const DROP_AFTER: Duration = Duration::from_secs(60);
-/// A message that has begun is there after this long, or its connection is dropped.
+/// A message that is not complete within this time ends its connection.
 const MESSAGE_WITHIN: Duration = Duration::from_secs(10);
-/// Control frames that a connection may send in a second.
+/// Control frames that a connection may send in [`CONTROLS_EVERY`].
 const CONTROLS_MAX: u32 = 100;
 const CONTROLS_EVERY: Duration = Duration::from_secs(1);
 const CLOSE_POLICY: u16 = 1008;
 
-/// Reads from the socket; keeps what the codec wants written (pongs, close frames) for the publisher, which alone
-/// writes to sockets.
+/// Reads from the socket. Frames that the codec wants to write (pongs, close frames) are kept for the publisher, which
+/// alone writes to sockets.
 #[derive(Debug)]
 struct Pipe {
     stream: TcpStream,
@@ -54,24 +55,24 @@ impl Write for Pipe {
     }
 }
 
-/// What reading gave.
+/// Result of a read.
 #[derive(Debug)]
 pub(super) enum Received {
     Binary(bytes::Bytes),
     Text(tungstenite::Utf8Bytes),
-    /// A control frame; the codec has answered it.
+    /// A control frame, which the codec has answered.
     Control,
-    /// The answer to a ping: the peer has heard all that was sent to it before.
+    /// The answer to a ping: the peer has received everything that was sent before it.
     Pong,
-    /// Nothing more for now.
+    /// The socket has no more for now.
     Later,
-    /// The peer broke the protocol: the code to close with.
+    /// A protocol error: close with this code.
     Broken(u16),
-    /// The connection is over.
+    /// The connection has ended.
     Over,
 }
 
-/// What is due on a silent connection.
+/// What to do about a silent connection.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Silence {
     Fine,
@@ -86,23 +87,24 @@ pub(super) struct Session {
     pub(super) caller: Caller,
     /// Given back when the connection ends.
     _place: Place,
-    /// Feeds this connection supplies or is parked on.
+    /// Feeds that this connection opened.
     pub(super) feeds: Vec<FeedNo>,
     pub(super) is_ready: bool,
-    heard_at: Instant,
+    received_at: Instant,
     is_pinged: bool,
-    /// Control frames since then.
+    /// Control frames since `controls_since`.
     controls: u32,
     controls_since: Instant,
-    /// A message that has begun and not ended: those that ended before it, and when it was first seen.
+    /// An incomplete message: the number of messages before it, and when it was first seen.
     unfinished: Option<(u64, Instant)>,
+    clock: Clock,
 }
 
 impl Session {
     pub(super) fn new(
         stream: TcpStream,
         already_read: Vec<u8>,
-        (conn, caller, place): (ConnNo, Caller, Place),
+        (conn, caller, clock, place): (ConnNo, Caller, Clock, Place),
         message_bytes_max: usize,
     ) -> Session {
         let config = WebSocketConfig::default()
@@ -113,7 +115,7 @@ impl Session {
         let mut boundary = Boundary::default();
         boundary.pass(&already_read);
         let pipe = Pipe { stream, to_write: Vec::new(), boundary };
-        let now = Instant::now();
+        let now = clock.now();
         let socket = WebSocket::from_partially_read(pipe, already_read, Role::Server, Some(config));
         Session {
             socket,
@@ -122,11 +124,12 @@ impl Session {
             _place: place,
             feeds: Vec::new(),
             is_ready: true,
-            heard_at: now,
+            received_at: now,
             is_pinged: false,
             controls: 0,
             controls_since: now,
             unfinished: None,
+            clock,
         }
     }
 
@@ -157,11 +160,11 @@ impl Session {
         }
     }
 
-    /// Each is cheap for the one who sends it and has to be answered: who sends too many is sent away.
+    /// Control frames are cheap to send and have to be answered: too many in a second end the connection.
     fn control(&mut self) -> Received {
         self.controls += 1;
         if self.controls > CONTROLS_MAX {
-            let now = Instant::now();
+            let now = self.clock.now();
             if now.duration_since(self.controls_since) < CONTROLS_EVERY {
                 return Received::Broken(CLOSE_POLICY);
             }
@@ -170,25 +173,24 @@ impl Session {
         Received::Control
     }
 
-    /// All that has come is read: what is not whole now waits for its sender.
+    /// Starts the time-out of an incomplete message, once the socket has been read to its end.
     #[inline]
     fn note_unfinished(&mut self) {
         let boundary = &self.socket.get_ref().boundary;
         if !boundary.is_within() {
             self.unfinished = None;
         } else if self.unfinished.is_none_or(|(before, _)| before != boundary.messages()) {
-            self.unfinished = Some((boundary.messages(), Instant::now()));
+            self.unfinished = Some((boundary.messages(), self.clock.now()));
         }
     }
 
-    /// Whether the sender has had its time to end a message. While there is something to be read, the hub is the
-    /// slower one.
+    /// Whether an incomplete message has timed out. While the socket has unread bytes, the hub is the slower side.
     fn is_overdue(&self, now: Instant) -> bool {
         let is_late = |(_, since): (u64, Instant)| now.saturating_duration_since(since) >= MESSAGE_WITHIN;
         !self.is_ready && self.unfinished.is_some_and(is_late)
     }
 
-    /// What the codec wants written since the last time, if anything.
+    /// Bytes that the codec has produced for the peer since the last call.
     #[inline]
     pub(super) fn take_written(&mut self) -> Option<Vec<u8>> {
         let written = &mut self.socket.get_mut().to_write;
@@ -196,12 +198,12 @@ impl Session {
     }
 
     pub(super) fn received(&mut self, now: Instant) {
-        self.heard_at = now;
+        self.received_at = now;
         self.is_pinged = false;
     }
 
     pub(super) fn silence(&mut self, now: Instant) -> Silence {
-        let silent = now.saturating_duration_since(self.heard_at);
+        let silent = now.saturating_duration_since(self.received_at);
         if silent >= DROP_AFTER || self.is_overdue(now) {
             Silence::Drop
         } else if silent >= PING_AFTER && !self.is_pinged {

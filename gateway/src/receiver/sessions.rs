@@ -1,6 +1,6 @@
-//! Connections as the receiver has them: taken in, read in turns, ended.
+//! Connections on the receiver's side: accepted, read in turns, ended.
 //!
-//! Hot thread: the receiver's. A turn is bounded, so that nobody who sends much keeps others waiting.
+//! Hot thread: the receiver's. A turn is bounded, so that one busy sender does not delay the others.
 
 use std::collections::VecDeque;
 use std::io;
@@ -18,7 +18,7 @@ use crate::publisher::Writing;
 use crate::wiring::ingress::NewConnection;
 use crate::wiring::task::{ConnNo, Reply};
 
-/// Sessions by connection number; a gone one leaves a gap, its number is never given again.
+/// Sessions by connection number. Numbers of ended sessions are not reused.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     sessions: VecDeque<Option<Session>>,
@@ -26,12 +26,12 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
-    /// The number of the next connection.
+    /// Number of the next connection.
     fn next(&self) -> ConnNo {
         ConnNo(self.first + self.sessions.len() as u32)
     }
 
-    /// Takes in the session of the next connection.
+    /// Adds the session of the next connection.
     fn push(&mut self, session: Session) {
         debug_assert!(session.conn == self.next(), "invariant: numbers are given in order");
         self.sessions.push_back(Some(session));
@@ -71,19 +71,21 @@ impl Receiver {
         let mut reading = mio::net::TcpStream::from_std(new.stream);
         self.poll.registry().register(&mut reading, Token(conn.0 as usize), Interest::READABLE)?;
         let gone = || io::Error::other("the publisher has stopped");
-        self.writers.send(Writing { conn, stream: writing, compact: new.compact }).map_err(|_| gone())?;
+        self.writers
+            .send(Writing { conn, stream: writing, compact: new.compact, caller: new.caller })
+            .map_err(|_| gone())?;
         self.sessions.push(Session::new(
             reading,
             new.already_read,
-            (conn, new.caller, new.place),
+            (conn, new.caller, self.clock.clone(), new.place),
             self.message_bytes_max,
         ));
-        // What was read behind the upgrade request raises no event.
+        // Bytes that came behind the upgrade request raise no event of epoll.
         self.ready.push_back(conn);
         Ok(())
     }
 
-    /// Reads one connection for a turn; the number of messages.
+    /// Reads one connection for a turn; returns the number of messages.
     pub(super) fn read_turn(&mut self, conn: ConnNo, budget: usize) -> usize {
         let mut messages = 0;
         let mut is_drained = false;
@@ -113,9 +115,10 @@ impl Receiver {
             }
             messages += 1;
         }
+        let now = self.clock.now();
         let Some(session) = self.sessions.get(conn) else { return messages };
         if messages > 0 {
-            session.received(Instant::now());
+            session.received(now);
         }
         session.is_ready = !is_drained;
         if !is_drained {
@@ -124,7 +127,7 @@ impl Receiver {
         messages
     }
 
-    /// What was told before the ping has been heard, a Resume among it.
+    /// Everything sent before the ping has been received, a Resume included.
     fn on_pong(&mut self, conn: ConnNo) {
         let Some(session) = self.sessions.get(conn) else { return };
         for feed in &session.feeds {
@@ -132,7 +135,7 @@ impl Receiver {
         }
     }
 
-    /// Pings the silent, and drops those that stay so.
+    /// Pings silent connections and drops those that stay silent.
     pub(super) fn run_timers(&mut self, now: Instant) {
         let mut silent = Vec::new();
         for session in self.sessions.iter_mut() {
@@ -148,7 +151,7 @@ impl Receiver {
         }
     }
 
-    /// The feed that a connection let go of passes to the next one that waits for it.
+    /// Makes the next waiting connection the supplier of a feed that a connection left.
     pub(super) fn hand_over(&mut self, feed: FeedNo, conn: ConnNo) {
         if let Some(next) = self.feeds.leave(feed, conn) {
             let status = ConnectionStatus::Online;
@@ -156,7 +159,7 @@ impl Receiver {
         }
     }
 
-    /// The connection is over, or ended by the hub: its feeds are without it, the publisher is told.
+    /// Ends a session: takes it off its feeds and lets the publisher close the socket.
     pub(super) fn end_session(&mut self, conn: ConnNo, last: Reply) {
         let Some(mut session) = self.sessions.take(conn) else { return };
         let _ = self.poll.registry().deregister(session.stream());

@@ -1,7 +1,7 @@
-//! Writes of REST on their way into the ring.
+//! REST writes on their way into the ring.
 //!
-//! A batch takes a slot for its frame and one for each member; what finds no room is owed, and nothing else enters the
-//! ring before it.
+//! A batch takes a slot for its frame and one for each member. Slots for which there is no room stay pending, and
+//! nothing else enters the ring before them.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ enum Part {
 }
 
 impl Receiver {
-    /// Takes in what REST has handed over, as far as there is room; the number of writes.
+    /// Takes writes from REST while there is room; returns their number.
     pub(super) fn take_writes(&mut self) -> usize {
         let mut taken = 0;
         while taken < TURN
@@ -51,7 +51,7 @@ impl Receiver {
         taken
     }
 
-    /// A hub that stops takes none.
+    /// Answers all waiting writes of a hub that is stopping.
     pub(super) fn refuse_writes(&mut self) {
         while let Ok(write) = self.ingress.writes.try_recv() {
             write.ticket.answer(WriteResult::Unavailable);

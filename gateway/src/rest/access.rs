@@ -1,14 +1,16 @@
-//! Who may ask. While no identity source is registered, `--dev` lets callers from the loopback interface do all.
+//! Access: while no identity source is registered, `--dev` admits callers from the loopback interface, who may do
+//! everything.
 //!
 //! A page of another site must not use such a caller's browser: neither from its own origin, nor by a name that it has
-//! made resolve to this machine (DNS rebinding). So every name that a request gives the hub must be one of a loopback
-//! address, or one that `access.hosts` lists.
+//! made resolve to this machine (DNS rebinding). So every name by which a request addresses the hub must be one of a
+//! loopback address, or one that `access.hosts` lists.
 
 use std::net::{IpAddr, SocketAddr};
 
 use hyper::header::{HOST, HeaderValue, ORIGIN};
 use hyper::http::uri::Authority;
 use hyper::{HeaderMap, Uri};
+use ordo_core::subscription::Caller;
 
 use super::Shared;
 use super::error::Refusal;
@@ -20,15 +22,18 @@ pub(crate) struct Names {
     pub(crate) origins: Vec<String>,
 }
 
-/// For all that needs a token.
-pub(super) fn check(shared: &Shared, peer: SocketAddr, (headers, uri): (&HeaderMap, &Uri)) -> Result<(), Refusal> {
+/// Who a request is from, on routes that need a token.
+///
+/// # Errors
+/// The refusal that it is answered with.
+pub(super) fn check(shared: &Shared, peer: SocketAddr, (headers, uri): (&HeaderMap, &Uri)) -> Result<Caller, Refusal> {
     if !shared.dev || !peer.ip().is_loopback() {
         return Err(Refusal::Unauthorized);
     }
-    check_names(shared, (headers, uri))
+    check_names(shared, (headers, uri)).map(|()| Caller::SYSTEM)
 }
 
-/// For all, where callers need no token.
+/// Whether a request may be answered by its Host and Origin, on every route, where callers need no token.
 pub(super) fn check_names(shared: &Shared, (headers, uri): (&HeaderMap, &Uri)) -> Result<(), Refusal> {
     let is_let_through = !shared.dev || (shared.names.is_ours(headers, uri) && !shared.names.is_foreign(headers));
     if is_let_through { Ok(()) } else { Err(Refusal::ForeignOrigin) }

@@ -9,6 +9,7 @@ use hyper::HeaderMap;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use hyper::http::request::Parts;
 use ordo_core::json::{self, MessageId, Style};
+use ordo_core::subscription::Caller;
 
 use super::error::Refusal;
 use super::parameters::{Parameters, header_flag};
@@ -18,12 +19,14 @@ use super::records::{Array, Form, RecordBody};
 pub(super) const JSON: &str = "application/json";
 pub(super) const PROTOBUF: &str = "application/x-protobuf";
 
-/// How a client wants its answer, and what of it.
+/// How a client wants its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wanted {
+    /// Who asks.
+    pub(super) caller: Caller,
     form: Form,
     pub(super) only_active: bool,
-    /// The instant whose state is asked for, in nanoseconds since 1970; absent: the latest.
+    /// The instant to answer for, in nanoseconds since 1970 UTC; none: the latest state.
     pub(super) as_at: Option<u64>,
 }
 
@@ -37,11 +40,13 @@ impl<S: Sync> FromRequestParts<S> for Wanted {
         };
         let parameters = Parameters::from_request_parts(parts, state).await?;
         let as_at = parameters.get("asAt").map(|text| query::instant("asAt", text)).transpose()?;
-        Ok(Wanted { form, only_active: parameters.flag("onlyActive")?, as_at })
+        // Set by the guard, which all routes except diagnostics pass.
+        let caller = parts.extensions.get::<Caller>().copied().ok_or(Refusal::Unauthorized)?;
+        Ok(Wanted { caller, form, only_active: parameters.flag("onlyActive")?, as_at })
     }
 }
 
-/// The form the client prefers; JSON where it takes anything. `None`: it takes neither.
+/// Whether the client prefers Protobuf; false if it accepts both equally. `None`: it accepts neither form.
 fn prefers_protobuf(headers: &HeaderMap) -> Option<bool> {
     let mut given = headers.get_all(ACCEPT).iter().peekable();
     if given.peek().is_none() {
@@ -50,7 +55,7 @@ fn prefers_protobuf(headers: &HeaderMap) -> Option<bool> {
     let ranges = given.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
     let mut best: Option<(f32, bool)> = None;
     for (weight, protobuf) in ranges.filter_map(form_of_range) {
-        // Of two that are as welcome, the first.
+        // Of equal weights, the first counts.
         if weight > best.map_or(0.0, |(weight, _)| weight) {
             best = Some((weight, protobuf));
         }
@@ -58,7 +63,7 @@ fn prefers_protobuf(headers: &HeaderMap) -> Option<bool> {
     best.map(|(_, protobuf)| protobuf)
 }
 
-/// The weight of a media range, and whether it asks for Protobuf. `None`: it is neither form's.
+/// Weight of a media range, and whether it names Protobuf. `None`: it matches neither form.
 fn form_of_range(range: &str) -> Option<(f32, bool)> {
     let mut parts = range.split(';').map(str::trim);
     let protobuf = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
@@ -71,7 +76,7 @@ fn form_of_range(range: &str) -> Option<(f32, bool)> {
 }
 
 impl Wanted {
-    /// An array of messages: written while it is sent, in pieces.
+    /// An answer of many messages, encoded while it is sent.
     pub(super) fn many(
         &self,
         message: MessageId,
@@ -81,7 +86,7 @@ impl Wanted {
         ([(CONTENT_TYPE, self.content_type())], body).into_response()
     }
 
-    /// One message.
+    /// An answer of one message.
     pub(super) fn one(&self, message: MessageId, record: &[u8]) -> Response {
         let body = match self.form {
             Form::Protobuf => record.to_vec(),
@@ -96,7 +101,7 @@ impl Wanted {
         ([(CONTENT_TYPE, self.content_type())], Body::from(body)).into_response()
     }
 
-    /// For an array that is written bit by bit.
+    /// An array in the accepted form, for answers written in pieces.
     pub(super) fn array(&self, message: MessageId) -> Array {
         Array::new(self.form, message)
     }
@@ -113,7 +118,7 @@ impl Wanted {
         ([(CONTENT_TYPE, JSON)], body.into_body()).into_response()
     }
 
-    /// The style of JSON, for what has no other form.
+    /// The JSON style, for answers without another form.
     pub(super) fn style(&self) -> Style {
         if let Form::Json(style) = self.form { style } else { Style::default() }
     }

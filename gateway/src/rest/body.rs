@@ -1,8 +1,8 @@
-//! Bodies: JSON or Protobuf, as the client says, read into messages.
+//! Request bodies: JSON or Protobuf, decoded into messages.
 //!
-//! What cannot be read is a 400 that says where; what no figure can hold is a 422 like any other sum out of range.
-//! What would take many times its bytes once it is decoded is refused before that: arrays are decoded one record at a
-//! time, of at most `batch_records_max`, each no larger than one update and of a bounded number of parts.
+//! A malformed body is a 400 that names the place; a figure that cannot be held is a 422, like a sum out of range.
+//! What would take many times its bytes once decoded is refused before that: arrays are decoded one record at a time, of
+//! at most `batch_records_max`, each no larger than one update and of a bounded number of parts.
 
 use axum::extract::{FromRequest, Request};
 use hyper::HeaderMap;
@@ -34,7 +34,7 @@ pub(super) struct RecordLimits {
     pub(super) record_bytes_max: usize,
 }
 
-/// A body as it came, and how it is to be read.
+/// A body as received, and its form.
 #[derive(Debug)]
 pub(super) struct Sent {
     received: Received,
@@ -57,7 +57,7 @@ impl FromRequest<Shared> for Sent {
 }
 
 impl Sent {
-    /// The one message it is. An empty JSON body is none; an empty binary one is a message without any field.
+    /// The one message of the body. An empty JSON body is an error; an empty binary body is a message without fields.
     pub(super) fn one<M: Message + Default>(&self, message: MessageId) -> Result<M, Refusal> {
         let binary = self.one_binary(message)?;
         M::decode(&*binary).map_err(|error| Refusal::bad(error.to_string()))
@@ -79,7 +79,7 @@ impl Sent {
         Ok(binary)
     }
 
-    /// The one message it is, or an empty one where there is no body.
+    /// The one message of the body; a message without fields if the body is empty.
     pub(super) fn optional<M: Message + Default>(&self, message: MessageId) -> Result<M, Refusal> {
         if self.is_nothing() { Ok(M::default()) } else { self.one(message) }
     }

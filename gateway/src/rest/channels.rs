@@ -1,7 +1,7 @@
-//! `/diagnostics/channel`: the stored state, channel by channel.
+//! `/diagnostics/channel`: the stored state by channels.
 //!
-//! Always JSON: there is no message for it. `Position` says where each sequence stands; the channel's records follow
-//! under its name.
+//! Always JSON, since the schema has no message for it. `Position` holds the position of each sequence; the records
+//! follow under the channel's name.
 
 use std::sync::Arc;
 
@@ -22,10 +22,10 @@ use super::answer::{JSON, Wanted};
 use super::error::Refusal;
 use super::state::state_at;
 
-/// Every channel: its name, the message of its records, and where they are.
+/// A channel: its name, the message of its records, and their source.
 type Channel = (&'static str, MessageId, fn(&Views) -> Vec<Arc<[u8]>>);
 
-/// Known by a hash of its order and id alone: there is no list to show, and its place is all that is told.
+/// Trades are stored as hashes of order and TradeID: only the positions are shown.
 const TRADES: &str = "Trades";
 
 const CHANNELS: [Channel; 11] = [
@@ -51,7 +51,11 @@ async fn names() -> Response {
     json(serde_json::Value::from(names).to_string().into_bytes())
 }
 
+/// Whole tables, for callers that may see everything.
 async fn one(State(shared): State<Shared>, Path(channel): Path<String>, wanted: Wanted) -> Result<Response, Refusal> {
+    if !wanted.caller.sees_all() {
+        return Err(Refusal::NotFound);
+    }
     if channel.eq_ignore_ascii_case(TRADES) {
         let positions = positions(state_at(&shared, &wanted).await?.positions());
         return Ok(json(format!("{{\"Position\":{positions}}}").into_bytes()));

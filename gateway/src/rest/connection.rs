@@ -1,4 +1,4 @@
-//! What a connection is to those who answer on it: it can be cut, and it holds no more back than it must.
+//! Control over the connection of an answer: cutting it, and limiting what the kernel buffers.
 
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -6,11 +6,10 @@ use std::sync::Arc;
 use socket2::SockRef;
 use tokio::sync::Notify;
 
-/// So much that a client has not taken yet waits in the kernel, beside what is on its way: that it takes something is
-/// then seen soon, not after some megabytes.
+/// Bytes that the kernel buffers for a client beyond those in flight: a client that stops reading is noticed early.
 const UNSENT_BYTES_MAX: u32 = 128 << 10;
 
-/// Cuts a connection, whatever is on its way there.
+/// Cuts a connection, whatever is in flight.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Cutter(Arc<Notify>);
 
@@ -19,7 +18,7 @@ impl Cutter {
         self.0.notify_one();
     }
 
-    /// Until it is to be cut.
+    /// Waits until the connection is to be cut.
     pub(super) async fn wanted(&self) {
         self.0.notified().await;
     }
@@ -27,13 +26,13 @@ impl Cutter {
 
 pub(super) fn hold_little_back(stream: &tokio::net::TcpStream) {
     if let Err(error) = SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX) {
-        tracing::debug!(%error, "a connection holds back what it likes");
+        tracing::debug!(%error, "the send buffer of a connection cannot be limited");
     }
 }
 
-/// As the system has it: for a connection that goes its own way.
+/// Restores the system's limit, for a connection that leaves HTTP.
 pub(super) fn hold_back_as_usual(stream: &TcpStream) {
     if let Err(error) = SockRef::from(stream).set_tcp_notsent_lowat(0) {
-        tracing::debug!(%error, "a connection holds back little");
+        tracing::debug!(%error, "the limit of a send buffer cannot be lifted");
     }
 }

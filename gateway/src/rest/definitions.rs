@@ -1,5 +1,5 @@
-//! Definitions: owners, accounts, exchanges, request statuses, identities and their sources. Listed, read, made,
-//! dropped, each kind by the same handlers.
+//! Definitions: owners, accounts, exchanges, request statuses, identities and their sources. One set of handlers lists,
+//! reads, defines and undefines every kind.
 
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use ordo_core::json::message::{
 use ordo_core::metadata::{Details, MetadataRecord};
 use ordo_core::outcome::MetadataKind;
 use ordo_core::record::Origin;
+use ordo_core::subscription::{self, About};
 
 use super::Shared;
 use super::answer::Wanted;
@@ -79,16 +80,16 @@ async fn all(
     Ok(wanted.definitions(kind, views.metadata().all(kind)))
 }
 
-/// A definition, whole: it replaces the one there is.
+/// Defines a record, replacing the present one as a whole.
 async fn define(
     State(shared): State<Shared>,
     Extension(kind): Extension<MetadataKind>,
-    _: Wanted,
+    wanted: Wanted,
     sent: Sent,
 ) -> Result<StatusCode, Refusal> {
     let binary = sent.one_binary(message(kind))?;
     let details = Details::decode(kind, &binary).map_err(|error| Refusal::bad(error.to_string()))?;
-    shared.record(of_operation(details.define()), Origin::REST).await
+    shared.record(wanted.caller, of_operation(details.define()), Origin::REST).await
 }
 
 async fn one(
@@ -100,7 +101,7 @@ async fn one(
     wanted.definition(&shared, kind, (segment(&code), "")).await
 }
 
-/// Of a kind whose key has two parts.
+/// For kinds whose key has two parts.
 async fn one_of_two(
     State(shared): State<Shared>,
     Extension(kind): Extension<MetadataKind>,
@@ -110,33 +111,33 @@ async fn one_of_two(
     wanted.definition(&shared, kind, (segment(&first), segment(&second))).await
 }
 
-/// Drops a definition; an owner with all that is attached, if the caller insists.
+/// Undefines a record; with `force=true` an owner and everything attached to it.
 async fn undefine(
     State(shared): State<Shared>,
     Extension(kind): Extension<MetadataKind>,
     Path(code): Path<String>,
     parameters: Parameters,
-    _: Wanted,
+    wanted: Wanted,
 ) -> Result<StatusCode, Refusal> {
     let is_forced = kind == MetadataKind::Owner && parameters.flag("force")?;
     let operation = Details::of_key(kind, segment(&code), "").undefine();
-    shared.record(of_operation(operation), Origin { is_forced, ..Origin::REST }).await
+    shared.record(wanted.caller, of_operation(operation), Origin { is_forced, ..Origin::REST }).await
 }
 
 async fn undefine_of_two(
     State(shared): State<Shared>,
     Extension(kind): Extension<MetadataKind>,
     Path((first, second)): Path<(String, String)>,
-    _: Wanted,
+    wanted: Wanted,
 ) -> Result<StatusCode, Refusal> {
     let operation = Details::of_key(kind, segment(&first), segment(&second)).undefine();
-    shared.record(of_operation(operation), Origin::REST).await
+    shared.record(wanted.caller, of_operation(operation), Origin::REST).await
 }
 
 async fn undefine_account(
     State(shared): State<Shared>,
     Path((owner, account)): Path<(String, String)>,
-    _: Wanted,
+    wanted: Wanted,
 ) -> Result<StatusCode, Refusal> {
     let (owner, account) = (segment(&owner), segment(&account));
     // Live records that name it are no definition.
@@ -144,7 +145,7 @@ async fn undefine_account(
         return Err(Refusal::NotFound);
     }
     let operation = Details::of_key(MetadataKind::Account, owner, account).undefine();
-    shared.record(of_operation(operation), Origin::REST).await
+    shared.record(wanted.caller, of_operation(operation), Origin::REST).await
 }
 
 async fn accounts_of(
@@ -180,18 +181,25 @@ async fn accounts_by_body(State(shared): State<Shared>, wanted: Wanted, sent: Se
 }
 
 impl Wanted {
+    fn may_see(&self, record: &MetadataRecord) -> bool {
+        let (first, second) = record.details.key();
+        self.caller.may_see(About::Subject(&subscription::Subject::of_definition(record.details.kind(), first, second)))
+    }
+
     fn definitions<'a>(&self, kind: MetadataKind, records: impl Iterator<Item = &'a MetadataRecord>) -> Response {
+        let records = records.filter(|record| self.may_see(record));
         let records: Vec<Arc<[u8]>> = records.map(|record| record.bytes.clone()).collect();
         self.many(message(kind), records.into_iter())
     }
 
     async fn definition(&self, shared: &Shared, kind: MetadataKind, key: (&str, &str)) -> Result<Response, Refusal> {
         let views = state_at(shared, self).await?;
-        let record = views.metadata().get(kind, key.0, key.1).ok_or(Refusal::NotFound)?;
+        let record = views.metadata().get(kind, key.0, key.1).filter(|record| self.may_see(record));
+        let record = record.ok_or(Refusal::NotFound)?;
         Ok(self.one(message(kind), &record.bytes))
     }
 
-    /// Accounts by `owner/account`, in the order asked for; unknown ones are left out.
+    /// Accounts by `owner/account`, in the requested order, without unknown ones.
     async fn accounts(&self, shared: &Shared, ids: impl Iterator<Item = &str>) -> Result<Response, Refusal> {
         let ids = ids.map(|id| id.split_once('/').ok_or_else(|| Refusal::bad(format!("{id}: not an owner/account"))));
         let ids: Vec<(&str, &str)> = ids.collect::<Result<_, _>>()?;

@@ -1,12 +1,11 @@
-//! Refusals as HTTP answers. Status codes of errors stand here and nowhere else.
+//! Refusals as HTTP answers, with the only table of status codes for errors.
 
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-
 use ordo_history::service::HistoryError;
 
-/// Why a request is not answered as asked.
+/// Why a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Refusal {
     Unauthorized,
@@ -15,28 +14,28 @@ pub(super) enum Refusal {
     /// Names what the caller may not see.
     Forbidden,
     NotFound,
-    /// Cannot be read: a code, and what is wrong in words.
+    /// Malformed: an error code and an explanation.
     BadRequest {
         code: String,
         why: String,
     },
-    /// Readable, and refused by the rules.
+    /// Well-formed, and refused by the rules.
     Unprocessable(Vec<String>),
-    /// Neither JSON nor Protobuf is acceptable to the client.
+    /// The client accepts neither JSON nor Protobuf.
     NotAcceptable,
     /// The body is neither JSON nor Protobuf.
     UnsupportedMediaType,
-    /// More than is read, or more than one frame of the journal takes.
+    /// The body is larger than is read, or than a frame of the journal takes.
     TooLarge,
-    /// It was there, and is archived now.
+    /// The record that it asks for is archived.
     Gone(String),
-    /// As many look at the past as may at once.
+    /// Too many queries of the past at once.
     Busy,
     /// The requests under way take all the memory that requests may take.
     OutOfMemory,
     /// There are as many connections as may be.
     Crowded,
-    /// The hub is stopping, or takes no more for now.
+    /// The hub is stopping, or overloaded.
     Unavailable,
 }
 
@@ -47,7 +46,7 @@ impl From<HistoryError> for Refusal {
             HistoryError::Archived(_) => Refusal::Gone(error.to_string()),
             HistoryError::Stopping | HistoryError::Unwanted => Refusal::Unavailable,
             HistoryError::Replay(_) | HistoryError::Io(_) => {
-                tracing::error!(%error, "the past cannot be told");
+                tracing::error!(%error, "a query of the past failed");
                 Refusal::Unavailable
             }
         }

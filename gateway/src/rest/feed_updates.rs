@@ -1,4 +1,4 @@
-//! `/feed/byid/{feed}/updates`: what an adapter submitted, to be submitted again elsewhere.
+//! `/feed/byid/{feed}/updates`: updates as an adapter submitted them, for another system.
 
 use std::ops::ControlFlow;
 
@@ -8,14 +8,14 @@ use axum::response::Response;
 use axum::routing::get;
 use ordo_core::json::message::FEED_REQUEST;
 use ordo_core::names::FeedNo;
+use ordo_core::subscription::{About, Positions};
+use ordo_history::service::Begin;
+use ordo_history::service::FeedSpan;
 
 use super::error::Refusal;
 use super::path::segment;
 use super::pieces::{self, Asker};
 use super::{Shared, query};
-use ordo_core::subscription::Positions;
-use ordo_history::service::Begin;
-use ordo_history::service::FeedSpan;
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
@@ -62,7 +62,8 @@ async fn answer(
             _ => {}
         }
     }
-    let (feed, last) = last_position(shared, name).await.ok_or(Refusal::NotFound)?;
+    let may_see = asker.wanted.caller.may_see(About::Feed(name));
+    let (feed, last) = last_position(shared, name).await.filter(|_| may_see).ok_or(Refusal::NotFound)?;
     let from = from.ok_or_else(|| Refusal::bad("from is missing"))?;
     let span = FeedSpan { feed, name: name.into(), from, to: to.min(last) };
     pieces::records(shared, asker, FEED_REQUEST, move |history, published, records| {
@@ -78,7 +79,7 @@ async fn answer(
     .await
 }
 
-/// Number and last position of a feed that was ever opened.
+/// Number and last position of a feed that was opened at least once.
 async fn last_position(shared: &Shared, name: &str) -> Option<(FeedNo, i64)> {
     let views = shared.views().await;
     views.feed(name)?;

@@ -1,6 +1,6 @@
 //! Reads of the past: `/audit`, `/event`, `/trades`, `/transaction`, each between two points of the record.
 //!
-//! Answers stream: a worker walks the record and hands over pieces, no faster than the client takes them.
+//! Answers are streamed: a worker folds the record and passes pieces on, no faster than the client takes them.
 
 mod range;
 
@@ -13,18 +13,18 @@ use hyper::header::CONTENT_TYPE;
 use ordo_core::json::MessageId;
 use ordo_core::json::message::{AUDIT_RECORD, CLIENT_TRANSACTION, EVENT_MESSAGE, EXTERNAL_ACTION};
 use ordo_core::proto::TimestampWithTimeZone;
-
-use self::range::{Asked, Bounds};
-use super::Shared;
-use super::error::Refusal;
-use super::pieces::{self, Asker, RecordPieces};
 use ordo_core::subscription::Positions;
 use ordo_history::service::messages::{
     AuditMessages, EventMessages, TradeMessages, TransactionMessages, UpdateEncoder,
 };
 use ordo_history::service::{Begin, HistoryError, Span, Subset};
 
-/// What is told of each update.
+use self::range::{Asked, Bounds};
+use super::Shared;
+use super::error::Refusal;
+use super::pieces::{self, Asker, RecordPieces};
+
+/// Which messages about an update are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Subject {
     Audit,
@@ -87,18 +87,19 @@ async fn between(
     let now: Positions = shared.views().await.positions().into_iter().collect();
     let asked = Asked::read(bounds, &query.unwrap_or_default(), &now)?;
     let refused = |code| Refusal::BadRequest { code: str::to_owned(code), why: "owner or account".into() };
+    let caller = asker.wanted.caller;
     match subject {
-        Subject::Audit => messages(&shared, asker, subject, asked.span, AuditMessages::default()).await,
+        Subject::Audit => messages(&shared, asker, subject, asked.span, AuditMessages::new(caller)).await,
         Subject::Trades => {
-            let encoder = TradeMessages::new(&asked.targets).map_err(refused)?;
+            let encoder = TradeMessages::new(&asked.targets, caller).map_err(refused)?;
             messages(&shared, asker, subject, asked.span, encoder).await
         }
         Subject::Transactions => {
-            let encoder = TransactionMessages::new(&asked.targets).map_err(refused)?;
+            let encoder = TransactionMessages::new(&asked.targets, caller).map_err(refused)?;
             messages(&shared, asker, subject, asked.span, encoder).await
         }
         Subject::Events => {
-            let encoder = EventMessages::new(&asked.views, asked.targets).map_err(refused)?;
+            let encoder = EventMessages::new(&asked.views, asked.targets, caller).map_err(refused)?;
             if asked.wants_snapshot {
                 messages_with_snapshot(&shared, asker, asked.span, encoder).await
             } else {
@@ -108,7 +109,7 @@ async fn between(
     }
 }
 
-/// Walks a span on a worker; the answer is on its way when this returns.
+/// Streams the messages about a span of updates from a worker; returns when the answer has begun.
 async fn messages(
     shared: &Shared,
     asker: Asker,
@@ -123,7 +124,7 @@ async fn messages(
     .await
 }
 
-/// The same behind the messages of a snapshot of where it begins.
+/// The same behind a snapshot of the state at the start of the span.
 async fn messages_with_snapshot(
     shared: &Shared,
     asker: Asker,

@@ -1,4 +1,4 @@
-//! Who the caller is.
+//! The identity of the caller.
 
 use axum::response::Response;
 use ordo_core::json::message::PERMISSIONS;
@@ -7,14 +7,13 @@ use prost::Message;
 
 use super::answer::Wanted;
 
-/// What the edge lets a caller be that needs no token.
+/// Features of a caller without a token.
 const FEATURES: [&str; 5] = ["Admin", "Alter", "Audit", "Operator", "Query"];
 
-/// Whoever is let in without a token may do all.
-/// Who anybody is while nobody is checked.
+/// Identity of a caller without a token, while identities are not checked.
 const DEV: &str = "dev";
 
-/// Who sends a write.
+/// Authority recorded for a write.
 pub(super) fn authority() -> ClientAuthority {
     ClientAuthority { r#type: IdentityType::System as i32, identity: DEV.to_owned(), ..ClientAuthority::default() }
 }

@@ -1,7 +1,7 @@
-//! `/explain/*` and `/diff`: for those who must find out what happened, and have no disk to look at.
+//! `/explain/*` and `/diff`: investigation over REST.
 //!
-//! Figures are JSON numbers with all their digits, texts are texts whatever they look like. Answers are written while
-//! they are found.
+//! Figures are JSON numbers with all digits, texts are strings whatever they look like. Answers are written as results
+//! are found.
 
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
@@ -12,6 +12,8 @@ use axum::response::Response;
 use axum::routing::get;
 use ordo_core::dec::Dec;
 use ordo_core::proto::TimestampWithTimeZone;
+use ordo_core::subscription::{self, About};
+use ordo_history::investigation::{Difference, Moved, Step, Subject, Value, differences};
 
 use super::Shared;
 use super::error::Refusal;
@@ -19,7 +21,6 @@ use super::parameters::Parameters;
 use super::path::segment;
 use super::pieces::{self, Asker, Pieces};
 use super::query;
-use ordo_history::investigation::{Difference, Moved, Step, Subject, Value, differences};
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
@@ -58,6 +59,10 @@ async fn order(
 
 async fn explained(shared: &Shared, subject: Subject, Asker { wanted, cutter }: Asker) -> Result<Response, Refusal> {
     let (at_ns, style) = (wanted.as_at.unwrap_or(u64::MAX), wanted.style());
+    let (owner, account) = subject.account();
+    if !wanted.caller.may_see(About::Subject(&of_account(owner, account))) {
+        return Err(Refusal::NotFound);
+    }
     pieces::text(shared, cutter, move |history, published, text| {
         let is_asked = text.watch(history);
         let mut before = "{\"Steps\":[";
@@ -68,7 +73,7 @@ async fn explained(shared: &Shared, subject: Subject, Asker { wanted, cutter }: 
         if before != "," {
             return Err(Refusal::NotFound);
         }
-        // What it comes to is known at the end only.
+        // The final record is known at the end only.
         let record: Vec<String> =
             record.iter().map(|(name, value)| format!("{}:{}", quoted(name), value.json())).collect();
         let _ = put(text, &format!("],\"Record\":{{{}}}}}", record.join(",")));
@@ -77,7 +82,7 @@ async fn explained(shared: &Shared, subject: Subject, Asker { wanted, cutter }: 
     .await
 }
 
-/// What differs between the states at two instants, `from` and `to` (default: now); the later may come first.
+/// Differences between the states at `from` and `to` (default: now), in either order of time.
 async fn diff(
     State(shared): State<Shared>,
     parameters: Parameters,
@@ -85,13 +90,13 @@ async fn diff(
 ) -> Result<Response, Refusal> {
     let from_ns = query::instant("from", parameters.required("from")?)?;
     let to_ns = parameters.get("to").map(|to| query::instant("to", to)).transpose()?.unwrap_or(u64::MAX);
-    let style = wanted.style();
+    let (style, caller) = (wanted.style(), wanted.caller);
     let before = shared.history.state_at(from_ns).await?;
     let after = shared.history.state_at(to_ns).await?;
     pieces::text(&shared, cutter, move |_, _, text| {
         let mut separator = "[";
         let published = differences(&before, &after, style, |it| {
-            if it.kind.is_public() {
+            if it.kind.is_public() && caller.may_see(About::Subject(&of_account(&it.owner, &it.account))) {
                 put(text, std::mem::replace(&mut separator, ","))?;
                 put(text, &difference_json(&it))?;
             }
@@ -105,7 +110,13 @@ async fn diff(
     .await
 }
 
-/// Some more; goes on while the client listens.
+/// An account by name; the owner if `account` is empty, nothing if both are.
+fn of_account(owner: &str, account: &str) -> subscription::Subject {
+    let given = |text: &str| (!text.is_empty()).then(|| text.into());
+    subscription::Subject { owner: given(owner), account: given(account), exchange: None }
+}
+
+/// Writes text; breaks off when the client is gone.
 fn put(text: &mut Pieces, more: &str) -> ControlFlow<()> {
     let is_listened_to = text.put(|piece| piece.extend_from_slice(more.as_bytes()));
     if is_listened_to { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
@@ -135,7 +146,7 @@ fn difference_json(it: &Difference) -> String {
     format!("{{{},{}}}", names.join(","), change_json(&it.field, [&it.before, &it.after], it.change))
 }
 
-/// Members that say how a field was moved.
+/// JSON members of a field's change.
 fn change_json(field: &str, [before, after]: [&Value; 2], change: Option<Dec>) -> String {
     let change = change.map_or_else(String::new, |change| format!(",\"Change\":{change}"));
     format!("\"Field\":{},\"Before\":{},\"After\":{}{change}", quoted(field), before.json(), after.json())

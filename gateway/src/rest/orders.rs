@@ -1,4 +1,4 @@
-//! Orders. What neither metadata nor a live record names does not exist: 404.
+//! Orders. An owner, account or exchange that neither metadata nor a live record names is a 404.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use super::body::Sent;
 use super::error::Refusal;
 use super::path::segment;
 use super::positions::each;
-use super::state::{Subject, state_at, state_with};
+use super::state::{Subject, Visible, state_at, state_with};
 use super::write::of_action;
 
 pub(super) fn routes() -> Router<Shared> {
@@ -81,10 +81,13 @@ async fn one(
 ) -> Result<Response, Refusal> {
     let views = state_at(&shared, &wanted).await?;
     let record = find(&views, &owner, &account, &order).ok_or(Refusal::NotFound)?;
+    if !Visible::to(wanted.caller, &views).has(record) {
+        return Err(Refusal::NotFound);
+    }
     Ok(wanted.one(ORDER_STATE, &record.bytes))
 }
 
-/// A full state in place of the one there is; answered with what the hub made of it.
+/// Replaces an order's state; answers with the state as the hub completed it.
 async fn replace(
     State(shared): State<Shared>,
     Path((owner, account, order)): Path<(String, String, String)>,
@@ -96,19 +99,21 @@ async fn replace(
     address(&mut state, addressed, segment(&order))?;
     let before = {
         let views = shared.views().await;
-        find(&views, &owner, &account, &order).ok_or(Refusal::NotFound)?.bytes.clone()
+        let visible = Visible::to(wanted.caller, &views);
+        let found = find(&views, &owner, &account, &order).filter(|record| visible.has(record));
+        found.ok_or(Refusal::NotFound)?.bytes.clone()
     };
     let replace = ExternalAction {
         r#type: ExternalActionType::Replace as i32,
         order: Some(Box::new(state)),
         ..ExternalAction::default()
     };
-    let after = shared.record_order(of_action(replace)).await?;
-    // Nothing changed: it is as it was.
+    let after = shared.record_order(wanted.caller, of_action(replace)).await?;
+    // Without a change, the state is the previous one.
     Ok(wanted.one(ORDER_STATE, after.as_deref().unwrap_or(&before)))
 }
 
-/// The path names the order where the state does not; a state that names another one is refused.
+/// Completes the key of an order from the path; a state with another key is refused.
 fn address(state: &mut OrderState, account: Account, order: &str) -> Result<(), Refusal> {
     let mut wrong = Vec::new();
     match &state.account {
@@ -128,20 +133,21 @@ fn find<'a>(views: &'a Views, owner: &str, account: &str, order: &str) -> Option
 }
 
 /// Which orders of a list are shown.
-enum Shown {
-    All,
-    /// Those neither completed nor of a status that the exchange defines as completed.
-    Active(Metadata),
+struct Shown {
+    visible: Visible,
+    /// Excludes orders that are completed, or of a status that the exchange defines as completed.
+    active_by: Option<Metadata>,
 }
 
 impl Shown {
     fn of(wanted: &Wanted, views: &Views) -> Shown {
-        if wanted.only_active { Shown::Active(views.metadata().clone()) } else { Shown::All }
+        let active_by = wanted.only_active.then(|| views.metadata().clone());
+        Shown { visible: Visible::to(wanted.caller, views), active_by }
     }
 
     fn passes(&self, record: &Record) -> bool {
-        let Shown::Active(metadata) = self else { return true };
-        !record.completed && !has_completed_status(metadata, &record.bytes)
+        let is_active = |by| !record.completed && !has_completed_status(by, &record.bytes);
+        self.visible.has(record) && self.active_by.as_ref().is_none_or(is_active)
     }
 }
 

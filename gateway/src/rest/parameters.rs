@@ -1,5 +1,4 @@
-//! Query parameters: decoded, in the order they came, repeated ones kept. Names count in any case; an empty value is an
-//! omitted one.
+//! Query parameters: decoded, in order, repeated ones kept. Names count in any case; an empty value is an omitted one.
 
 use axum::extract::FromRequestParts;
 use hyper::HeaderMap;
@@ -34,7 +33,7 @@ impl Parameters {
         self.get(name).ok_or_else(|| Refusal::bad(format!("the parameter {name} is missing")))
     }
 
-    /// Absent is false.
+    /// False if absent.
     pub(super) fn flag(&self, name: &str) -> Result<bool, Refusal> {
         match self.get(name) {
             None => Ok(false),

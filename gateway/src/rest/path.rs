@@ -1,15 +1,15 @@
-//! Path segments: URL-decoded, and empty where an account has no owner (`/balance/for//1234`).
+//! Path segments: URL-decoded; empty for accounts without an owner (`/balance/for//1234`).
 
 use hyper::Uri;
 use percent_encoding::percent_decode_str;
 
-/// Stands for an empty segment while the router looks at the path. No code can hold it.
+/// Stands for an empty segment during routing. No code can contain it.
 const EMPTY: &str = "%00";
 
-/// Characters of an owner, an account, an order and the like, at most: what is longer names nothing.
+/// Bytes of an owner, an account, an order and the like, at most: what is longer names nothing.
 const SEGMENT_BYTES_MAX: usize = 256;
 
-/// Takes one slash off the end of the path, and gives every empty segment that is left a mark that the router can match.
+/// Removes one slash at the end of the path, and marks every empty segment that is left for the router.
 pub(super) fn mark_empty_segments<B>(mut request: hyper::Request<B>) -> hyper::Request<B> {
     let uri = request.uri();
     let without_slash = uri.path().strip_suffix('/').filter(|path| !path.is_empty());
@@ -39,7 +39,7 @@ pub(super) fn has_long_segment(path: &str) -> bool {
         .any(|segment| segment.len() > SEGMENT_BYTES_MAX && percent_decode_str(segment).count() > SEGMENT_BYTES_MAX)
 }
 
-/// A segment as it was meant.
+/// A segment without that mark.
 pub(super) fn segment(matched: &str) -> &str {
     if matched == "\0" { "" } else { matched }
 }

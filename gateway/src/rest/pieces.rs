@@ -1,8 +1,8 @@
-//! Answers too long for memory: made on a worker, handed over piece by piece, taken as fast as the client reads.
+//! Answers too long for memory: made by a worker, passed on piece by piece, at the pace of the client.
 //!
-//! A worker holds a place among those who look at the past, so it waits for its reader only so long: one who takes
-//! nothing any more loses the place and the answer. It breaks off then, as it does whenever it is not whole: on HTTP/1.1
-//! the connection is cut, on HTTP/2, where it may carry other answers, the stream is reset once its reader goes on.
+//! A worker holds a query's permit, so it waits for its reader for a limited time. Afterwards, and whenever it fails,
+//! the answer breaks off: on HTTP/1.1 the connection is cut; on HTTP/2, which may carry other answers, the stream is
+//! reset once its reader continues.
 
 use std::io;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::thread::{self, Thread};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::FromRequestParts;
@@ -21,6 +21,8 @@ use hyper::body::Frame;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::http::request::Parts;
 use ordo_core::json::MessageId;
+use ordo_history::clock::Clock;
+use ordo_history::service::{History, HistoryError};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
@@ -29,14 +31,13 @@ use super::answer::{JSON, Wanted};
 use super::connection::Cutter;
 use super::error::Refusal;
 use super::records::Array;
-use ordo_history::service::{History, HistoryError};
 
-/// A piece is handed over when it has about this many bytes.
+/// A piece is passed on at about this size.
 const PIECE_BYTES: usize = 64 * 1024;
-/// Pieces that are ready before the worker waits for the client.
+/// Pieces that may be ready before the worker waits.
 const PIECES_AHEAD: usize = 4;
 
-/// Who asked: how it wants the answer, and its connection, where that carries nothing else.
+/// A client's wishes for its answer, and its connection if that carries no other answer.
 pub(super) struct Asker {
     pub(super) wanted: Wanted,
     pub(super) cutter: Option<Cutter>,
@@ -54,14 +55,14 @@ impl<S: Sync> FromRequestParts<S> for Asker {
     }
 }
 
-/// What both ends of an answer know.
+/// State shared by both ends of an answer.
 #[derive(Debug, Default)]
 struct Line {
-    /// Set with the last piece: an answer that ends without it breaks off.
+    /// Set with the last piece: without it, the end of the answer is a failure.
     is_whole: AtomicBool,
     /// The reader took nothing for too long.
     is_given_up: AtomicBool,
-    /// Who waits for room.
+    /// The thread to wake when there is room.
     worker: OnceLock<Thread>,
 }
 
@@ -80,37 +81,38 @@ pub(super) struct Pieces {
     line: Arc<Line>,
     /// How long a reader may take nothing.
     patience: Duration,
+    clock: Clock,
     cutter: Option<Cutter>,
 }
 
 /// Both ends of an answer.
-fn pipe(patience: Duration, cutter: Option<Cutter>) -> (Pieces, Taken) {
+fn pipe((patience, clock): (Duration, Clock), cutter: Option<Cutter>) -> (Pieces, Taken) {
     let (to, pieces) = mpsc::channel(PIECES_AHEAD);
     let line = Arc::<Line>::default();
     let taken = Taken { first: None, pieces, line: line.clone() };
-    (Pieces { piece: Vec::new(), to, line, patience, cutter }, taken)
+    (Pieces { piece: Vec::new(), to, line, patience, clock, cutter }, taken)
 }
 
 impl Pieces {
-    /// Some more; whether the client still listens.
+    /// Appends to the answer; false if the client is gone.
     pub(super) fn put(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> bool {
         write(&mut self.piece);
         self.piece.len() < PIECE_BYTES || self.hand_over()
     }
 
-    /// Waits for room.
+    /// Passes a piece on, waiting for room.
     fn hand_over(&mut self) -> bool {
         let piece = std::mem::replace(&mut self.piece, Vec::with_capacity(PIECE_BYTES + PIECE_BYTES / 4));
         let mut piece = Bytes::from(piece);
         self.line.worker.get_or_init(thread::current);
-        let begun = Instant::now();
+        let begun = self.clock.now();
         while self.is_listened_to() {
             piece = match self.to.try_send(piece) {
                 Ok(()) => return true,
                 Err(TrySendError::Closed(_)) => return false,
                 Err(TrySendError::Full(piece)) => piece,
             };
-            match self.patience.checked_sub(begun.elapsed()) {
+            match self.patience.checked_sub(self.clock.since(begun)) {
                 Some(left) if !left.is_zero() => thread::park_timeout(left),
                 _ => self.give_up(),
             }
@@ -120,7 +122,7 @@ impl Pieces {
 
     #[cold]
     fn give_up(&self) {
-        tracing::warn!(patience = ?self.patience, "a reader of the past takes nothing: its answer breaks off");
+        tracing::warn!(patience = ?self.patience, "a reader takes nothing: its answer is broken off");
         self.line.is_given_up.store(true, Ordering::Release);
         if let Some(cutter) = &self.cutter {
             cutter.cut();
@@ -131,13 +133,13 @@ impl Pieces {
         is_listened_to(&self.to, &self.line)
     }
 
-    /// Whether anybody waits for what is yet to come.
+    /// Whether the client still reads the answer.
     pub(super) fn watch(&self, history: &Arc<History>) -> Box<dyn Fn() -> bool + Send> {
         let (to, line, history) = (self.to.clone(), self.line.clone(), history.clone());
         Box::new(move || is_listened_to(&to, &line) && history.is_running())
     }
 
-    /// The end of the answer. One that is dropped without it breaks off, so that it cannot pass for a whole one.
+    /// Ends the answer. If it is dropped without this, it breaks off, so that it cannot pass for complete.
     fn finish(mut self) {
         if self.hand_over() {
             self.line.is_whole.store(true, Ordering::Release);
@@ -151,7 +153,7 @@ fn is_listened_to(to: &mpsc::Sender<Bytes>, line: &Line) -> bool {
 
 /// The client's end.
 struct Taken {
-    /// Waited for before the answer begins.
+    /// The piece that the answer's head waits for.
     first: Option<Bytes>,
     pieces: mpsc::Receiver<Bytes>,
     line: Arc<Line>,
@@ -184,15 +186,15 @@ impl hyper::body::Body for Taken {
 }
 
 impl Drop for Taken {
-    /// Nobody takes any more: the worker is to see that at once.
+    /// Lets the worker see at once that the client is gone.
     fn drop(&mut self) {
         self.pieces.close();
         self.line.wake_worker();
     }
 }
 
-/// An answer that `work` makes on a worker, from what has been told up to a sequence. It begins with its first piece: what
-/// is refused before that is refused with a status.
+/// An answer that `work` makes on a worker, from the record up to the published sequence. Its head is sent with the
+/// first piece: errors before that are answered with a status.
 async fn piped(
     shared: &Shared,
     cutter: Option<Cutter>,
@@ -202,11 +204,11 @@ async fn piped(
     let history = shared.history.clone();
     let permit = history.admit().await?;
     let published = history.published().await?;
-    let (mut pieces, mut taken) = pipe(shared.reader_patience, cutter);
+    let (mut pieces, mut taken) = pipe((shared.reader_patience, history.clock().clone()), cutter);
     let (refuse, refused) = oneshot::channel();
     shared.history.on_worker(move || {
         let ended = work(&history, published, &mut pieces);
-        // Who has the end of the answer may ask again at once.
+        // The client may send its next query as soon as the answer ends, and needs the permit then.
         drop(permit);
         match ended {
             Ok(()) => pieces.finish(),
@@ -220,20 +222,20 @@ async fn piped(
     Ok(([(CONTENT_TYPE, content_type)], Body::new(taken)).into_response())
 }
 
-/// Records, as an array.
+/// Records, encoded as an array.
 pub(super) struct RecordPieces<'a> {
     array: Array,
     pub(super) pieces: &'a mut Pieces,
 }
 
 impl RecordPieces<'_> {
-    /// One more; whether the client still listens.
+    /// Appends a record; false if the client is gone.
     pub(super) fn put(&mut self, record: &[u8]) -> bool {
         self.pieces.put(|piece| self.array.put(record, piece))
     }
 }
 
-/// An answer of records, in the form that is wanted.
+/// An answer of records, in the accepted form.
 pub(super) async fn records(
     shared: &Shared,
     Asker { wanted, cutter }: Asker,

@@ -1,4 +1,4 @@
-//! Balances and holdings. An owner or account without positions answers an empty list.
+//! Balances and holdings. An owner or account without positions gives an empty list.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::Shared;
 use super::answer::Wanted;
 use super::error::Refusal;
 use super::path::segment;
-use super::state::state_at;
+use super::state::{Visible, state_at};
 use super::transfers;
 
 /// Which positions a route is about.
@@ -40,10 +40,10 @@ impl Kind {
         }
     }
 
-    fn of(self, views: &Views, account: AccountNo) -> Vec<Arc<[u8]>> {
+    fn of(self, views: &Views, account: AccountNo, visible: &Visible) -> Vec<Arc<[u8]>> {
         match self {
-            Kind::Cash => views.balances_of(account).map(bytes).collect(),
-            Kind::Asset => views.holdings_of(account).map(bytes).collect(),
+            Kind::Cash => views.balances_of(account).filter(|it| visible.has(it)).map(bytes).collect(),
+            Kind::Asset => views.holdings_of(account).filter(|it| visible.has(it)).map(bytes).collect(),
         }
     }
 }
@@ -67,8 +67,12 @@ async fn all(
     Extension(kind): Extension<Kind>,
     wanted: Wanted,
 ) -> Result<Response, Refusal> {
-    let table = kind.all(&*state_at(&shared, &wanted).await?).clone();
-    Ok(wanted.many(kind.message(), each(table).map(|record| record.bytes)))
+    let (table, visible) = {
+        let views = state_at(&shared, &wanted).await?;
+        (kind.all(&views).clone(), Visible::to(wanted.caller, &views))
+    };
+    let records = each(table).filter(move |record| visible.has(record));
+    Ok(wanted.many(kind.message(), records.map(|record| record.bytes)))
 }
 
 async fn of_owner(
@@ -78,7 +82,9 @@ async fn of_owner(
     wanted: Wanted,
 ) -> Result<Response, Refusal> {
     let views = state_at(&shared, &wanted).await?;
-    let records: Vec<_> = views.accounts_of(segment(&owner)).flat_map(|account| kind.of(&views, account)).collect();
+    let visible = Visible::to(wanted.caller, &views);
+    let accounts = views.accounts_of(segment(&owner));
+    let records: Vec<_> = accounts.flat_map(|account| kind.of(&views, account, &visible)).collect();
     Ok(wanted.many(kind.message(), records.into_iter()))
 }
 
@@ -90,7 +96,8 @@ async fn of_account(
 ) -> Result<Response, Refusal> {
     let views = state_at(&shared, &wanted).await?;
     let account = views.account(segment(&owner), segment(&account));
-    let records = account.map(|account| kind.of(&views, account)).unwrap_or_default();
+    let visible = Visible::to(wanted.caller, &views);
+    let records = account.map(|account| kind.of(&views, account, &visible)).unwrap_or_default();
     Ok(wanted.many(kind.message(), records.into_iter()))
 }
 
@@ -98,7 +105,7 @@ fn bytes(record: &Record) -> Arc<[u8]> {
     record.bytes.clone()
 }
 
-/// The records of a table that was taken as a whole, one after another, without the views' lock.
+/// The records of a table, without the views' lock.
 pub(super) fn each(table: Table<Record>) -> impl Iterator<Item = Record> + Send {
     (0..table.numbers()).filter_map(move |number| table.get(number).cloned())
 }

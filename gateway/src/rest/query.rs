@@ -35,15 +35,14 @@ fn has_broken_escape(text: &str) -> bool {
     text.split('%').skip(1).any(|after| !is_escape(after))
 }
 
-/// An instant in ISO-8601, as nanoseconds since 1970. One before 1970 is before everything, one that nanoseconds do not
-/// reach is after everything.
+/// An instant in ISO 8601, in nanoseconds since 1970 UTC, limited to the range of a `u64`.
 pub(super) fn instant(name: &str, text: &str) -> Result<u64, Refusal> {
     let bad = || Refusal::bad(format!("{name}: '{text}' is no ISO-8601 date, nor one with a time"));
     let complete = completed(text);
     match complete.parse::<TimestampWithTimeZone>() {
         Ok(instant) => Ok(instant.unix_nanos().unwrap_or(u64::MAX)),
         Err(TimestampError::OutOfRange) if complete.get(..4).is_some_and(|year| year < "1970") => {
-            // The same day of a leap year that can be held: whether it is a date at all.
+            // A date outside of that range is validated as the same day of a leap year inside of it.
             let later = format!("2000{}", &complete[4..]);
             later.parse::<TimestampWithTimeZone>().map(|_| 0).map_err(|_| bad())
         }
@@ -75,7 +74,7 @@ pub(super) fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// A whole number from 0 on.
+/// A whole number, 0 or larger.
 pub(super) fn number(name: &str, text: &str) -> Result<i64, Refusal> {
     let number = text.parse::<i64>().ok().filter(|number| *number >= 0);
     number.ok_or_else(|| Refusal::bad(format!("{name}: '{text}' is no whole number from 0 on")))

@@ -1,5 +1,5 @@
-//! `Records`: an array of records as a body that is written while it is sent, so that a long answer is never whole in
-//! memory. Holds shared records, never the views' lock.
+//! `RecordBody`: an array of records as a body that is encoded while it is sent, so that a long answer is never in
+//! memory as a whole. It holds shared records, and not the views' lock.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use axum::body::{Body, Bytes};
 use hyper::body::Frame;
 use ordo_core::json::{self, ArrayWriter, MessageId, Style};
 
-/// Records are written into pieces of about this size.
+/// Pieces have about this size.
 const PIECE_BYTES: usize = 64 * 1024;
 
 /// The form of an answer.
@@ -78,7 +78,7 @@ impl RecordBody {
         RecordBody { before: before.into_bytes(), after, ..self }
     }
 
-    /// A short answer is sent whole, with its length.
+    /// A short answer is sent as a whole, with its length.
     pub(super) fn into_body(mut self) -> Body {
         let first = self.next_piece();
         if self.is_over {
@@ -102,7 +102,7 @@ impl RecordBody {
     }
 }
 
-/// A long answer on its way.
+/// A long answer in progress.
 struct Pieces {
     first: Option<Vec<u8>>,
     records: RecordBody,

@@ -1,4 +1,4 @@
-//! Renames: an account, an owner, a currency or a symbol gets another code, and all that is live follows.
+//! Renames of accounts, owners, currencies and symbols, with all live records.
 
 use std::collections::BTreeMap;
 
@@ -13,6 +13,7 @@ use ordo_core::proto::{
     Transform, TransformType,
 };
 use ordo_core::record::Origin;
+use ordo_core::subscription::Caller;
 
 use super::Shared;
 use super::answer::Wanted;
@@ -35,20 +36,26 @@ pub(super) async fn account(
     State(shared): State<Shared>,
     Path((owner, account)): Path<(String, String)>,
     parameters: Parameters,
-    _: Wanted,
+    wanted: Wanted,
     sent: Sent,
 ) -> Written {
-    rename_account(&shared, segment(&owner), segment(&account), &parameters, &sent).await
+    rename_account((&shared, wanted.caller), segment(&owner), segment(&account), &parameters, &sent).await
 }
 
-async fn account_by_query(State(shared): State<Shared>, parameters: Parameters, _: Wanted, sent: Sent) -> Written {
+async fn account_by_query(State(shared): State<Shared>, parameters: Parameters, wanted: Wanted, sent: Sent) -> Written {
     let (owner, account) = (parameters.required("owner")?, parameters.required("account")?);
-    rename_account(&shared, owner, account, &parameters, &sent).await
+    rename_account((&shared, wanted.caller), owner, account, &parameters, &sent).await
 }
 
-async fn rename_account(shared: &Shared, owner: &str, account: &str, parameters: &Parameters, sent: &Sent) -> Written {
+async fn rename_account(
+    asker: (&Shared, Caller),
+    owner: &str,
+    account: &str,
+    parameters: &Parameters,
+    sent: &Sent,
+) -> Written {
     let request: TransformRequest = sent.optional(TRANSFORM_REQUEST)?;
-    let is_there = shared.views().await.account_exists(owner, account);
+    let is_there = asker.0.views().await.account_exists(owner, account);
     let has_id = !request.transform_id.is_empty();
     let new = [("NewOwner", "newOwner", owner), ("NewAccount", "newAccount", account)];
     let new = new.map(|(key, name, present)| (key, parameters.get(name).unwrap_or(present)));
@@ -64,14 +71,15 @@ async fn rename_account(shared: &Shared, owner: &str, account: &str, parameters:
         account_transform: Some(Box::new(transform)),
         ..Operation::default()
     };
-    record(shared, operation, is_there, has_id).await
+    record(asker, operation, is_there, has_id).await
 }
 
-/// What an earlier try has renamed is there no more: only the engine knows of the TransformID.
-async fn record(shared: &Shared, operation: Operation, is_there: bool, has_id: bool) -> Written {
+/// Records a rename. If its source does not exist, an earlier attempt may have renamed it, which only the engine knows
+/// by TransformID.
+async fn record((shared, caller): (&Shared, Caller), operation: Operation, is_there: bool, has_id: bool) -> Written {
     match (is_there, has_id) {
-        (true, _) => shared.record(of_operation(operation), Origin::REST).await,
-        (false, true) => shared.record_again(of_operation(operation)).await,
+        (true, _) => shared.record(caller, of_operation(operation), Origin::REST).await,
+        (false, true) => shared.record_again(caller, of_operation(operation)).await,
         (false, false) => Err(Refusal::NotFound),
     }
 }
@@ -80,7 +88,7 @@ pub(super) async fn owner(
     State(shared): State<Shared>,
     Path(owner): Path<String>,
     parameters: Parameters,
-    _: Wanted,
+    wanted: Wanted,
     sent: Sent,
 ) -> Written {
     let request: TransformRequest = sent.optional(TRANSFORM_REQUEST)?;
@@ -99,22 +107,22 @@ pub(super) async fn owner(
         owner_transform: Some(Box::new(transform)),
         ..Operation::default()
     };
-    record(&shared, operation, is_there, has_id).await
+    record((&shared, wanted.caller), operation, is_there, has_id).await
 }
 
-async fn currency(State(shared): State<Shared>, parameters: Parameters, _: Wanted, sent: Sent) -> Written {
+async fn currency(State(shared): State<Shared>, parameters: Parameters, wanted: Wanted, sent: Sent) -> Written {
     let (code, new_code) = (parameters.required("code")?, parameters.required("newCode")?);
-    rename_code(&shared, TransformType::RenameCurrency, "", (code, new_code), &sent).await
+    rename_code((&shared, wanted.caller), TransformType::RenameCurrency, "", (code, new_code), &sent).await
 }
 
-async fn symbol(State(shared): State<Shared>, parameters: Parameters, _: Wanted, sent: Sent) -> Written {
+async fn symbol(State(shared): State<Shared>, parameters: Parameters, wanted: Wanted, sent: Sent) -> Written {
     let exchange = parameters.required("exchange")?;
     let (code, new_code) = (parameters.required("code")?, parameters.required("newCode")?);
-    rename_code(&shared, TransformType::RenameSymbol, exchange, (code, new_code), &sent).await
+    rename_code((&shared, wanted.caller), TransformType::RenameSymbol, exchange, (code, new_code), &sent).await
 }
 
 async fn rename_code(
-    shared: &Shared,
+    (shared, caller): (&Shared, Caller),
     kind: TransformType,
     exchange: &str,
     (code, new_code): (&str, &str),
@@ -135,7 +143,7 @@ async fn rename_code(
         transform: Some(Box::new(transform)),
         ..Operation::default()
     };
-    shared.record(of_operation(operation), Origin::REST).await
+    shared.record(caller, of_operation(operation), Origin::REST).await
 }
 
 fn texts<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {

@@ -3,14 +3,16 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use ordo_core::views::Views;
+use ordo_core::names::Names;
+use ordo_core::subscription::{About, Caller};
+use ordo_core::views::{Record, Views};
 use parking_lot::RwLockReadGuard;
 
 use super::Shared;
 use super::answer::Wanted;
 use super::error::Refusal;
 
-/// What a read sees.
+/// The views at one instant.
 pub(super) enum Seen<'a> {
     Live(RwLockReadGuard<'a, Views>),
     Past(Arc<Views>),
@@ -27,14 +29,32 @@ impl Deref for Seen<'_> {
     }
 }
 
-/// What a read can be about that need not exist.
+/// Which records a caller may see. Held without the views' lock, for long answers.
+pub(super) struct Visible {
+    caller: Caller,
+    /// Accounts and instruments, which records name by number. None: the caller may see everything.
+    names: Option<Names>,
+}
+
+impl Visible {
+    pub(super) fn to(caller: Caller, views: &Views) -> Visible {
+        Visible { caller, names: (!caller.sees_all()).then(|| views.names().clone()) }
+    }
+
+    pub(super) fn has(&self, record: &Record) -> bool {
+        let may_see = |names| self.caller.may_see(About::Account(names, record.account, record.instrument));
+        self.names.as_ref().is_none_or(may_see)
+    }
+}
+
+/// The subject of a read that gives 404 if it does not exist.
 pub(super) enum Subject<'a> {
     Owner(&'a str),
     Account { owner: &'a str, account: &'a str },
     Exchange(&'a str),
 }
 
-/// The state that a read about something is answered from: 404 if neither metadata nor a live record names that there.
+/// The state to read from; 404 if neither metadata nor a live record names the subject in it.
 pub(super) async fn state_with<'a>(
     shared: &'a Shared,
     wanted: &Wanted,
@@ -49,13 +69,13 @@ pub(super) async fn state_with<'a>(
     if exists { Ok(views) } else { Err(Refusal::NotFound) }
 }
 
-/// The state at the instant asked for; the latest, which shows all that anybody has been told of, where none is named.
-/// All reads come to the views through here.
+/// The state at the requested instant; without one the latest, which shows everything that was published. All reads get
+/// their views here.
 pub(super) async fn state_at<'a>(shared: &'a Shared, wanted: &Wanted) -> Result<Seen<'a>, Refusal> {
     let Some(at_ns) = wanted.as_at else { return Ok(Seen::Live(shared.views().await)) };
     {
         let views = shared.views().await;
-        // Nothing has changed since then, or then is yet to come.
+        // Nothing changed since that instant, or it is in the future.
         if views.time_ns() <= at_ns {
             return Ok(Seen::Live(views));
         }

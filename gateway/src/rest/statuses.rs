@@ -1,21 +1,22 @@
-//! The statuses that client requests go through, as a new data folder gets them.
+//! The default request statuses of a new data folder.
 
 use ordo_core::metadata::Details;
 use ordo_core::proto::RequestStatusDetails;
 use ordo_core::record::Origin;
+use ordo_core::subscription::Caller;
 
 use super::Shared;
 use super::error::Refusal;
 use super::write::of_operation;
 
-/// Defines them, in one piece, where no status is defined at all: what an operator has changed stays as it is.
+/// Defines all of them if no status is defined: changes of an operator are kept.
 pub(super) async fn define(shared: &Shared) -> Result<(), Refusal> {
     if shared.views().await.request_statuses().next().is_some() {
         return Ok(());
     }
     for status in defaults() {
         let operation = Details::RequestStatus(Box::new(status)).define();
-        shared.record(of_operation(operation), Origin::REST).await?;
+        shared.record(Caller::SYSTEM, of_operation(operation), Origin::REST).await?;
     }
     Ok(())
 }

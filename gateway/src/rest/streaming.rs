@@ -1,4 +1,4 @@
-//! `GET /streaming`: the upgrade. The socket then leaves HTTP for the receiver.
+//! `GET /streaming`: the WebSocket upgrade. The socket is then handed to the receiver.
 
 use axum::Extension;
 use axum::extract::{Request, State};
@@ -21,6 +21,7 @@ use crate::wiring::ingress::NewConnection;
 
 pub(super) async fn upgrade(
     State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
     Extension(place): Extension<Place>,
     mut request: Request,
 ) -> Response {
@@ -39,7 +40,7 @@ pub(super) async fn upgrade(
         return Refusal::Unavailable.into_response();
     }
     tokio::spawn(async move {
-        if let Err(error) = hand_over(upgrading, &shared, (compact, place)).await {
+        if let Err(error) = hand_over(upgrading, &shared, (compact, caller, place)).await {
             tracing::warn!(%error, "a connection was lost while it was upgraded");
         }
     });
@@ -50,14 +51,14 @@ pub(super) async fn upgrade(
 async fn hand_over(
     upgrading: OnUpgrade,
     shared: &Shared,
-    (compact, place): (bool, Place),
+    (compact, caller, place): (bool, Caller, Place),
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let upgraded = upgrading.await?;
     let parts = downcast::<TokioIo<Socket>>(upgraded).map_err(|_| "not a plain TCP connection")?;
     let stream = parts.io.into_inner().into_stream().into_std()?;
     connection::hold_back_as_usual(&stream);
     let already_read = parts.read_buf.to_vec();
-    let new = NewConnection { stream, already_read, compact, caller: Caller::SYSTEM, place };
+    let new = NewConnection { stream, already_read, compact, caller, place };
     shared.ingress.connections.try_send(new).map_err(|_| "the receiver takes no more")?;
     Ok(())
 }

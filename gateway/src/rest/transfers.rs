@@ -1,4 +1,4 @@
-//! Transfers and settlements: what is booked by hand. Several at once are all applied or none.
+//! Transfers and settlements. Several in one request are all applied or none.
 
 use std::hash::{BuildHasher as _, RandomState};
 
@@ -18,48 +18,52 @@ use super::error::Refusal;
 use super::parameters::Parameters;
 use super::write::of_action;
 use super::{Shared, identity};
-use crate::clock::Clock;
 
 type Written = Result<StatusCode, Refusal>;
 
-pub(super) async fn cash(State(shared): State<Shared>, _: Wanted, sent: Sent) -> Written {
-    shared.record(of_cash(sent.one(CASH_TRANSFER_REQUEST)?), Origin::REST).await
+pub(super) async fn cash(State(shared): State<Shared>, wanted: Wanted, sent: Sent) -> Written {
+    shared.record(wanted.caller, of_cash(sent.one(CASH_TRANSFER_REQUEST)?), Origin::REST).await
 }
 
-pub(super) async fn assets(State(shared): State<Shared>, _: Wanted, sent: Sent) -> Written {
-    shared.record(of_assets(sent.one(ASSET_TRANSFER_REQUEST)?), Origin::REST).await
+pub(super) async fn assets(State(shared): State<Shared>, wanted: Wanted, sent: Sent) -> Written {
+    shared.record(wanted.caller, of_assets(sent.one(ASSET_TRANSFER_REQUEST)?), Origin::REST).await
 }
 
-pub(super) async fn cash_bulk(State(shared): State<Shared>, _: Wanted, sent: Sent) -> Written {
+pub(super) async fn cash_bulk(State(shared): State<Shared>, wanted: Wanted, sent: Sent) -> Written {
     let mut batch = BatchDraft::new(&shared);
     sent.each(CASH_TRANSFER_REQUEST, |request: CashTransferRequest| batch.push(of_cash(request), None))?;
-    shared.record_batch(batch, "", sent.into_share()).await
+    shared.record_batch(wanted.caller, batch, "", sent.into_share()).await
 }
 
-pub(super) async fn assets_bulk(State(shared): State<Shared>, _: Wanted, sent: Sent) -> Written {
+pub(super) async fn assets_bulk(State(shared): State<Shared>, wanted: Wanted, sent: Sent) -> Written {
     let mut batch = BatchDraft::new(&shared);
     sent.each(ASSET_TRANSFER_REQUEST, |request: AssetTransferRequest| batch.push(of_assets(request), None))?;
-    shared.record_batch(batch, "", sent.into_share()).await
+    shared.record_batch(wanted.caller, batch, "", sent.into_share()).await
 }
 
-/// A settlement file: each record settles what was unbooked.
-pub(super) async fn settle(State(shared): State<Shared>, parameters: Parameters, _: Wanted, sent: Sent) -> Written {
-    let id = settlement_id(&parameters)?;
+/// Books a settlement file: each record settles an unbooked amount.
+pub(super) async fn settle(
+    State(shared): State<Shared>,
+    parameters: Parameters,
+    wanted: Wanted,
+    sent: Sent,
+) -> Written {
+    let id = settlement_id(&shared, &parameters)?;
     let mut batch = BatchDraft::new(&shared);
     sent.each(CASH_SETTLEMENT_RECORD, |record: CashSettlementRecord| {
-        let expected = record.expected_balance.clone();
+        let expected = record.expected_balance;
         batch.push(settlement(record, &id), expected)
     })?;
-    shared.record_batch(batch, &id, sent.into_share()).await
+    shared.record_batch(wanted.caller, batch, &id, sent.into_share()).await
 }
 
 /// The id of a settlement: by it the same file again is known. One that the hub makes is new in every call.
-fn settlement_id(parameters: &Parameters) -> Result<String, Refusal> {
+fn settlement_id(shared: &Shared, parameters: &Parameters) -> Result<String, Refusal> {
     match parameters.get("id") {
         Some(id) if id.len() > SETTLEMENT_ID_BYTES_MAX => Err(Refusal::bad("id: more than 256 bytes")),
         Some(id) => Ok(id.to_owned()),
         // Time alone is not enough: a clock can be set back.
-        None => Ok(format!("ST{:020}{:016x}", Clock::WALL.now_ns(), RandomState::new().hash_one(0))),
+        None => Ok(format!("ST{:020}{:016x}", shared.history.clock().wall_ns(), RandomState::new().hash_one(0))),
     }
 }
 
@@ -84,7 +88,7 @@ fn of_assets(request: AssetTransferRequest) -> FeedRequest {
     })
 }
 
-/// Says who sent it, whatever a caller says of that; who releases a transfer from a queue is for requests to say.
+/// Sets the client's authority, overriding what the request holds.
 fn authorised(details: Option<Box<TransactionDetails>>) -> Option<Box<TransactionDetails>> {
     details.map(|mut details| {
         details.authorities.remove(AUTHORISER);
@@ -93,11 +97,11 @@ fn authorised(details: Option<Box<TransactionDetails>>) -> Option<Box<Transactio
     })
 }
 
-/// Keys of Authorities that are the hub's to set.
+/// Keys of Authorities that only the hub sets.
 const CLIENT: &str = "Client";
 const AUTHORISER: &str = "Authoriser";
 
-/// Names of the id that says which settlement a transaction came with.
+/// Keys of IDs that name the settlement of a transaction.
 const SETTLEMENT: &str = "Settlement";
 const SETTLEMENT_ID: &str = "ID";
 

@@ -1,78 +1,84 @@
-//! Writes: handed to the receiver, answered when the update may be told. A hub that stops or fails answers 503.
+//! Writes: passed to the receiver, answered once published. While the hub is stopping or has failed, 503.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::TrySendError;
 use hyper::StatusCode;
 use ordo_core::proto::{ExternalAction, FeedRequest, FeedRequestType, Operation};
 use ordo_core::record::Origin;
+use ordo_core::subscription::Caller;
+use ordo_core::wire::Span;
 use prost::Message;
 
 use super::Shared;
 use super::batch::BatchDraft;
 use super::error::Refusal;
 use super::memory::Share;
-use ordo_core::subscription::Caller;
-
 use crate::wiring::ingress::{Body, Write};
 use crate::wiring::task::Writer;
 use crate::wiring::ticket::{Ticket, WriteResult};
 
-/// How long a write waits for a place in the queue.
+/// How long a write waits for room in the queue.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
 const QUEUE_PAUSE: Duration = Duration::from_millis(1);
 
-/// What became of a write that was in order.
+/// Result of a valid write.
 enum Done {
-    /// Holds the order's new state, where that was asked for.
+    /// Holds the order's new state, if that was asked for.
     Applied(Option<Vec<u8>>),
     Nothing {
         is_repeated: bool,
     },
 }
 
-/// An update that carries an action.
+/// An update with an action.
 pub(super) fn of_action(action: ExternalAction) -> FeedRequest {
     FeedRequest { r#type: FeedRequestType::Action as i32, action: Some(action), ..FeedRequest::default() }
 }
 
-/// An update that carries an operation.
+/// An update with an operation.
 pub(super) fn of_operation(operation: Operation) -> FeedRequest {
     let kind = FeedRequestType::Operation as i32;
     FeedRequest { r#type: kind, operation: Some(Box::new(operation)), ..FeedRequest::default() }
 }
 
 impl Shared {
-    /// Records one update; 204 once it may be told.
-    pub(super) async fn record(&self, update: FeedRequest, origin: Origin) -> Result<StatusCode, Refusal> {
+    /// Records an update; 204 once it is published.
+    pub(super) async fn record(
+        &self,
+        caller: Caller,
+        update: FeedRequest,
+        origin: Origin,
+    ) -> Result<StatusCode, Refusal> {
         let body = self.body_of(&update)?;
-        self.hand_over(Body::Update(body), origin, Ticket::new()).await?;
+        self.hand_over(Body::Update(body), Writer { origin, caller }, Ticket::new()).await?;
         Ok(StatusCode::NO_CONTENT)
     }
 
-    /// Records an update of one order; the order's new state, where that changed.
-    pub(super) async fn record_order(&self, update: FeedRequest) -> Result<Option<Vec<u8>>, Refusal> {
+    /// Records an update of one order; returns the order's new state if it changed.
+    pub(super) async fn record_order(&self, caller: Caller, update: FeedRequest) -> Result<Option<Vec<u8>>, Refusal> {
         let body = self.body_of(&update)?;
-        match self.hand_over(Body::Update(body), Origin::REST, Ticket::for_order()).await? {
+        match self.hand_over(Body::Update(body), Writer { origin: Origin::REST, caller }, Ticket::for_order()).await? {
             Done::Applied(order) => Ok(order),
             Done::Nothing { .. } => Ok(None),
         }
     }
 
-    /// Records a transform of what is not there (any more): 204 if that is so because it was applied before, 404 if
-    /// there is nothing that it could be applied to.
-    pub(super) async fn record_again(&self, update: FeedRequest) -> Result<StatusCode, Refusal> {
+    /// Records a transform whose source does not exist: 204 if it was applied before under its id, otherwise 404.
+    pub(super) async fn record_again(&self, caller: Caller, update: FeedRequest) -> Result<StatusCode, Refusal> {
         let body = self.body_of(&update)?;
-        match self.hand_over(Body::Update(body), Origin::REST, Ticket::new()).await? {
+        match self.hand_over(Body::Update(body), Writer { origin: Origin::REST, caller }, Ticket::new()).await? {
             Done::Nothing { is_repeated: false } => Err(Refusal::NotFound),
             Done::Applied(_) | Done::Nothing { .. } => Ok(StatusCode::NO_CONTENT),
         }
     }
 
-    /// Records several, all or none. `settlement_id` is empty where they are no settlement; `share` is the request's.
+    /// Records several updates, all or none. `settlement_id` is empty where they are no settlement; `share` is the
+    /// request's.
     pub(super) async fn record_batch(
         &self,
+        caller: Caller,
         batch: BatchDraft<'_>,
         settlement_id: &str,
         mut share: Share,
@@ -80,23 +86,24 @@ impl Shared {
         if !batch.is_empty() {
             let (body, bytes) = batch.finish(settlement_id)?;
             share.grow(bytes)?;
-            self.hand_over(body, Origin::REST, Ticket::new()).await?;
+            self.hand_over(body, Writer { origin: Origin::REST, caller }, Ticket::new()).await?;
         }
         Ok(StatusCode::NO_CONTENT)
     }
 
-    async fn hand_over(&self, body: Body, origin: Origin, ticket: Arc<Ticket>) -> Result<Done, Refusal> {
-        let since = Instant::now();
-        let mut write = Write { body, writer: Writer { origin, caller: Caller::SYSTEM }, ticket: ticket.clone() };
+    async fn hand_over(&self, body: Body, writer: Writer, ticket: Arc<Ticket>) -> Result<Done, Refusal> {
+        let clock = self.history.clock();
+        let since = clock.now();
+        let mut write = Write { body, writer, ticket: ticket.clone() };
         while let Err(refused) = self.ingress.writes.try_send(write) {
             let TrySendError::Full(again) = refused else { return Err(Refusal::Unavailable) };
-            if since.elapsed() >= QUEUE_TIMEOUT || self.progress.is_stopping() || self.progress.fault().is_some() {
+            if clock.since(since) >= QUEUE_TIMEOUT || self.progress.is_stopping() || self.progress.fault().is_some() {
                 return Err(Refusal::Unavailable);
             }
             write = again;
             tokio::time::sleep(QUEUE_PAUSE).await;
         }
-        match ticket.wait(&self.progress).await {
+        match ticket.wait(&self.progress, clock).await {
             WriteResult::Applied(order) => Ok(Done::Applied(order)),
             WriteResult::Nothing { is_repeated } => Ok(Done::Nothing { is_repeated }),
             WriteResult::Refused(codes) => Err(Refusal::Unprocessable(codes)),
@@ -104,17 +111,18 @@ impl Shared {
         }
     }
 
-    /// The update's bytes, checked to be what the receiver takes.
+    /// Encodes an update and checks that the receiver can read it.
     pub(super) fn body_of(&self, update: &FeedRequest) -> Result<Vec<u8>, Refusal> {
         let body = self.fitting(update.encode_to_vec())?;
-        match ordo_core::wire::FeedRequest::decode(&body) {
-            Ok(_) => Ok(body),
+        let mut request = ordo_core::wire::FeedRequest::default();
+        match request.receive_into(&body, Span::whole(&body)) {
+            Ok(()) => Ok(body),
             Err(ordo_core::wire::DecodeError::NumberOutOfRange) => Err(Refusal::refused("NumberOutOfRange")),
             Err(_) => Err(Refusal::bad("the body cannot be read")),
         }
     }
 
-    /// One frame of the journal takes so much and no more.
+    /// Refuses a body that is too large for a frame of the journal.
     fn fitting(&self, body: Vec<u8>) -> Result<Vec<u8>, Refusal> {
         if body.len() > self.update_bytes_max { Err(Refusal::TooLarge) } else { Ok(body) }
     }

@@ -1,4 +1,5 @@
-//! What goes from one who encodes for a subscription to its connection: chunks, a few ahead, and word of either's end.
+//! The channel of a snapshot's chunks, from its encoder to the connection: a few in advance, and the end of either
+//! side.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -6,26 +7,26 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender, TryRecvError, TrySendError, bounded};
 
-/// Chunks ready for a subscriber before its job waits.
+/// Chunks that may be ready before the encoder waits.
 const CHUNKS_AHEAD: usize = 4;
 
-/// Frames of a snapshot, ready to be written.
+/// Frames of a snapshot.
 #[derive(Debug)]
 pub(crate) struct Chunk {
     pub(crate) frames: Vec<u8>,
     pub(crate) is_last: bool,
 }
 
-/// Why no more chunks come though the last has not.
+/// Why a snapshot ended before its last chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Broken {
-    /// The subscriber took none for too long.
+    /// The subscriber took no chunk for too long.
     Unread = 1,
-    /// What it has missed cannot be told.
+    /// The updates that it missed cannot be read.
     HistoryLost = 2,
 }
 
-/// Set once, by whoever ends first.
+/// The receiver was dropped. The side that ends first sets it.
 const GONE: u8 = 3;
 
 #[derive(Debug)]
@@ -40,7 +41,7 @@ pub(crate) struct ChunkReceiver {
     ended: Arc<AtomicU8>,
 }
 
-/// Both ends of a subscription's chunks.
+/// Both ends of a snapshot's channel.
 pub(crate) fn chunks() -> (ChunkSender, ChunkReceiver) {
     let (to, from) = bounded(CHUNKS_AHEAD);
     let ended = Arc::new(AtomicU8::new(0));
@@ -56,12 +57,12 @@ impl ChunkSender {
         self.to.send_timeout(chunk, timeout)
     }
 
-    /// Whether the subscription is still there.
+    /// Whether the subscription still exists.
     pub(crate) fn is_wanted(&self) -> bool {
         self.ended.load(Ordering::Acquire) == 0
     }
 
-    /// No more comes: the connection is to be ended, and says why.
+    /// Ends the snapshot early: the connection is closed for this reason.
     pub(crate) fn break_off(&self, why: Broken) {
         self.ended.store(why as u8, Ordering::Release);
     }

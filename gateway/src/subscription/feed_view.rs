@@ -9,7 +9,7 @@ use ordo_core::outcome::{Outcome, Stamp};
 use ordo_core::subscription::{RouteChange, RoutesBefore};
 use ordo_core::views::Views;
 
-/// What one update changed about who has which open order.
+/// The routing changes of one update.
 #[derive(Debug)]
 pub(crate) struct Routed {
     pub(crate) task: u64,
@@ -17,8 +17,8 @@ pub(crate) struct Routed {
     pub(crate) changes: Vec<RouteChange>,
 }
 
-/// How many watch any feed. Subscriptions are counted by the views as they come by, and by the publisher as they end:
-/// the two are at different points of the same stream, and only the difference says whether any is left.
+/// Counts Feed subscriptions. The views count those that begin and the publisher those that end, each at its own point
+/// of the stream; only the difference shows whether there are any.
 #[derive(Debug, Default)]
 pub(crate) struct Watchers {
     begun: AtomicU64,
@@ -30,12 +30,12 @@ pub(crate) struct Watchers {
 pub(crate) struct Watch(Arc<Watchers>);
 
 impl Watchers {
-    /// For the publisher, once for each subscription to a feed that it comes to, refused or not.
+    /// For the publisher, once for each Feed subscription that it reaches, refused or not.
     pub(crate) fn watch(self: &Arc<Watchers>) -> Watch {
         Watch(self.clone())
     }
 
-    /// For the views, once for each subscription to a feed.
+    /// For the views, once for each Feed subscription that they reach.
     pub(crate) fn begin(&self) {
         self.begun.fetch_add(1, Ordering::Relaxed);
     }
@@ -52,7 +52,7 @@ impl Drop for Watch {
     }
 }
 
-/// See the module.
+/// The views' end.
 #[derive(Debug)]
 pub(crate) struct FeedViewSender {
     pub(crate) watchers: Arc<Watchers>,
@@ -66,7 +66,7 @@ pub(crate) struct FeedViewReceiver {
     pub(crate) from: Receiver<Routed>,
 }
 
-/// Both ends. The views are never further ahead of the publisher than the ring is long: that bounds what is between.
+/// Both ends. The ring bounds the channel: the views are at most its length ahead of the publisher.
 pub(crate) fn feed_view() -> (FeedViewSender, FeedViewReceiver) {
     let watchers = Arc::new(Watchers::default());
     let (to, from) = unbounded();
@@ -85,7 +85,7 @@ impl FeedViewSender {
     pub(crate) fn send(&self, task: u64, before: RoutesBefore, views: &Views, outcome: &Outcome) {
         let changes = before.changes(views, outcome);
         if !changes.is_empty() {
-            // The publisher ends after this stage has nothing left to take.
+            // Fails only when the publisher has ended, which it does after this stage has taken its last task.
             let _ = self.to.send(Routed { task, stamp: outcome.stamp, changes });
         }
     }

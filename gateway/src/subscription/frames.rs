@@ -1,4 +1,4 @@
-//! Server frames of the WebSocket protocol: unmasked, one message a frame.
+//! Server frames of the WebSocket protocol: unmasked, one message in one frame.
 
 use ordo_core::json;
 
@@ -17,7 +17,7 @@ pub(crate) enum Form {
     },
 }
 
-/// Appends the head of a frame whose payload follows.
+/// Appends a frame header for a payload of `len` bytes.
 #[inline]
 fn put_head(out: &mut Vec<u8>, opcode: u8, len: usize) {
     out.push(opcode);
@@ -34,7 +34,7 @@ fn put_head(out: &mut Vec<u8>, opcode: u8, len: usize) {
     }
 }
 
-/// Appends an EventMessage, given in parts of its binary form, as one frame.
+/// Appends an EventMessage as one frame; `parts` are its binary form.
 #[inline]
 pub(crate) fn put_message(out: &mut Vec<u8>, form: Form, parts: &[&[u8]]) {
     match form {
@@ -46,13 +46,13 @@ pub(crate) fn put_message(out: &mut Vec<u8>, form: Form, parts: &[&[u8]]) {
     }
 }
 
-/// JSON is for people and for clients that are in no hurry: it may allocate.
+/// JSON may allocate: it is not for subscribers in a hurry.
 #[cold]
 fn put_json(out: &mut Vec<u8>, compact: bool, message: &[u8]) {
     let mut text = Vec::with_capacity(message.len() * 3);
     let style = json::Style { is_compact: compact };
     if let Err(error) = json::from_binary(json::message::EVENT_MESSAGE, message, style, &mut text) {
-        // Everything that is told was decoded when it came in: this is a fault of ours, said where it can be seen.
+        // Every message was decoded when it was received, so this is a defect of the hub.
         tracing::error!(?error, "an event has no JSON form");
         return;
     }

@@ -1,12 +1,11 @@
-//! Resuming a subscription: instead of a snapshot, all events after a position that the subscriber knows, up to the task
-//! with which it was accepted. Live events follow behind, as behind any snapshot.
+//! Resuming a subscription: instead of a snapshot, all events after positions that the subscriber knows, up to the task
+//! that it was accepted with. Live events follow, as behind any snapshot.
 //!
-//! Each on a thread of its own that waits for its turn, so many resume at once, and for its subscriber: one that takes
-//! nothing for too long is closed as slow. Where the history is gone a full snapshot is sent, which is as good to who
-//! folds.
+//! Each runs on a worker thread, waits for a permit, and waits for its subscriber: one that takes nothing for too long
+//! is closed as slow. Where the history is archived, a full snapshot is sent instead.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::SendTimeoutError;
 use ordo_core::proto::{EventMessage, EventMessageType, SubscriptionType};
@@ -21,22 +20,22 @@ use super::frames::put_message;
 use super::snapshots::Job;
 
 const CHUNK_BYTES: usize = 64 * 1024;
-/// Between looks at whether the hub still runs, while the subscriber has no room.
+/// Interval at which a worker checks whether the hub still runs, while the subscriber has no room.
 const SEND_PATIENCE: Duration = Duration::from_millis(50);
 
-/// Sends a subscriber what it has missed; gives the job back if a snapshot is to be sent instead.
+/// Sends a subscriber the updates that it missed; returns the job if a snapshot is to be sent instead.
 pub(super) fn resume(history: &Arc<History>, job: Job, fall_back: impl FnOnce(Job) + Send + 'static) -> Option<Job> {
     let known = |after: &Positions| {
         let stands = |name: &str| job.taken.positions.iter().find(|(known, _)| **known == *name).map(|(_, at)| *at);
         after.iter().all(|(name, position)| *position <= stands(name).unwrap_or(0))
     };
     let after = match resume_after(&job.details) {
-        // What was routed to a feed in the past is not kept.
+        // Past routes of orders are not recorded, so the Feed view cannot be resumed.
         Ok(Some(after)) if known(&after) && job.details.r#type() != SubscriptionType::Feed => after,
         _ => return Some(job),
     };
     let worker = history.clone();
-    // The thread is the job's owner: one that cannot be started is one subscriber without an answer.
+    // The thread owns the job: if it cannot be started, this subscriber gets no answer.
     let started = history.on_worker(move || {
         let place = worker.take_resume_permit(|| job.to.is_wanted() && worker.is_running());
         let Some(_place) = place else { return };
@@ -49,7 +48,7 @@ pub(super) fn resume(history: &Arc<History>, job: Job, fall_back: impl FnOnce(Jo
                 }
             },
             Err(error) => {
-                tracing::warn!(%error, "the history is gone: a subscriber that resumes gets a snapshot");
+                tracing::warn!(%error, "the missed updates are not available: the subscriber gets a snapshot");
                 fall_back(job);
             }
         }
@@ -79,15 +78,15 @@ fn send_missed(history: &History, mut missed: MissedUpdates, job: &Job) -> Resul
     send(history, job, Chunk { frames, is_last: true })
 }
 
-/// Waits for the subscriber to have room, for a while.
+/// Sends a chunk, waiting for the subscriber up to the reader's patience.
 fn send(history: &History, job: &Job, mut chunk: Chunk) -> Result<(), HistoryError> {
-    let begun = Instant::now();
+    let begun = history.clock().now();
     loop {
         match job.to.send_timeout(chunk, SEND_PATIENCE) {
             Ok(()) => return Ok(()),
             Err(SendTimeoutError::Timeout(unsent)) => {
                 history.check_running()?;
-                if begun.elapsed() >= history.reader_patience() {
+                if history.clock().since(begun) >= history.reader_patience() {
                     job.to.break_off(Broken::Unread);
                     return Err(HistoryError::Unwanted);
                 }

@@ -1,7 +1,7 @@
 //! Snapshots of views for new subscribers, encoded on a thread of their own.
 //!
-//! A job is a view's chunks at one position (cheap to take, see `Table`). The thread goes round its jobs, each time one
-//! chunk further where the subscriber has room: one that does not read holds up nobody.
+//! A job is a view's content at one position (cheap to take, see `Table`). The thread goes round its jobs and encodes
+//! one chunk of each whose subscriber has room: a subscriber that does not read delays nobody.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,16 +19,16 @@ use super::chunks::{Chunk, ChunkSender};
 use super::frames::{Form, put_message};
 use super::resume::resume;
 
-/// As text, records take about this many times the bytes.
+/// JSON takes about this many times the bytes of the binary form.
 const TEXT_TO_BINARY: usize = 4;
-/// Between rounds in which no subscriber had room.
+/// Pause after a round in which no subscriber had room.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// What a view held at one task.
+/// Content of a view at one task.
 #[derive(Debug)]
 pub(crate) struct Taken {
     pub(crate) task: u64,
-    /// Of the newest update in the record by then.
+    /// Sequence of the newest recorded update by then.
     pub(crate) sequence: u64,
     pub(crate) records: ViewRecords,
     pub(crate) positions: Vec<(Box<str>, i64)>,
@@ -44,7 +44,7 @@ pub(crate) struct Job {
     pub(crate) to: ChunkSender,
 }
 
-/// Runs until the publisher lets go of its end. Who resumes gets what it missed, from history.
+/// Runs until the publisher has dropped its end. Subscriptions that resume are served from history.
 pub(crate) fn run(jobs: &Receiver<Job>, views: &Arc<RwLock<Views>>, history: &Arc<History>) {
     let mut running: Vec<Encoding> = Vec::new();
     loop {
@@ -52,7 +52,7 @@ pub(crate) fn run(jobs: &Receiver<Job>, views: &Arc<RwLock<Views>>, history: &Ar
         match next {
             Some(job) => {
                 let (views, running_hub) = (views.clone(), history.clone());
-                let fall_back = move |job| Encoding::start(job).run(&views, || running_hub.is_running());
+                let fall_back = move |job| Encoding::start(job).run(&views, &running_hub);
                 running.extend(resume(history, job, fall_back).map(Encoding::start));
             }
             None if running.is_empty() => return,
@@ -68,12 +68,12 @@ pub(crate) fn run(jobs: &Receiver<Job>, views: &Arc<RwLock<Views>>, history: &Ar
             Advance::Ended => false,
         });
         if !has_moved && !running.is_empty() {
-            std::thread::sleep(PAUSE);
+            history.clock().sleep(PAUSE);
         }
     }
 }
 
-/// A job under way.
+/// A job in progress.
 struct Encoding {
     details: SubscriptionDetails,
     filter: Filter,
@@ -107,12 +107,12 @@ impl Encoding {
         Encoding { details, filter, form, to, records, ready, writer: ReverseWriter::default() }
     }
 
-    /// All of it, on a thread that has nothing else to do.
-    fn run(mut self, views: &RwLock<Views>, is_wanted: impl Fn() -> bool) {
-        while is_wanted() {
+    /// Encodes the whole snapshot, on a worker thread.
+    fn run(mut self, views: &RwLock<Views>, history: &History) {
+        while history.is_running() {
             match self.advance(views) {
                 Advance::Moved => {}
-                Advance::Waits => std::thread::sleep(PAUSE),
+                Advance::Waits => history.clock().sleep(PAUSE),
                 Advance::Ended => return,
             }
         }
@@ -137,7 +137,7 @@ impl Encoding {
 
     fn next_chunk(&mut self, views: &RwLock<Views>) -> Chunk {
         self.writer.clear();
-        // Names only grow: those of now say the same of the accounts of then.
+        // Names only grow: present names are valid for records of the past.
         let views = views.read();
         let bytes = match self.form {
             Form::Binary => SNAPSHOT_MESSAGE_BYTES,
@@ -148,7 +148,7 @@ impl Encoding {
         self.framed()
     }
 
-    /// The records encoded so far as an Update message, and the SnapshotFinish behind the last one.
+    /// Frames of the records encoded so far, with SnapshotFinish behind the last ones.
     fn framed(&self) -> Chunk {
         let mut frames = Vec::with_capacity(self.writer.len() + 256);
         if !self.writer.is_empty() {

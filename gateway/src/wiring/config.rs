@@ -1,4 +1,4 @@
-//! Every setting of a hub, in one place: the struct here, what each means and costs in `config/settings.rs`.
+//! `Config`: every setting of a hub. Meaning and cost of each are in `config/settings.rs`.
 
 mod layout;
 mod settings;
@@ -9,18 +9,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ordo_core::record::Settings as EngineSettings;
+use ordo_history::clock::Clock;
 use ordo_journal::Disk;
 use thiserror::Error;
 
 pub use self::layout::{Layout, Preset, StageName, ThreadPlan};
 pub use self::settings::{SETTINGS, Setting};
 
-/// A setting that is one of a few words.
+/// A setting with a fixed list of values.
 pub trait Choice: Copy + PartialEq + 'static {
-    /// All of them, in the order in which they are told.
+    /// All values, in the order in which they are listed.
     const ALL: &'static [Self];
 
-    /// The word for it in settings, health and metrics.
+    /// The name of a value in settings, health and metrics.
     fn name(self) -> &'static str;
 
     fn of_name(name: &str) -> Option<Self> {
@@ -28,10 +29,10 @@ pub trait Choice: Copy + PartialEq + 'static {
     }
 }
 
-/// When an update counts as recorded: from then on it may be told.
+/// When an update counts as recorded, and may be published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
-    /// On stable storage, one by one: the slowest, for measuring what group commit is worth.
+    /// On stable storage, one by one: the slowest, to measure the gain of group commit.
     SyncEach,
     /// On stable storage, many at a time (group commit).
     Sync,
@@ -57,16 +58,16 @@ impl Choice for Durability {
     }
 }
 
-/// What a pipeline thread does when there is nothing to do.
+/// What an idle pipeline thread does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wait {
-    /// Sleeps after a short while: an idle hub takes next to no processor, the first update after a pause waits up
+    /// Sleeps after a short while: an idle hub takes almost no processor time, the first update after a pause waits up
     /// to 100 us.
     Park,
-    /// Gives its core to whoever else is ready, and naps after some milliseconds of nothing: right where stages
-    /// outnumber cores. Takes a whole core while there is traffic.
+    /// Yields its core, and sleeps for microseconds after some idle milliseconds. For hubs with more stages than cores.
+    /// Takes a whole core while there is traffic.
     Yield,
-    /// Spins: the shortest way, and a core for itself for ever. Only where cores outnumber the threads that spin.
+    /// Spins: the lowest latency, at a whole core for good. Only where cores outnumber spinning threads.
     Busy,
 }
 
@@ -82,15 +83,15 @@ impl Choice for Wait {
     }
 }
 
-/// How groups get to the disk.
+/// How groups are written to the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WritePath {
     /// `thread` on two cores or fewer, else `uring`.
     Auto,
-    /// A thread that blocks in the write: 40 us more an idle update, and no such worker.
+    /// A blocking thread: 40 us more for an idle update, and no kernel worker.
     Thread,
-    /// io_uring, polled by the journal's thread: the shortest way to the disk and no thread to wake. The end of a durable
-    /// write is then the work of a kernel worker, which pipeline threads on all cores can keep waiting for seconds.
+    /// io_uring, polled by the journal's thread: the lowest latency, and no thread to wake. The end of a durable write
+    /// is then the work of a kernel worker, which busy pipeline threads on all cores can delay by seconds.
     Uring,
 }
 
@@ -145,14 +146,16 @@ pub struct Config {
     pub trade_retention_s: u64,
     pub completed_order_retention_s: u64,
     pub idempotency_retention_s: u64,
-    /// A reader of a long answer that takes nothing for so long loses it. No setting: a seam for tests.
+    /// A reader of a long answer that takes nothing for this long loses it. Not a setting: a seam for tests.
     pub reader_patience: Duration,
-    /// The disk that the journal is written to: none, the machine's. No setting: a seam for tests, which put one there
-    /// that fails. It is asked for no descriptor where `write_path` is `thread`.
+    /// The disk that the journal is written to; none: the machine's. Not a setting: a seam for tests with faulty disks.
+    /// With `write_path` `thread` it is asked for no descriptor.
     pub disk: Option<Arc<dyn Disk>>,
+    /// Not a setting: a seam for simulations.
+    pub clock: Clock,
 }
 
-/// A setting that cannot be.
+/// An invalid setting.
 #[derive(Debug, Clone, Error, PartialEq, Eq)]
 pub enum ConfigError {
     #[error("unknown setting '{key}'{}", nearest.map_or_else(String::new, |it| format!("; is it '{it}'?")))]
@@ -163,10 +166,9 @@ pub enum ConfigError {
     Contradiction(String),
 }
 
-/// Longer than a network stutters or a client thinks; a reader that is gone keeps its place among those who look at the
-/// past no longer than that.
+/// Longer than a network outage or a pause of a client. A reader that is gone holds its permit no longer than that.
 const READER_PATIENCE: Duration = Duration::from_secs(30);
-/// What a message takes in a group beside itself, at most.
+/// Largest overhead of a message in a group.
 const GROUP_BYTES_BESIDE: u64 = 32 << 10;
 
 impl Default for Config {
@@ -210,17 +212,18 @@ impl Default for Config {
             idempotency_retention_s: 30 * 86_400,
             reader_patience: READER_PATIENCE,
             disk: None,
+            clock: Clock::system(),
         }
     }
 }
 
 impl Config {
-    /// The defaults for a hub inside another program: on a folder, and on a port that is free.
+    /// Defaults for a hub inside another program: a data folder, and a free port.
     pub fn new(data: impl Into<PathBuf>) -> Config {
         Config { data: data.into(), listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..Config::default() }
     }
 
-    /// Those that the engine's results depend on.
+    /// The settings that the engine's results depend on.
     pub(crate) fn settings(&self) -> EngineSettings {
         EngineSettings {
             trade_retention_s: self.trade_retention_s,
@@ -229,17 +232,17 @@ impl Config {
         }
     }
 
-    /// Sets one setting from its text.
+    /// Sets one setting from text.
     ///
     /// # Errors
-    /// An unknown key, or a value that the setting does not take; nothing is changed then. Whether settings go
-    /// together is `validate`'s to say, once all are set.
+    /// An unknown key, or an invalid value; nothing is changed then. Relations between settings are checked by
+    /// `validate`.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), ConfigError> {
         Setting::find(key)?.put(self, value)
     }
 
     /// # Errors
-    /// The first setting that is out of its range, or contradicts another.
+    /// The first setting that is out of range, or contradicts another.
     pub fn validate(&self) -> Result<(), ConfigError> {
         for setting in &SETTINGS {
             setting.check(self)?;

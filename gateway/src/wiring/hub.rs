@@ -1,30 +1,31 @@
-//! A hub: recovered from its folder, wired, started, stopped.
+//! `Hub`: recovered from its folder, wired, started and stopped.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ordo_core::engine::Engine;
 use ordo_core::views::Views;
+use ordo_history::clock::Clock;
+use ordo_history::replay::{Replay, ReplayError};
+use ordo_history::saved_states::{Retention, SavedStates};
+use ordo_history::service::{Archiving, History, Limits, Snapshotter};
 use ordo_journal::{Archiver, DurabilityProof, Journal, OpenError, Opened, SyncMode, WritePathKind};
 use parking_lot::RwLock;
 use thiserror::Error;
 
-pub use crate::wiring::config::{Config, ConfigError, Durability, Layout, Wait, WritePath};
-pub use crate::wiring::progress::Fault;
-
 use crate::rest::{HttpLimits, Memory, Names, Server, Shared};
+pub use crate::wiring::config::{Config, ConfigError, Durability, Layout, Wait, WritePath};
 use crate::wiring::pipeline::{Finished, Pipeline, Recovered};
+pub use crate::wiring::progress::Fault;
 use crate::wiring::progress::Progress;
-use ordo_history::replay::{Replay, ReplayError};
-use ordo_history::saved_states::{Retention, SavedStates};
-use ordo_history::service::{Archiving, History, Limits, Snapshotter};
+use crate::wiring::stages::StageReading;
 
-/// What the hub adds to a message that it records in its own words: the name of a feed, and its place.
+/// Bytes that the hub may add to a recorded message: the name of a feed, and its position.
 const BODY_BYTES_ADDED_MAX: usize = 1024;
 
-/// Why a hub does not start, or has not stopped well.
+/// Why a hub does not start, or did not stop cleanly.
 #[derive(Debug, Error)]
 pub enum HubError {
     #[error(transparent)]
@@ -93,7 +94,7 @@ impl From<ReplayError> for HubError {
     }
 }
 
-/// What a hub had come to when it stopped.
+/// Last state of a hub that stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stopped {
     /// Sequence of the last update applied.
@@ -102,7 +103,7 @@ pub struct Stopped {
     pub events_hash: u128,
 }
 
-/// A running hub. Dropped without `stop`, it stops all the same.
+/// A running hub. Dropping it stops it.
 pub struct Hub {
     addr: SocketAddr,
     progress: Arc<Progress>,
@@ -131,10 +132,10 @@ impl Hub {
         let views = Arc::new(RwLock::new(Views::default()));
         let (archiver, archived) = (recovered.journal.archiver(), recovered.archived);
         let record = (config.data.clone(), archived);
-        let history = Arc::new(History::new(record, saved, progress.clone(), limits(&config)));
+        let history = Arc::new(History::new(record, saved, (progress.clone(), config.clock.clone()), limits(&config)));
         let (ingress, pipeline) = Pipeline::start(&config, recovered, &progress, &views, history.clone())
             .map_err(HubError::io("pipeline"))?;
-        let snapshotter = snapshotter(&config, archiver).start(history.clone()).map_err(HubError::io("keeper"))?;
+        let snapshotter = snapshotter(&config, archiver).start(history.clone()).map_err(HubError::io("snapshotter"))?;
         let shared = Shared {
             ingress,
             progress: progress.clone(),
@@ -151,19 +152,19 @@ impl Hub {
             limits: http_limits(&config),
         };
         let rest = Server::start(listener, shared).map_err(HubError::io("rest"))?;
-        tracing::info!(%addr, durability, "hub serves");
+        tracing::info!(%addr, durability, "hub is serving");
         let keep = retention(&config);
         let (snapshotter, pipeline, rest) = (Some(snapshotter), Some(pipeline), Some(rest));
         Ok(Hub { addr, progress, history, keep, snapshotter, pipeline, rest })
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Defines the statuses that client requests go through, where no status is defined. A step of its own: a hub
-    /// records nothing unasked.
+    /// Defines the default request statuses if no status is defined. A separate step: a hub records nothing on its own
+    /// at start.
     ///
     /// # Errors
     /// If the hub stops meanwhile.
@@ -172,24 +173,33 @@ impl Hub {
         if defined { Ok(()) } else { Err(Fault::Failed("the hub stopped before it was set up".into()).into()) }
     }
 
-    /// Waits for a fault that stops the hub; `None` if none came in that time.
+    fn clock(&self) -> &Clock {
+        self.history.clock()
+    }
+
+    /// What each stage has done since the start, in the order of an update.
+    pub fn stages(&self) -> impl IntoIterator<Item = StageReading> {
+        self.progress.counters.readings()
+    }
+
+    /// Waits for a fault that stops the hub; `None` if there is none within `timeout`.
     pub fn wait_fault(&self, timeout: Duration) -> Option<Fault> {
-        let until = Instant::now() + timeout;
+        let until = self.clock().now() + timeout;
         loop {
             if let Some(fault) = self.progress.fault() {
                 return Some(fault.clone());
             }
-            if Instant::now() >= until {
+            if self.clock().now() >= until {
                 return None;
             }
-            thread::sleep(Duration::from_millis(5).min(timeout));
+            self.clock().sleep(Duration::from_millis(5).min(timeout));
         }
     }
 
-    /// Takes no more, records and answers what it took, and leaves a snapshot of where it stopped.
+    /// Admits nothing more, records and answers what was admitted, and saves a snapshot of the last state.
     ///
     /// # Errors
-    /// A fault before or while stopping; the record then tells at the next start.
+    /// A fault before or while stopping; the next start recovers from the record.
     pub fn stop(mut self) -> Result<Stopped, HubError> {
         self.wind_down()
     }
@@ -206,17 +216,17 @@ impl Hub {
         }
         self.history.join();
         if self.snapshotter.take().is_some_and(|snapshotter| snapshotter.join().is_err()) {
-            tracing::error!("the keeper of snapshots has panicked");
+            tracing::error!("the snapshotter has panicked");
         }
         let Finished { journal, engine } = finished?;
         if let Some(fault) = self.progress.fault() {
             return Err(fault.clone().into());
         }
         journal.close().map_err(|error| Fault::Poisoned(error.to_string()))?;
-        // A start without it replays more, and loses nothing: no reason to call this stop a failure.
+        // Without it the next start replays more and loses nothing, so it does not fail the stop.
         let saved = self.history.saved();
         if let Err(error) = saved.save(&engine).and_then(|()| saved.thin(self.keep)) {
-            tracing::warn!(%error, "no snapshot of where the hub stopped");
+            tracing::warn!(%error, "the last state was not saved");
         }
         Ok(Stopped { sequence: engine.sequence(), state_hash: engine.state_hash(), events_hash: engine.events_hash() })
     }
@@ -227,7 +237,7 @@ impl Drop for Hub {
         if self.pipeline.is_some()
             && let Err(error) = self.wind_down()
         {
-            tracing::error!(%error, "hub did not stop well");
+            tracing::error!(%error, "hub did not stop cleanly");
         }
     }
 }
@@ -279,7 +289,7 @@ fn snapshotter(config: &Config, archiver: Archiver) -> Snapshotter {
     }
 }
 
-/// Opens the journal (which repairs a torn end), then folds it.
+/// Opens the journal, which cuts off a torn end, and folds it.
 fn recover(config: &Config, saved: &SavedStates) -> Result<Recovered, HubError> {
     let newest = saved.newest(u64::MAX).map_err(HubError::io("snapshots"))?;
     let newest_sequence = newest.as_ref().map_or(0, Engine::sequence);
@@ -304,14 +314,14 @@ fn recover(config: &Config, saved: &SavedStates) -> Result<Recovered, HubError> 
         None => Journal::open(options)?,
     };
     if let Some(cut) = recovered.cut {
-        tracing::warn!(?cut, "a torn end was cut off: it was never acknowledged");
+        tracing::warn!(?cut, "the torn end of the journal was cut off; it was never acknowledged");
     }
     let engine = newest.unwrap_or_else(|| Engine::new(config.orders_expected));
     let mut replay = Replay::from(&config.data, engine, u64::MAX)?;
     let updates = replay.run()?;
     tracing::info!(updates, last = recovered.last_sequence, from_tail = recovered.from_tail, "state recovered");
     let engine = replay.into_engine();
-    // The last frame may be a batch, whose members have times of their own.
+    // The last frame may be a batch; its members have later times of their own.
     let last_time_ns = recovered.last_time_ns.max(engine.time_ns());
     Ok(Recovered { journal, last_time_ns, engine, archived: recovered.begins_after })
 }

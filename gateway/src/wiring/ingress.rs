@@ -1,5 +1,5 @@
-//! What reaches the receiver other than through its sockets: new connections, and the writes of REST. Bounded queues,
-//! so that no thread outside ever holds a claimed slot of the ring.
+//! `Ingress`: what reaches the receiver from REST: new connections and writes. Queues are bounded, so that no other
+//! thread ever holds a claimed slot of the ring.
 
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -11,21 +11,21 @@ use super::task::Writer;
 use super::ticket::Ticket;
 use crate::rest::Place;
 
-/// An upgraded connection, handed over by the HTTP side.
+/// An upgraded connection, handed over by REST.
 #[derive(Debug)]
 pub(crate) struct NewConnection {
     pub(crate) stream: TcpStream,
-    /// What was read from the socket behind the upgrade request.
+    /// Bytes that were read from the socket behind the upgrade request.
     pub(crate) already_read: Vec<u8>,
-    /// Short enum names in JSON.
+    /// JSON with short enum names.
     pub(crate) compact: bool,
-    /// Who upgraded it: every message on it is his.
+    /// Who upgraded it; every message on it is from this caller.
     pub(crate) caller: Caller,
     /// Its place among the connections, kept until it ends.
     pub(crate) place: Place,
 }
 
-/// An update that came over REST, to be recorded in `oms`.
+/// A REST write, to be recorded in `oms`.
 #[derive(Debug)]
 pub(crate) struct Write {
     pub(crate) body: Body,
@@ -33,28 +33,28 @@ pub(crate) struct Write {
     pub(crate) ticket: Arc<Ticket>,
 }
 
-/// What is recorded of a write.
+/// Content of a write.
 #[derive(Debug)]
 pub(crate) enum Body {
-    /// An encoded FeedRequest that the flat decoder takes.
+    /// An encoded FeedRequest that the flat decoder reads.
     Update(Vec<u8>),
-    /// Several, of which all are applied or none: the encoded `Batch`, and each member's FeedRequest.
+    /// Updates of which all are applied or none: the encoded `Batch`, and each member's FeedRequest.
     Batch { frame: Vec<u8>, members: Vec<Vec<u8>> },
 }
 
 /// Connections waiting for the receiver. Full: the upgrade is refused with 503.
 const CONNECTIONS_WAITING_MAX: usize = 256;
-/// Writes waiting for the receiver. Full: the caller waits outside, for a while, then 503.
+/// Writes waiting for the receiver. Full: the client waits for a limited time, then gets 503.
 const WRITES_WAITING_MAX: usize = 1024;
 
-/// Where the edge hands over.
+/// REST's end.
 #[derive(Debug, Clone)]
 pub(crate) struct IngressSender {
     pub(crate) connections: Sender<NewConnection>,
     pub(crate) writes: Sender<Write>,
 }
 
-/// The receiver's side of the doors.
+/// The receiver's end.
 #[derive(Debug)]
 pub(crate) struct IngressReceiver {
     pub(crate) connections: Receiver<NewConnection>,

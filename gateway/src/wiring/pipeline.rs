@@ -1,4 +1,4 @@
-//! The pipeline's wiring: rings, stages, and the threads that the layout puts them on.
+//! The pipeline: rings, stages, and the threads that the layout assigns them to.
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -8,6 +8,7 @@ use ordo_core::engine::Engine;
 use ordo_core::outcome::Outcome;
 use ordo_core::ring::{InRing, OutRing, Stage};
 use ordo_core::views::Views;
+use ordo_history::service::History;
 use ordo_journal::Journal;
 use parking_lot::RwLock;
 
@@ -22,13 +23,13 @@ use crate::wiring::config::{Config, StageName};
 use crate::wiring::ingress::{IngressSender, ingress};
 use crate::wiring::progress::{Fault, Progress};
 use crate::wiring::slot::Slot;
+use crate::wiring::stages::STAGES;
 use crate::wiring::threads::{drive, place};
-use ordo_history::service::History;
 
-/// Checkpoints on their way from the engine to the journal.
+/// Checkpoints in the queue from the engine to the journal.
 const CHECKPOINTS_WAITING_MAX: usize = 4;
 
-/// What was found in the folder.
+/// Content of the data folder at start.
 pub(crate) struct Recovered {
     pub(crate) journal: Journal,
     /// Frames up to this sequence are archived; 0 if none are.
@@ -37,7 +38,7 @@ pub(crate) struct Recovered {
     pub(crate) engine: Engine,
 }
 
-/// A stage, whichever: a thread has a list of them.
+/// Any stage: a thread drives a list of them.
 enum AnyStage {
     Receiver(Box<Receiver>),
     Journal(Box<JournalStage>),
@@ -56,22 +57,30 @@ impl AnyStage {
             AnyStage::Views(stage) => &**stage,
         }
     }
+
+    fn get_mut(&mut self) -> &mut dyn Stage {
+        match self {
+            AnyStage::Receiver(stage) => &mut **stage,
+            AnyStage::Journal(stage) => &mut **stage,
+            AnyStage::Engine(stage) => &mut **stage,
+            AnyStage::Publisher(stage) => &mut **stage,
+            AnyStage::Views(stage) => &mut **stage,
+        }
+    }
 }
 
+// One indirect call for a batch of updates: that costs nothing beside them.
 impl Stage for AnyStage {
     fn name(&self) -> &'static str {
         self.get().name()
     }
 
-    // One look at which stage it is for a batch of updates: that costs nothing beside them.
     fn poll(&mut self, budget: usize) -> usize {
-        match self {
-            AnyStage::Receiver(stage) => stage.poll(budget),
-            AnyStage::Journal(stage) => stage.poll(budget),
-            AnyStage::Engine(stage) => stage.poll(budget),
-            AnyStage::Publisher(stage) => stage.poll(budget),
-            AnyStage::Views(stage) => stage.poll(budget),
-        }
+        self.get_mut().poll(budget)
+    }
+
+    fn tasks_done(&self) -> u64 {
+        self.get().tasks_done()
     }
 
     fn is_finished(&self) -> bool {
@@ -81,11 +90,11 @@ impl Stage for AnyStage {
 
 /// The running threads.
 pub(crate) struct Pipeline {
-    threads: Vec<JoinHandle<Vec<AnyStage>>>,
+    threads: Vec<JoinHandle<Vec<(StageName, AnyStage)>>>,
     snapshots: JoinHandle<()>,
 }
 
-/// What the threads leave behind: the record, and the state it came to.
+/// The journal and the engine after all threads have ended.
 pub(crate) struct Finished {
     pub(crate) journal: JournalStage,
     pub(crate) engine: Engine,
@@ -104,8 +113,9 @@ impl Pipeline {
         let (ingress, mut stages) = stages(config, recovered, progress, views, jobs)?;
         let mut threads = Vec::new();
         for thread in place(config) {
-            let mine = thread.plan.stages.iter().filter_map(|name| stages[*name as usize].take()).collect();
-            threads.push(drive(&thread, progress.clone(), mine)?);
+            let mine =
+                thread.plan.stages.iter().filter_map(|name| Some((*name, stages[*name as usize].take()?))).collect();
+            threads.push(drive(&thread, (progress.clone(), config.clock.clone()), mine)?);
         }
         let snapshots = thread::Builder::new()
             .name("snapshots".into())
@@ -113,12 +123,13 @@ impl Pipeline {
         Ok((ingress, Pipeline { threads, snapshots }))
     }
 
-    /// Waits for all threads: they have been told to stop, or stop at a fault.
+    /// Waits for all threads, which end when the hub is stopping or has failed.
     pub(crate) fn join(self) -> Result<Finished, Fault> {
         let (mut journal, mut engine) = (None, None);
         for thread in self.threads {
-            for stage in join(thread)? {
-                // The others end here, and their ends of the channels with them: so does the encoder of snapshots.
+            for (_, stage) in join(thread)? {
+                // The other stages are dropped here with their ends of the channels, which ends the encoder of
+                // snapshots too.
                 match stage {
                     AnyStage::Journal(stage) => journal = Some(*stage),
                     AnyStage::Engine(stage) => engine = Some(stage.into_engine()),
@@ -137,9 +148,9 @@ fn join<T>(handle: JoinHandle<T>) -> Result<T, Fault> {
 }
 
 /// All stages, by the number of their name.
-type Stages = [Option<AnyStage>; 5];
+type Stages = [Option<AnyStage>; STAGES.len()];
 
-/// Rings, channels, and the stages at their ends.
+/// Builds rings, channels, and the stages at their ends.
 fn stages(
     config: &Config,
     recovered: Recovered,
@@ -166,18 +177,23 @@ fn stages(
         (ingress_receiver, writers),
         &engine,
         config.settings(),
-        config.message_bytes_max,
+        (config.message_bytes_max, config.clock.clone()),
     )?;
-    let durability = config.durability;
-    let journal =
-        JournalStage::new(tasks.journal, slots, journal, last_time_ns, durability, (progress.clone(), checkpoints_due));
+    let journal = JournalStage::new(
+        tasks.journal,
+        slots,
+        journal,
+        last_time_ns,
+        (config.durability, config.clock.clone()),
+        (progress.clone(), checkpoints_due),
+    );
     let publisher = Publisher::new(
         (tasks.publisher, outcomes.publisher),
         progress.clone(),
         new_writers,
         (snapshots_taken, jobs, feed_view_receiver),
         &engine,
-        config.outbound_bytes_max,
+        (config.outbound_bytes_max, config.clock.clone()),
     )?;
     let engine = EngineStage::new(tasks.engine, outcomes.engine, engine, checkpoints, progress.clone());
     let views =

@@ -1,7 +1,7 @@
-//! How far each stage is: the counters by which stages, readers and the outside wait for each other.
+//! `Progress`: counters by which stages, REST and history follow each other.
 //!
-//! All but two count tasks of the ring since the start; those two are sequences of the journal, for who reads the record
-//! itself. Each has one writer. They only grow.
+//! Most count tasks of the ring since the start. `published_sequence` and `durable_sequence` are sequences of the
+//! journal, for readers of the record. Each has one writer and only grows.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,10 +11,13 @@ use ordo_journal::StorageTrouble;
 use parking_lot::Mutex;
 use thiserror::Error;
 
-/// Why a hub stopped by itself.
+use super::gate::Gate;
+use super::stages::Counters;
+
+/// Why a hub stopped on its own.
 #[derive(Debug, Clone, Error)]
 pub enum Fault {
-    /// A sync failed. What was not durable yet is unknown; a restart tells from the disk.
+    /// A write or sync failed. Updates that were not durable are in an unknown state until a restart reads the disk.
     #[error("journal: {0}; what was in flight is unknown: start again to recover from the disk")]
     Poisoned(String),
     #[error("{0}")]
@@ -31,7 +34,7 @@ impl Fault {
     }
 }
 
-/// A counter on a cache line of its own: its readers spin on it.
+/// A counter on its own cache line: its readers spin on it.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(crate) struct Counter(AtomicU64);
@@ -51,31 +54,32 @@ impl Counter {
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Progress {
-    /// Tasks that are as durable as configured: the gate of publisher and views.
-    pub(crate) releasable: Counter,
-    /// Tasks that the publisher is done with: what anybody may have been told of.
+    pub(crate) gate: Gate,
+    /// What each stage has done, for metrics.
+    pub(crate) counters: Counters,
+    /// Tasks that the publisher has published.
     pub(crate) published: Counter,
-    /// Tasks that the views have taken in.
+    /// Tasks that the views have folded.
     pub(crate) viewed: Counter,
-    /// Sequence of the newest update that anybody may have been told of.
+    /// Sequence of the newest update that a client may have seen.
     pub(crate) published_sequence: Counter,
-    /// Sequence up to which the record is on stable storage, where a reader finds it.
+    /// Sequence up to which the record is on stable storage and can be read there.
     pub(crate) durable_sequence: Counter,
-    /// When the next order is to be removed, in nanoseconds since 1970; `u64::MAX`: never.
+    /// When the next order is due for removal, in nanoseconds since 1970 UTC; `u64::MAX`: never.
     next_removal_ns: AtomicU64,
-    /// When there is next something to forget; alike.
+    /// When the next record is due for pruning, likewise.
     next_prune_ns: AtomicU64,
-    /// A group is on its way to the disk, whose completion needs a core: who has nothing to do leaves his.
+    /// A group is being written, and its completion needs a core: idle threads sleep.
     writing: AtomicBool,
     /// The journal cannot make its next segment: nothing more is admitted.
     storage_full: AtomicBool,
     /// Why not.
     storage_trouble: Mutex<Option<StorageTrouble>>,
-    /// The hub can take no more from feeds for now: who supplies one is told so.
+    /// The hub takes no more updates from feeds for now: suppliers are sent Suspend.
     holding_feeds: AtomicBool,
     stopping: AtomicBool,
     over: AtomicBool,
-    /// Tasks there will ever have been, once the receiver has filled its last slot.
+    /// Total number of tasks, set when the receiver has filled its last slot.
     end: OnceLock<u64>,
     fault: OnceLock<Fault>,
 }
@@ -83,7 +87,8 @@ pub(crate) struct Progress {
 impl Default for Progress {
     fn default() -> Progress {
         Progress {
-            releasable: Counter::default(),
+            gate: Gate::default(),
+            counters: Counters::default(),
             published: Counter::default(),
             viewed: Counter::default(),
             published_sequence: Counter::default(),
@@ -103,7 +108,7 @@ impl Default for Progress {
 }
 
 impl Progress {
-    /// Relaxed: who reads it looks again soon.
+    /// Relaxed: it is polled.
     pub(crate) fn next_removal_ns(&self) -> u64 {
         self.next_removal_ns.load(Ordering::Relaxed)
     }
@@ -113,7 +118,7 @@ impl Progress {
         self.next_prune_ns.load(Ordering::Relaxed)
     }
 
-    /// When the next order is to be removed, and when there is next something to forget.
+    /// Due times of the next removal and the next pruning.
     pub(crate) fn set_due(&self, removal_ns: Option<u64>, prune_ns: Option<u64>) {
         self.next_removal_ns.store(removal_ns.unwrap_or(u64::MAX), Ordering::Relaxed);
         self.next_prune_ns.store(prune_ns.unwrap_or(u64::MAX), Ordering::Relaxed);
@@ -127,7 +132,7 @@ impl Progress {
         self.writing.store(writing, Ordering::Relaxed);
     }
 
-    /// Whether updates are refused for lack of storage, whoever brings them. Reads go on.
+    /// Whether updates are refused for lack of storage, from feeds and REST alike. Reads are served.
     pub(crate) fn is_storage_full(&self) -> bool {
         self.storage_full.load(Ordering::Relaxed)
     }
@@ -150,7 +155,7 @@ impl Progress {
         self.storage_trouble.lock().as_ref().map_or(STORAGE_FULL, trouble_code)
     }
 
-    /// Relaxed: a Resume in the ring is published after it is unset, so who has seen the one sees the other.
+    /// Relaxed: it is unset before a Resume is published, so a reader of the Resume sees it unset.
     pub(crate) fn is_holding_feeds(&self) -> bool {
         self.holding_feeds.load(Ordering::Relaxed)
     }
@@ -167,7 +172,7 @@ impl Progress {
         self.stopping.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the pipeline has ended: all that will ever be answered has been.
+    /// Whether the pipeline has ended: no further write will be answered.
     pub(crate) fn is_over(&self) -> bool {
         self.over.load(Ordering::Acquire)
     }
@@ -182,14 +187,14 @@ impl Progress {
         let _ = self.end.set(tasks);
     }
 
-    /// Whether a stage that has done `tasks` has done all there will ever be.
+    /// Whether a stage that has done `tasks` tasks has done all.
     pub(crate) fn is_end(&self, tasks: u64) -> bool {
         self.end.get() == Some(&tasks)
     }
 
-    /// The first fault counts; all stages stop at their next look.
+    /// Sets the fault unless there is one; all stages stop at their next check.
     pub(crate) fn fail(&self, fault: Fault) {
-        tracing::error!(%fault, "hub stops");
+        tracing::error!(%fault, "hub is failing");
         let _ = self.fault.set(fault);
     }
 

@@ -1,10 +1,10 @@
-//! Threads: which stages run on which, pinned where, and what they do when there is nothing to do.
+//! Threads: which stages run on which thread and core, and what idle threads do.
 //!
-//! A layout is a wish: a core that is not there, fewer cores than pinned threads, or a system that refuses, are a
-//! warning, and the thread runs unpinned. The main thread is never pinned: its children would inherit it.
+//! A layout may ask for more than the machine has: a missing core, fewer cores than pinned threads, or a failure to pin
+//! is a warning, and the thread runs unpinned. The main thread is never pinned: its children would inherit that.
 //!
-//! A stage that panics ends the process, whatever profile the hub is built in: unwinding would let go of a batch of the
-//! ring as if it had been processed.
+//! A panic in a stage ends the process in every build profile: unwinding would release a batch of the ring as
+//! processed.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU64;
@@ -13,25 +13,26 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use ordo_core::ring::Stage;
+use ordo_history::clock::Clock;
 
-use crate::wiring::config::{Config, Durability, ThreadPlan, Wait};
+use crate::wiring::config::{Config, Durability, StageName, ThreadPlan, Wait};
 use crate::wiring::progress::Progress;
 
-/// Tasks a stage may do before the next stage of its thread has its turn.
+/// Tasks that a stage may do before the next stage of its thread has its turn.
 const BUDGET: usize = 256;
-/// Empty rounds before a thread sleeps, where it may.
+/// Rounds without work before a thread sleeps, where it may.
 const ROUNDS_BEFORE_SLEEP: u32 = 200;
 const PARK: Duration = Duration::from_micros(50);
-/// While a group is on its way to the disk. A write's completion is a kernel worker's job, and a thread that only
-/// yields can keep that worker from its core for seconds.
+/// The same while a group is being written. Its completion is the work of a kernel thread, which yielding threads can
+/// keep from a core for seconds.
 const ROUNDS_BEFORE_NAP: u32 = 20;
-/// Some milliseconds of nothing: an idle hub leaves most of its cores to others.
+/// The same when nothing is written: some milliseconds.
 const ROUNDS_IDLE: u32 = 10_000;
 const NAP: Duration = Duration::from_micros(5);
-/// The longer nothing comes, the longer the naps, up to so many times: the first update after minutes of nothing waits
-/// for half a millisecond, and the idle hub takes a few percent of a core.
+/// Naps grow with idle time, up to this factor: after idle minutes the first update waits for half a millisecond, and
+/// the hub takes a few percent of a core.
 const NAPS_MAX: u32 = 100;
-/// Sleeps may end this much late: the default, 50 us, is longer than a nap.
+/// Latest end of a sleep. The default, 50 us, is longer than a nap.
 const TIMER_SLACK_NS: NonZeroU64 = NonZeroU64::new(1_000).expect("not zero");
 
 /// A thread as it will run.
@@ -42,7 +43,7 @@ pub(crate) struct Placed {
     pub(crate) wait: Wait,
 }
 
-/// What the machine allows of the configured layout; each thing it does not is a warning.
+/// Fits the layout to the machine; logs a warning for each part that does not fit.
 pub(crate) fn place(config: &Config) -> Vec<Placed> {
     let cores: Vec<usize> = core_affinity::get_core_ids().unwrap_or_default().iter().map(|core| core.id).collect();
     let (placed, warnings) = place_on(config, &cores);
@@ -70,7 +71,7 @@ fn place_on(config: &Config, cores: &[usize]) -> (Vec<Placed>, Vec<String>) {
             warnings.push(format!("no core {core} to be had: {} runs unpinned", thread.plan.name()));
         }
     }
-    // A spinning core starves the disk's completions and everybody who has no core of his own.
+    // A spinning core delays the completions of the disk, and every thread without a core of its own.
     let spare = usize::from(config.durability != Durability::Async);
     let spinning = placed.iter().filter(|thread| thread.wait == Wait::Busy).count();
     if spinning > 0 && spinning + spare > cores.len() {
@@ -86,9 +87,9 @@ fn place_on(config: &Config, cores: &[usize]) -> (Vec<Placed>, Vec<String>) {
 /// Runs stages one after another until all are finished, or the hub fails; gives them back.
 pub(crate) fn drive<S: Stage + 'static>(
     thread: &Placed,
-    progress: Arc<Progress>,
-    mut stages: Vec<S>,
-) -> std::io::Result<JoinHandle<Vec<S>>> {
+    (progress, clock): (Arc<Progress>, Clock),
+    mut stages: Vec<(StageName, S)>,
+) -> std::io::Result<JoinHandle<Vec<(StageName, S)>>> {
     let (core, wait) = (thread.core, thread.wait);
     thread::Builder::new().name(thread.plan.name()).spawn(move || {
         let _guard = EndWithPanic;
@@ -96,33 +97,48 @@ pub(crate) fn drive<S: Stage + 'static>(
             pin(core);
         }
         if let Err(error) = rustix::thread::set_current_timer_slack(Some(TIMER_SLACK_NS)) {
-            tracing::warn!(%error, "short sleeps will be long");
+            tracing::warn!(%error, "timer slack cannot be set: short sleeps will be long");
         }
         let mut empty_rounds: u32 = 0;
-        while progress.fault().is_none() && !stages.iter().all(Stage::is_finished) {
-            let done: usize = stages.iter_mut().map(|stage| stage.poll(BUDGET)).sum();
+        let mut now = clock.now();
+        while progress.fault().is_none() && !stages.iter().all(|(_, stage)| stage.is_finished()) {
+            let mut done = 0;
+            for (name, stage) in &mut stages {
+                let updates = stage.poll(BUDGET);
+                // The end of a poll is the beginning of the next one: one clock read for each.
+                let begun = std::mem::replace(&mut now, clock.now());
+                progress.counters.of(*name).count(updates, now.saturating_duration_since(begun), stage.tasks_done());
+                done += updates;
+            }
             if done > 0 {
                 empty_rounds = 0;
                 continue;
             }
             empty_rounds = empty_rounds.saturating_add(1);
-            match wait {
-                Wait::Busy => std::hint::spin_loop(),
-                Wait::Park if empty_rounds > ROUNDS_BEFORE_SLEEP => thread::sleep(idle_nap(empty_rounds).max(PARK)),
-                Wait::Yield if empty_rounds > ROUNDS_BEFORE_NAP && progress.is_writing() => thread::sleep(NAP),
-                Wait::Yield if empty_rounds > ROUNDS_IDLE => thread::sleep(idle_nap(empty_rounds)),
-                Wait::Park | Wait::Yield => thread::yield_now(),
-            }
+            idle(wait, empty_rounds, &progress, &clock);
+            now = clock.now();
         }
         stages
     })
+}
+
+/// What a thread does after a round without work.
+#[inline]
+fn idle(wait: Wait, empty_rounds: u32, progress: &Progress, clock: &Clock) {
+    match wait {
+        Wait::Busy => std::hint::spin_loop(),
+        Wait::Park if empty_rounds > ROUNDS_BEFORE_SLEEP => clock.sleep(idle_nap(empty_rounds).max(PARK)),
+        Wait::Yield if empty_rounds > ROUNDS_BEFORE_NAP && progress.is_writing() => clock.sleep(NAP),
+        Wait::Yield if empty_rounds > ROUNDS_IDLE => clock.sleep(idle_nap(empty_rounds)),
+        Wait::Park | Wait::Yield => thread::yield_now(),
+    }
 }
 
 fn idle_nap(empty_rounds: u32) -> Duration {
     NAP * (empty_rounds / ROUNDS_IDLE).clamp(1, NAPS_MAX)
 }
 
-/// Dropped while its thread unwinds, it ends the process.
+/// Aborts the process when its thread unwinds.
 struct EndWithPanic;
 
 impl Drop for EndWithPanic {
@@ -146,7 +162,7 @@ mod tests {
 
     use super::*;
 
-    /// The layout that a machine with these cores makes of settings, and what it warns of.
+    /// Layout and warnings for a machine with these cores.
     fn on(cores: &[usize], set: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
         let mut config = Config::new("data");
         set.iter().for_each(|(key, value)| config.set(key, value).unwrap());
@@ -213,6 +229,10 @@ mod tests {
             panic!("a broken invariant")
         }
 
+        fn tasks_done(&self) -> u64 {
+            0
+        }
+
         fn is_finished(&self) -> bool {
             false
         }
@@ -229,7 +249,8 @@ mod tests {
                 .threads(&[])
                 .remove(0);
             let thread = Placed { plan, core: None, wait: Wait::Park };
-            let running = drive(&thread, Arc::default(), vec![Panics]).unwrap();
+            let running =
+                drive(&thread, (Arc::default(), Clock::system()), vec![(StageName::Receiver, Panics)]).unwrap();
             let _ = running.join();
             std::process::exit(0);
         }

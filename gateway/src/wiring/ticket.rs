@@ -1,27 +1,27 @@
 //! `Ticket`: the answer that a REST write waits for.
 //!
-//! Shared by the handler that waits (tokio) and the slot that carries the write through the pipeline: the publisher
-//! answers it once the write may be told. A pipeline that stops or fails answers nothing any more, and the one who
-//! waits sees that for himself.
+//! Shared by the waiting handler (tokio) and the slot that carries the write. The publisher answers it once the write
+//! may be published. A pipeline that stopped or failed answers no more; `wait` detects that.
 
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use ordo_history::clock::Clock;
 use tokio::sync::Notify;
 
 use crate::wiring::progress::Progress;
 
-/// How a write ended.
+/// Result of a write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum WriteResult {
-    /// Applied and as durable as configured. Holds the order's state after it, where the write was about one order and
-    /// changed it.
+    /// Applied and as durable as configured. Holds the order's state after it, if the ticket asked for it and the order
+    /// changed.
     Applied(Option<Vec<u8>>),
-    /// In order, and it changed nothing: there was nothing to change, or the same was applied before under its id.
+    /// Valid and without effect: nothing was to be changed, or the same id was applied before.
     Nothing { is_repeated: bool },
-    /// Refused by the rules, with all codes.
+    /// Refused, with all error codes.
     Refused(Vec<String>),
-    /// The hub stops: the write was not taken, or what became of it is unknown.
+    /// Not admitted because the hub is stopping, or the result is unknown.
     Unavailable,
 }
 
@@ -33,9 +33,9 @@ pub(crate) struct Ticket {
     wants_order: bool,
 }
 
-/// Between looks at whether the pipeline still runs. No write waits for it: an answer wakes at once.
+/// Interval at which a waiting handler checks whether the pipeline still runs. Answers wake it at once.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// A disk that has stalled for so long keeps nobody waiting: what becomes of the write is unknown then.
+/// A write that is not answered within this time, as behind a stalled disk, has an unknown result.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Ticket {
@@ -43,7 +43,7 @@ impl Ticket {
         Arc::default()
     }
 
-    /// The answer shall hold the order.
+    /// A ticket whose answer holds the order's state.
     pub(crate) fn for_order() -> Arc<Ticket> {
         Arc::new(Ticket { wants_order: true, ..Ticket::default() })
     }
@@ -52,22 +52,22 @@ impl Ticket {
         self.wants_order
     }
 
-    /// The first answer counts.
+    /// Sets the answer, unless it is set.
     pub(crate) fn answer(&self, result: WriteResult) {
         if self.result.set(result).is_ok() {
             self.answered.notify_one();
         }
     }
 
-    pub(crate) async fn wait(&self, progress: &Progress) -> WriteResult {
-        let since = Instant::now();
+    pub(crate) async fn wait(&self, progress: &Progress, clock: &Clock) -> WriteResult {
+        let since = clock.now();
         loop {
-            // Looked at before the answer: a pipeline that is over has answered all that it ever will.
+            // Checked before the answer: a pipeline that is over has given all answers.
             let is_over = progress.fault().is_some() || progress.is_over();
             if let Some(result) = self.result.get() {
                 return result.clone();
             }
-            if is_over || since.elapsed() >= PATIENCE {
+            if is_over || clock.since(since) >= PATIENCE {
                 return WriteResult::Unavailable;
             }
             let _ = tokio::time::timeout(LOOK_EVERY, self.answered.notified()).await;

@@ -1,5 +1,7 @@
 //! The past, asked of a hub: what it answers is what was said live.
 
+#![allow(clippy::disallowed_methods)]
+
 mod archive;
 mod as_at;
 mod batches;

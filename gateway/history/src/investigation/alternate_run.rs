@@ -1,43 +1,43 @@
-//! `Altered`: the run with the changes, beside the one that the record tells of.
+//! `AlternateRun`: the run with changes, beside the recorded one.
 //!
-//! Updates keep their times. Under other settings its own time-outs count: what the hub removed of itself is left out,
-//! and done when it would have been due.
+//! Updates keep their recorded times. Once settings differ, time-outs follow those: removals that the hub recorded are
+//! skipped, and made when they are due under the changed settings.
 //!
-//! Absent on purpose: a second verdict on what REST wrote without effect; it stays without.
+//! Absent on purpose: a second decision on REST writes that were refused or had no effect; they are skipped.
 
 use std::borrow::Cow;
 
 use ordo_core::engine::{Engine, Input};
 use ordo_core::names::{FeedNo, Names, OMS};
 use ordo_core::outcome::{Outcome, Stamp};
+use ordo_core::record::removal_body;
 use ordo_core::record::{Settings, Step};
+use ordo_core::subscription::SequencePosition;
 use ordo_core::wire::{FeedRequest, Span};
 
 use super::changes::{Changes, Instead};
 use super::what_if::WhatIf;
-use ordo_core::removal::removal_body;
-use ordo_core::subscription::SequencePosition;
 
-/// Orders that fit before a table grows.
+/// Orders that fit before the engine's tables grow.
 const ORDERS_EXPECTED: usize = 1 << 16;
 
 /// See the module.
 pub(super) struct AlternateRun {
     pub(super) engine: Engine,
-    /// Of what was applied last.
+    /// Outcome of the last update applied.
     pub(super) outcome: Outcome,
-    /// Refusals at the last place, of what was put there too.
+    /// Error codes at the last position, those of inserted updates included.
     pub(super) errors: Vec<String>,
     request: FeedRequest,
-    /// Those that have not come yet.
+    /// Changes whose position has not been reached.
     pub(super) changes: Changes,
-    /// Whether its settings have ever been others than those recorded: its time-outs are its own since.
+    /// Whether settings ever differed from the recorded ones: from then on its own time-outs count.
     is_set_otherwise: bool,
     last_time_ns: u64,
 }
 
 impl AlternateRun {
-    /// From where another run begins.
+    /// From the state where the recorded run starts.
     pub(super) fn beside(engine: &Engine, changes: Changes) -> AlternateRun {
         let recorded = engine.settings().clone();
         let last_time_ns = engine.time_ns();
@@ -51,14 +51,14 @@ impl AlternateRun {
             is_set_otherwise: false,
             last_time_ns,
         };
-        // What the record says of settings comes with its first update.
+        // The record names its settings before its first update.
         let is_begun = alternate.engine.sequence() > 0;
         alternate.follow(&recorded);
         alternate.is_set_otherwise &= is_begun;
         alternate
     }
 
-    /// Takes on settings as recorded, but for those that are changed.
+    /// Takes on recorded settings, except for the changed ones.
     pub(super) fn follow(&mut self, recorded: &Settings) {
         let change = self.changes.settings.as_ref();
         let settings = change.map_or_else(|| recorded.clone(), |change| change.of(recorded));
@@ -69,7 +69,7 @@ impl AlternateRun {
         }
     }
 
-    /// Applies what stands in the record at a place, or what the changes say; whether the two are the same.
+    /// Applies the recorded update at a position, or its changes; true if there are none for it.
     pub(super) fn apply(
         &mut self,
         place: &SequencePosition,
@@ -78,36 +78,36 @@ impl AlternateRun {
         took_no_position: bool,
     ) -> Result<bool, WhatIf> {
         self.pass_time(recorded.stamp.time_ns)?;
-        // What named a feed may be left out, and its number is in every frame of it.
+        // The update that named a feed may be left out, but every frame of the feed uses its number.
         for name in &names.feeds {
             self.engine.know_feed(name);
         }
         self.outcome.clear();
         self.errors.clear();
-        // A public position belongs to one update; what took none cannot be named.
+        // A position names one update; updates without one cannot be changed.
         let change = if place.position == 0 { None } else { self.changes.places.remove(place) };
         let is_same = change.is_none();
         let change = change.unwrap_or_default();
         match change.instead {
-            // Refused or without effect then, a batch perhaps, which is decided as a whole.
+            // Refused or without effect in the recorded run; it may be part of a batch, which is decided as a whole.
             None if took_no_position && recorded.stamp.origin.is_rest => {}
             None => {
                 let stamp = self.stamp(recorded.stamp);
-                self.engine.apply(&Input { stamp, ..*recorded }, &mut self.outcome);
+                self.engine.apply(Input { stamp, ..*recorded }, &mut self.outcome);
                 self.keep_errors();
             }
             Some(Instead::Update(body)) => self.apply_body(place, recorded.stamp, &body)?,
             Some(Instead::Nothing) => {}
         }
         for body in change.inserts {
-            // Of no feed: a feed's numbers are its adapter's.
+            // Inserted in `oms`: the positions of a feed are its adapter's.
             let stamp = Stamp { feed: FeedNo::OMS, position: 0, ..recorded.stamp };
             self.apply_body(place, stamp, &body)?;
         }
         Ok(is_same)
     }
 
-    /// Does what has become due by an instant, as a hub would have done.
+    /// Applies what is due by an instant, as a hub would.
     fn pass_time(&mut self, now_ns: u64) -> Result<(), WhatIf> {
         let passed = Stamp { time_ns: now_ns - 1, ..Stamp::default() };
         while self.is_set_otherwise
@@ -136,7 +136,7 @@ impl AlternateRun {
         let decoded = request.decode_into(body, Span::whole(body));
         decoded.map_err(|_| WhatIf::Update(place.clone()))?;
         let stamp = self.stamp(stamp);
-        self.engine.apply(&Input { stamp, bytes: body, request: &request }, &mut self.outcome);
+        self.engine.apply(Input { stamp, bytes: body, request: &request }, &mut self.outcome);
         self.request = request;
         self.keep_errors();
         Ok(())

@@ -1,6 +1,6 @@
-//! `begin`: where the record begins that a folder still has.
+//! `begin`: a replay from the first state that a folder has.
 //!
-//! That is its first update, or, where the oldest segments were archived, the oldest state behind them.
+//! That is the empty state, or, where the oldest segments are archived, the oldest snapshot behind them.
 
 use std::path::Path;
 
@@ -12,22 +12,22 @@ use crate::saved_states::SavedStates;
 
 /// See the module.
 pub struct Begun {
-    /// It has applied nothing yet.
+    /// Has applied nothing yet.
     pub replay: Replay,
-    /// Updates up to this one are no longer in the folder; 0 where all are.
+    /// Updates up to this sequence are no longer in the folder; 0 if all are there.
     pub archived: u64,
 }
 
-/// Why a folder's record has no beginning.
+/// Why a folder's record cannot be replayed from its beginning.
 #[derive(Debug, Error)]
 pub enum BeginError {
     #[error(transparent)]
     Replay(#[from] ReplayError),
-    #[error("frames up to {archived} were archived, and no good snapshot behind them is there")]
+    #[error("frames up to sequence {archived} are archived, and there is no good snapshot behind them")]
     NoState { archived: u64 },
 }
 
-/// A replay of all that a folder still has.
+/// A replay of the whole record of a folder.
 ///
 /// # Errors
 /// [`BeginError`].

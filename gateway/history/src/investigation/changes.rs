@@ -1,25 +1,24 @@
-//! `Change`: what is done otherwise in another run of the same history, and the files that say so.
+//! `Change`: an edit to the history for a what-if run, and the files that hold such edits.
 
 use std::collections::BTreeMap;
 
 use ordo_core::json::{self, message};
 use ordo_core::record::Settings;
+use ordo_core::subscription::SequencePosition;
 use serde::Deserialize;
 use thiserror::Error;
 
-use ordo_core::subscription::SequencePosition;
-
-/// What is done otherwise. Bodies are FeedRequests in binary.
+/// One edit. Bodies are binary FeedRequests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     LeaveOut(SequencePosition),
     Replace(SequencePosition, Vec<u8>),
     InsertAfter(SequencePosition, Vec<u8>),
-    /// From the beginning on, whatever the record says of settings.
+    /// In force from the start of the run, instead of recorded settings.
     Settings(SettingsChange),
 }
 
-/// Settings that are others; those not named are as recorded.
+/// Settings to replace; the others stay as recorded.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SettingsChange {
@@ -28,7 +27,7 @@ pub struct SettingsChange {
     pub idempotency_retention_s: Option<u64>,
 }
 
-/// Why a file of changes is none.
+/// Why a file of changes cannot be read.
 #[derive(Debug, Error)]
 pub enum ChangeError {
     #[error(
@@ -36,7 +35,7 @@ pub enum ChangeError {
          insert_after"
     )]
     Shape(usize),
-    #[error("change {at}: '{text}' is no sequence:position")]
+    #[error("change {at}: '{text}' is not sequence:position")]
     SequencePosition { at: usize, text: String },
     #[error("change {at}: {why}")]
     Update { at: usize, why: String },
@@ -46,31 +45,31 @@ pub enum ChangeError {
     Json { line: usize, error: serde_json::Error },
 }
 
-/// Changes that cannot all be made.
+/// Edits that contradict each other.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Contradiction {
-    #[error("{0} is left out or replaced more than once: say once what becomes of it")]
+    #[error("{0} is left out or replaced more than once: give one change for it")]
     Twice(SequencePosition),
     #[error("settings are changed more than once: name all of them in one change")]
     Settings,
 }
 
-/// What is done at a place.
+/// The edits at one position.
 #[derive(Debug, Default)]
 pub(super) struct AtPlace {
     pub(super) instead: Option<Instead>,
-    /// Put behind it, in this order.
+    /// Inserted behind the update, in this order.
     pub(super) inserts: Vec<Vec<u8>>,
 }
 
-/// What becomes of an update.
+/// What replaces the recorded update.
 #[derive(Debug)]
 pub(super) enum Instead {
     Nothing,
     Update(Vec<u8>),
 }
 
-/// All of them, by place.
+/// All edits, by position.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     pub(super) places: BTreeMap<SequencePosition, AtPlace>,
@@ -117,7 +116,7 @@ impl SettingsChange {
     }
 }
 
-/// A change as a file says it.
+/// An edit as it stands in a file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Said<U> {
@@ -128,7 +127,7 @@ struct Said<U> {
     settings: Option<SettingsChange>,
 }
 
-/// A TOML file: `[[change]]` tables, the update as JSON text (its figures must not go through a double).
+/// Reads a TOML file of `[[change]]` tables. Updates are JSON text, so that no figure passes through a double.
 ///
 /// # Errors
 /// [`ChangeError`].
@@ -142,7 +141,7 @@ pub fn changes_from_toml(text: &str) -> Result<Vec<Change>, ChangeError> {
     file.change.into_iter().enumerate().map(|(at, said)| said.change(at + 1, |update| update)).collect()
 }
 
-/// JSON lines: an object each, with `leave_out`, or `replace` or `insert_after` and `update`.
+/// Reads JSON lines: one object each, with `leave_out`, or with `replace` or `insert_after` and `update`.
 ///
 /// # Errors
 /// [`ChangeError`].
@@ -157,10 +156,10 @@ pub fn changes_from_json_lines(text: &str) -> Result<Vec<Change>, ChangeError> {
         .collect()
 }
 
-/// Why a text is no TOML, or not the one that is wanted: in one line, with its number in the text.
+/// A TOML error in one line, with the number of its line in the text.
 pub fn toml_error(text: &str, error: &toml::de::Error) -> String {
     let why = error.message().replace('\n', ", ");
-    // What is wrong with the whole has no place.
+    // An error about the document as a whole has no line.
     match error.span().filter(|span| *span != (0..0)) {
         Some(span) => format!("line {}: {why}", text[..span.start].matches('\n').count() + 1),
         None => why,

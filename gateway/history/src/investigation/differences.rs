@@ -1,6 +1,7 @@
-//! `differences`: what is another in one state than in another, record by record, field by field.
+//! `differences`: the fields that differ between two states, record by record.
 //!
-//! Told as they are found and not kept: every balance may differ. One account's records are held at a time.
+//! Each is reported as it is found and not kept: every balance may differ. The records of one account are in memory at
+//! a time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -17,7 +18,7 @@ use super::fields::{Fields, fields_of};
 use super::moved::{Moved, moves};
 use super::value::Value;
 
-/// What kind of record differs.
+/// Kinds of records that are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RecordKind {
     Balance,
@@ -41,7 +42,7 @@ impl RecordKind {
         }
     }
 
-    /// Identities and their sources are for administrators.
+    /// Whether only administrators may see such records: identities and their sources.
     pub const fn is_public(self) -> bool {
         !matches!(self, RecordKind::Definition(kind) if !kind.is_in_view())
     }
@@ -61,14 +62,14 @@ impl RecordKind {
     }
 }
 
-/// One field of one record.
+/// One field that differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     pub kind: RecordKind,
-    /// Empty where the record has none; so is the account.
+    /// Empty for records without an owner; likewise the account.
     pub owner: String,
     pub account: String,
-    /// Currency, `EXCHANGE/CODE`, OrderID, or a definition's own code; empty where owner and account are all of it.
+    /// Currency, `EXCHANGE/CODE`, OrderID or the code of a definition; empty where owner and account are the whole key.
     pub key: String,
     pub field: String,
     pub before: Value,
@@ -76,8 +77,8 @@ pub struct Difference {
     pub change: Option<Dec>,
 }
 
-/// Every field of a balance, a holding, an order or a definition that differs, sorted by record; as long as `tell`
-/// goes on. Feeds and their statuses are not compared.
+/// Reports every field of balances, holdings, orders and definitions that differs, sorted by record, until `report`
+/// breaks off. Feeds and their statuses are not compared.
 pub fn differences(
     before: &Views,
     after: &Views,
@@ -106,13 +107,13 @@ pub fn differences(
     ControlFlow::Continue(())
 }
 
-/// Owner and account of every account that either state ever named.
+/// Owner and account of every account in either state.
 fn accounts_of(states: [&Views; 2]) -> BTreeSet<(&str, &str)> {
     let names = states.into_iter().flat_map(|views| &views.names().accounts);
     names.map(|name| (&*name.owner, &*name.account)).collect()
 }
 
-/// An account's records of a kind, by what names them.
+/// The records of one kind of an account, by key.
 pub(super) fn records_of<'v>(
     kind: RecordKind,
     views: &'v Views,
@@ -154,7 +155,7 @@ fn definition_key<'k>(kind: RecordKind, first: &'k str, second: &'k str) -> (&'k
     }
 }
 
-/// Each record that is not in both as it is; none where there is none.
+/// Pairs of records with the same key that are not equal; none stands for a missing record.
 fn compare<K: Ord>(
     [old, new]: [BTreeMap<K, &[u8]>; 2],
     mut differs: impl FnMut(&K, Option<&[u8]>, Option<&[u8]>) -> ControlFlow<()>,

@@ -1,6 +1,6 @@
-//! `explain`: each update that moved a record, in order, what it was before and after, up to what it is.
+//! `explain`: every update that moved a record, in order, with the fields before and after.
 //!
-//! Steps are told as they are found and not kept: a balance may have been moved by millions of trades.
+//! Steps are reported as they are found and not kept: millions of trades may have moved one balance.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -18,7 +18,7 @@ use super::moved::{Moved, moves};
 use super::words::{Words, words};
 use crate::replay::{Applied, Replay, ReplayError};
 
-/// The record that is asked about.
+/// The record to explain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
     Balance { owner: String, account: String, currency: String },
@@ -26,10 +26,20 @@ pub enum Subject {
     Order { owner: String, account: String, order: String },
 }
 
+impl Subject {
+    /// Owner and account of the record.
+    pub fn account(&self) -> (&str, &str) {
+        let (Subject::Balance { owner, account, .. }
+        | Subject::Holding { owner, account, .. }
+        | Subject::Order { owner, account, .. }) = self;
+        (owner, account)
+    }
+}
+
 /// An update that moved the record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// Its number in the journal.
+    /// Its sequence in the journal.
     pub number: u64,
     pub sequence: String,
     pub position: i64,
@@ -38,13 +48,14 @@ pub struct Step {
     pub moved: Vec<Moved>,
 }
 
-/// Goes through a replay that has applied nothing yet, as long as `is_wanted`, which sees every update before it is
-/// applied; `tell` gets each step. What the record is at the end; no fields if it is not there.
+/// Runs a replay that has applied nothing yet while `is_wanted` holds, which is asked before each update. Steps go to
+/// `report`. Returns the fields of the record at the end; none if there is no record.
 ///
-/// The changes of a figure sum to what it is: a replay that goes on from a snapshot gives what was there as a step.
+/// The changes of a figure sum to its final value: a replay that starts from a snapshot reports the snapshot's content
+/// as its first step.
 ///
 /// # Errors
-/// As the replay's.
+/// Those of the replay.
 pub fn explain(
     replay: &mut Replay,
     subject: &Subject,
@@ -72,7 +83,7 @@ pub fn explain(
     Ok(fields)
 }
 
-/// What a snapshot holds of a record.
+/// The step that stands for the content of a snapshot.
 fn opening(engine: &Engine, fields: &Fields) -> Step {
     Step {
         number: engine.sequence(),
@@ -105,7 +116,7 @@ impl Subject {
         }
     }
 
-    /// The record as a replay has it; without fields if it has none.
+    /// The fields of the record in a replay's present state; none if there is no record.
     fn now(&self, replay: &Replay, style: Style) -> Fields {
         if replay.engine().sequence() == 0 {
             return Fields::new();
@@ -120,7 +131,7 @@ impl Subject {
         records.get(&key).map_or_else(Fields::new, |bytes| fields_of(self.kind().message(), bytes, style))
     }
 
-    /// The record after an update, if that touched it; without fields if it went.
+    /// The fields of the record after an update that touched it; none if the update removed it.
     fn after(&self, applied: &Applied<'_>, style: Style, scratch: &mut ReverseWriter) -> Option<Fields> {
         let (names, outcome) = (applied.names, applied.outcome);
         let is = |no: AccountNo, owner: &str, account: &str| {

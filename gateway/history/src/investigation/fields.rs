@@ -1,7 +1,7 @@
-//! Records as named fields: what explanations and differences are told in.
+//! Records as named fields, for explanations and differences.
 //!
-//! Whatever field the schema gives a message is one here, but for those that name the record. Maps are a field for
-//! each of their keys, lists one field. By way of the JSON form, which knows every message and every kind of value.
+//! Every field of a message is one here, except for those of its key. A map has a field for each key, a list is one
+//! field. Fields are read from the JSON form, which covers every message and every kind of value.
 
 use std::fmt;
 
@@ -12,10 +12,10 @@ use serde_json::value::RawValue;
 
 use super::value::Value;
 
-/// Name and value, in the schema's order; a record that is not there has none.
+/// Names and values in the order of the schema; empty for a record that does not exist.
 pub type Fields = Vec<(String, Value)>;
 
-/// The fields of a record that is there.
+/// The fields of a record's binary form.
 pub(super) fn fields_of(message: MessageId, bytes: &[u8], style: Style) -> Fields {
     let mut text = Vec::new();
     let unreadable = || vec![("unreadable".to_owned(), Value::Flag(true))];
@@ -37,7 +37,7 @@ pub(super) fn fields_of(message: MessageId, bytes: &[u8], style: Style) -> Field
     fields
 }
 
-/// The fields that name a record, and stand beside its others. A definition may have no others.
+/// Fields that form the key of a record. A definition may have no others.
 fn keys_of(id: MessageId) -> &'static [&'static str] {
     match id {
         message::CASH_POSITION => &["Account", "Currency"],
@@ -47,7 +47,7 @@ fn keys_of(id: MessageId) -> &'static [&'static str] {
     }
 }
 
-/// An object's members, in its order and undecoded: figures must not go through a double.
+/// The members of an object, in order and undecoded, so that no figure passes through a double.
 struct Members<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {

@@ -1,4 +1,4 @@
-//! `Moved`: a field that is another in one state of a record than in another.
+//! `Moved`: a field that differs between two states of a record.
 
 use ordo_core::dec::Dec;
 
@@ -11,12 +11,12 @@ pub struct Moved {
     pub name: String,
     pub before: Value,
     pub after: Value,
-    /// What was added, where the field is a figure; a figure that is not there is zero.
+    /// The difference, where the field is a figure; a missing figure counts as zero.
     pub change: Option<Dec>,
 }
 
-/// What is another after than before, by name. Of a record that came or went, a figure of zero says nothing, unless it
-/// had nothing else.
+/// The fields that differ, by name. For a record that was added or removed, zeros are left out unless all fields are
+/// zero.
 pub(super) fn moves(before: &Fields, after: &Fields) -> Vec<Moved> {
     let is_both = !before.is_empty() && !after.is_empty();
     let gone = before.iter().filter(|(name, _)| value(after, name).is_absent());
@@ -36,7 +36,7 @@ impl Moved {
     fn of(name: &str, (before, after): (&Fields, &Fields), is_both: bool) -> Option<Moved> {
         let (mut before, mut after) = (value(before, name), value(after, name));
         if is_both {
-            // A flag that is down is not written.
+            // A flag that is false is not encoded.
             match (&before, &after) {
                 (Value::Absent, Value::Flag(_)) => before = Value::Flag(false),
                 (Value::Flag(_), Value::Absent) => after = Value::Flag(false),
@@ -49,7 +49,7 @@ impl Moved {
             (Value::Figure(before), Value::Absent) => Some(before.negated()),
             _ => None,
         };
-        // Of one amount, whatever its scale; a figure that is absent is another than one of zero.
+        // Amounts are equal whatever their scale; a missing figure is not equal to a zero.
         let is_same = before == after || change.is_some_and(Dec::is_zero) && !before.is_absent() && !after.is_absent();
         (!is_same).then(|| Moved { name: name.to_owned(), before, after, change })
     }

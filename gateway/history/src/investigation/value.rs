@@ -1,4 +1,4 @@
-//! `Value`: what a field of a record holds, with its kind, so that nobody has to guess it from the text.
+//! `Value`: the content of a field with its kind, so that texts that look like figures stay texts.
 
 use std::fmt;
 
@@ -8,19 +8,19 @@ use serde_json::value::RawValue;
 /// See the module.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Value {
-    /// The record has no such field, or is not there.
+    /// The record does not exist, or has no such field.
     #[default]
     Absent,
-    /// All digits kept.
+    /// With all digits.
     Figure(Dec),
     Flag(bool),
     Text(String),
-    /// A list, as JSON.
+    /// A list, as JSON text.
     List(String),
 }
 
 impl Value {
-    /// The value of a JSON member that is no object.
+    /// The value of a JSON member that is not an object.
     pub(super) fn of_json(json: &RawValue) -> Value {
         let text = json.get();
         match text.as_bytes()[0] {
@@ -40,7 +40,7 @@ impl Value {
         if let Value::Figure(figure) = self { Some(*figure) } else { None }
     }
 
-    /// A figure as a JSON number with all its digits, a text as a text whatever it looks like; null where it is absent.
+    /// As a JSON value: figures are numbers with all digits, texts are strings, `Absent` is null.
     pub fn json(&self) -> String {
         match self {
             Value::Absent => "null".to_owned(),
@@ -50,7 +50,7 @@ impl Value {
     }
 }
 
-/// As it stands in a cell; empty where it is absent.
+/// As the text of a table cell; empty for `Absent`.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,7 +1,7 @@
-//! `what_if`: the same history with updates left out, replaced or inserted, and what would have come of it.
+//! `what_if`: a history with updates left out, replaced or inserted, and its result.
 //!
-//! Two engines run side by side, one as it was, one with the changes. Where they part, and how their states differ at
-//! the end, is the answer.
+//! Two engines run side by side, one as recorded and one with the changes. The answer is the first update at which they
+//! differ, and how their last states differ.
 
 use std::borrow::Cow;
 use std::ops::ControlFlow;
@@ -10,6 +10,7 @@ use ordo_core::encode;
 use ordo_core::json::Style;
 use ordo_core::names::Names;
 use ordo_core::outcome::Outcome;
+use ordo_core::subscription::SequencePosition;
 use ordo_core::views::Views;
 use ordo_core::wire::ReverseWriter;
 use thiserror::Error;
@@ -19,22 +20,21 @@ use super::changes::{Change, Changes, Contradiction};
 use super::differences::{Difference, differences};
 use super::words::{Words, words};
 use crate::replay::{Replay, ReplayError};
-use ordo_core::subscription::SequencePosition;
 
-/// What came of it.
+/// Result of a what-if run.
 #[derive(Debug)]
 pub struct Outlook {
-    /// The first update that did something else, or is not in both: where the runs part.
+    /// The first update with another effect, or that is in one run only.
     pub parted: Option<Parted>,
-    /// The first of those which are in both, as they were.
+    /// The first update of both runs with another effect.
     pub consequence: Option<Parted>,
-    /// Changes whose place the record does not have.
+    /// Changes at positions that the record does not have.
     pub unmatched: Vec<SequencePosition>,
-    /// The last states, as it was and with the changes.
+    /// The last states: as recorded, and with the changes.
     states: [Views; 2],
 }
 
-/// An update, and the refusals of either run.
+/// An update, and its error codes in either run.
 #[derive(Debug, Clone)]
 pub struct Parted {
     pub place: SequencePosition,
@@ -44,26 +44,26 @@ pub struct Parted {
     pub errors_after: Vec<String>,
 }
 
-/// Why there is no answer.
+/// Why a what-if run failed.
 #[derive(Debug, Error)]
 pub enum WhatIf {
     #[error(transparent)]
     Replay(#[from] ReplayError),
     #[error(transparent)]
     Contradiction(#[from] Contradiction),
-    #[error("the update put at {0} is no FeedRequest that can be recorded")]
+    #[error("the update given for {0} is not a valid FeedRequest")]
     Update(SequencePosition),
 }
 
 impl Outlook {
-    /// How the last states differ; as long as `tell` goes on.
+    /// Reports the fields that differ between the last states, until `report` breaks off.
     pub fn differences(&self, style: Style, report: impl FnMut(Difference) -> ControlFlow<()>) -> ControlFlow<()> {
         let [before, after] = &self.states;
         differences(before, after, style, report)
     }
 }
 
-/// Runs a replay that has applied nothing yet, as it was and with the changes; `each` sees every update go by.
+/// Runs a replay that has applied nothing yet, as recorded and with changes; `each` gets the sequence of every update.
 ///
 /// # Errors
 /// [`WhatIf`].
@@ -74,7 +74,7 @@ pub fn what_if(mut replay: Replay, changes: &[Change], mut each: impl FnMut(u64)
     let mut scratch = ReverseWriter::default();
     while let Some(applied) = replay.next()? {
         let stamp = applied.outcome.stamp;
-        // As the record has it: the public position is the engine's result.
+        // From the outcome: the engine assigns public positions.
         let place = SequencePosition { sequence: applied.names.feed(stamp.feed).to_owned(), position: stamp.position };
         let takes_no_position = applied.outcome.is_silent();
         let is_same = alternate.apply(&place, &applied.input, applied.names, takes_no_position)?;
@@ -103,7 +103,7 @@ pub fn what_if(mut replay: Replay, changes: &[Change], mut each: impl FnMut(u64)
     Ok(Outlook { parted, consequence, unmatched, states })
 }
 
-/// What an update did to records, as bytes that are the same where it did the same.
+/// Encodes the effect of an update, for comparison.
 fn put_events(out: &mut Vec<u8>, scratch: &mut ReverseWriter, names: &Names, outcome: &Outcome) {
     scratch.clear();
     for event in &outcome.balances {

@@ -1,4 +1,4 @@
-//! An update in a few words: what it is, and what it is about.
+//! A recorded update in a few words: its kind, and the account and order that it is about.
 
 use ordo_core::proto::{self, ExternalActionType, FeedRequestType, OperationType};
 use ordo_core::wire::{Account, FeedRequest, Span};
@@ -7,18 +7,18 @@ use prost::Message;
 /// See the module.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Words {
-    /// In the words of the schema: `Trade`, `CashTransfer`, `Status`, `Operation DefineOwner`.
+    /// As the schema names it: `Trade`, `CashTransfer`, `Status`, `Operation DefineOwner`.
     pub kind: String,
-    /// `OWNER/ACCOUNT`; empty where it names none.
+    /// `OWNER/ACCOUNT`; empty if the update names none.
     pub account: String,
-    /// The account that the order moves from; empty where it stays.
+    /// The account that an order moves from; empty if it does not move.
     pub previous_account: String,
     pub order_id: String,
-    /// The trade's or the transaction's; empty where there is none, or the hub gave it.
+    /// TradeID or TransactionID; empty if the update has none, or the hub assigned it.
     pub reference: String,
 }
 
-/// What a recorded update is.
+/// Describes a recorded update.
 pub fn words(bytes: &[u8], request: &FeedRequest) -> Words {
     let action = &request.action;
     let of_order = action.order.span.is_given();
@@ -33,7 +33,7 @@ pub fn words(bytes: &[u8], request: &FeedRequest) -> Words {
     }
 }
 
-/// All that `Words::kind` may be, but for what a newer schema has.
+/// Every value of `Words::kind` in this version of the schema.
 pub fn kinds() -> Vec<String> {
     // The schema's numbers are small.
     let numbers = 1..1000;
@@ -73,7 +73,7 @@ fn operation(kind: Option<OperationType>) -> String {
     kind.map_or_else(|| "Operation".into(), |kind| format!("Operation {}", short(kind.as_str_name())))
 }
 
-/// A name of the schema without its type's.
+/// A name of the schema without the prefix of its type.
 fn short(name: &str) -> String {
     name.split_once('_').map_or(name, |(_, short)| short).to_owned()
 }

@@ -1,4 +1,4 @@
-//! `Ahead`: a thread that reads frames before they are asked for, a few blocks of them, which go round.
+//! `Ahead`: a thread that reads and decodes frames in advance, into a few blocks that are recycled.
 
 use std::thread::{self, JoinHandle};
 
@@ -8,22 +8,22 @@ use ordo_journal::{ReadError, Reader};
 use super::ReplayError;
 use super::frames::ReadFrame;
 
-/// Being filled, ready, and being applied.
+/// One is being filled, one is ready, one is being applied.
 const BLOCKS: usize = 3;
 const BLOCK_FRAMES: usize = 128;
-/// A block of large updates holds fewer.
+/// Bytes after which a block is full although it has room for more frames.
 const BLOCK_BYTES: usize = 256 << 10;
 
 #[derive(Default)]
 struct Block {
     #[expect(clippy::vec_box, reason = "each is swapped for one that is done with")]
     frames: Vec<Box<ReadFrame>>,
-    /// How many of them are of use.
+    /// The number of valid frames.
     len: usize,
 }
 
 impl Block {
-    /// Whether there is more to read for now.
+    /// Fills the block from the record; false at its end, or at `until`.
     fn fill(&mut self, reader: &mut Reader, until: u64) -> Result<bool, ReadError> {
         self.len = 0;
         let mut bytes = 0;
@@ -46,9 +46,9 @@ impl Block {
 /// See the module.
 pub(super) struct Ahead {
     block: Block,
-    /// Of the next frame in it.
+    /// Index of the next frame in `block`.
     at: usize,
-    /// None once the thread is to end.
+    /// None once the thread has been asked to end.
     lanes: Option<Lanes>,
     thread: Option<JoinHandle<Result<Reader, ReadError>>>,
 }
@@ -59,11 +59,11 @@ struct Lanes {
 }
 
 impl Ahead {
-    /// Reads up to a sequence, or to where the record ends for now.
+    /// Starts to read, up to a sequence or to the present end of the record.
     pub(super) fn start(reader: Reader, until: u64) -> Result<Ahead, ReplayError> {
         let (to_fold, filled) = bounded(BLOCKS);
         let (spent, to_fill) = bounded(BLOCKS);
-        // The one at hand here goes round too.
+        // The block held here is in circulation too.
         for _ in 1..BLOCKS {
             spent.send(Block::default()).expect("invariant: its receiver is here");
         }
@@ -72,11 +72,11 @@ impl Ahead {
         Ok(Ahead { block: Block::default(), at: 0, lanes: Some(Lanes { filled, spent }), thread: Some(thread) })
     }
 
-    /// The next frame, in exchange for one that is done with; false after the last one.
+    /// Swaps the next frame for a spent one; false after the last frame.
     pub(super) fn next(&mut self, current: &mut Box<ReadFrame>) -> bool {
         while self.at == self.block.len {
             let Some(lanes) = &self.lanes else { return false };
-            // The thread may be over.
+            // The send fails if the thread has ended, which is no error here.
             let _ = lanes.spent.send(std::mem::take(&mut self.block));
             self.at = 0;
             let Ok(block) = lanes.filled.recv() else { return false };
@@ -87,10 +87,10 @@ impl Ahead {
         true
     }
 
-    /// Behind the last frame.
+    /// Takes the reader back, behind the last frame.
     ///
     /// # Errors
-    /// Why there are no more frames, if that is not because the record ends.
+    /// The read error that ended the thread early.
     pub(super) fn into_reader(mut self) -> Result<Reader, ReadError> {
         self.end().expect("invariant: the thread is joined once")
     }
@@ -103,7 +103,7 @@ impl Ahead {
 }
 
 impl Drop for Ahead {
-    /// Who does not want the rest waits for a block at most.
+    /// Waits for the thread, which finishes the block that it is filling.
     fn drop(&mut self) {
         if !thread::panicking() {
             self.end();
@@ -119,7 +119,7 @@ fn run(
 ) -> Result<Reader, ReadError> {
     while let Ok(mut block) = to_fill.recv() {
         let filled = block.fill(&mut reader, until);
-        // What was read before an error is good.
+        // Frames that were read before an error are valid.
         if to_fold.send(block).is_err() || !filled? {
             break;
         }

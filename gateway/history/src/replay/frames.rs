@@ -1,5 +1,5 @@
-//! `Frames`: the record's frames for one who folds it, read, checked and decoded; a long run of them ahead of the fold,
-//! on a thread of its own, so that a replay is as fast as its engine.
+//! `Frames`: the frames of the record for a fold: read, checked and decoded. A long run of them is read ahead on a
+//! thread of its own, so that a replay is as fast as its engine.
 
 use ordo_core::record::{StepHeader, StepKind};
 use ordo_core::wire::{DecodeError, FeedRequest, Span};
@@ -8,18 +8,18 @@ use ordo_journal::{Frame, Kind, Reader};
 use super::ReplayError;
 use super::ahead::Ahead;
 
-/// Who folds no more than so many frames does not pay for a thread.
+/// Frames that are read on the caller's thread before a thread is worth its cost.
 const READ_HERE: usize = 2_048;
-/// A frame of a large update does not keep its memory for the next ones.
+/// Capacity that a frame keeps for its body; more is freed with the next frame.
 const BODY_KEPT_BYTES: usize = 16 << 10;
 
-/// A frame, with what it takes to apply it.
+/// A frame with its update decoded.
 #[derive(Debug)]
 pub(super) struct ReadFrame {
     pub(super) kind: Kind,
     pub(super) header: StepHeader,
     pub(super) body: Vec<u8>,
-    /// The body, decoded, where that is an update.
+    /// The decoded body, where the frame is a single update.
     pub(super) request: FeedRequest,
     pub(super) decoded: Result<(), DecodeError>,
 }
@@ -56,7 +56,7 @@ impl ReadFrame {
         }
     }
 
-    /// Takes the body for an update's.
+    /// Decodes the body as one update.
     pub(super) fn decode(&mut self) {
         self.decoded = self.request.decode_into(&self.body, Span::whole(&self.body));
     }
@@ -65,7 +65,7 @@ impl ReadFrame {
 /// See the module.
 pub(super) struct Frames {
     source: Option<Source>,
-    /// What comes is behind this sequence: the state to fold from is that after it.
+    /// The sequence of the state that the fold starts from.
     after: u64,
 }
 
@@ -79,15 +79,15 @@ impl Frames {
         Frames { source: Some(Source::Here { reader, read: 0 }), after }
     }
 
-    /// The next frame, in exchange for one that is done with; false where the record ends for now. Nobody will ask for
-    /// one beyond the sequence `until`, unless a later call says so.
+    /// Swaps the next frame for a spent one; false at the present end of the record. Reading ahead stops at the
+    /// sequence `until`; a later call may raise it.
     pub(super) fn next(&mut self, until: u64, current: &mut Box<ReadFrame>) -> Result<bool, ReplayError> {
         loop {
             match self.source.as_mut().expect("invariant: missing after an error only, and then nobody goes on") {
                 Source::Here { reader, read } if *read < READ_HERE => {
                     *read += 1;
                     let Some(frame) = reader.next()? else {
-                        // The state is of frames that are gone.
+                        // The state belongs to frames that are gone.
                         let (ends, after) = (reader.sequence(), self.after);
                         return if ends < after { Err(ReplayError::Behind { ends, after }) } else { Ok(false) };
                     };
@@ -105,7 +105,7 @@ impl Frames {
         }
     }
 
-    /// A long run goes on ahead, and at its end here.
+    /// Switches from reading here to reading ahead, and at the end of that back.
     fn turn(&mut self, until: u64) -> Result<(), ReplayError> {
         self.source = match self.source.take() {
             Some(Source::Here { reader, .. }) => Some(Source::Ahead(Ahead::start(reader, until)?)),

@@ -1,23 +1,24 @@
-//! Past states kept for a while: answers that were given, and engines to go on from.
+//! `Cache`: past states that were asked for lately: views that answered a query, and engines to continue from.
 //!
-//! Bounded by number: an answer holds every record of its time once, an engine about as much again. What nobody asked
-//! for lately is let go, so that an idle hub holds no second state. What goes is given to the caller: a whole state
-//! takes a while to drop, and the cache is behind a lock.
+//! Bounded by number. Views hold every record of their time, an engine about as much again; both are freed when idle
+//! for [`KEPT_IDLE`], so that an idle hub holds no second state. Evicted states are returned to the caller, because
+//! freeing one takes long and the cache is behind a lock.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ordo_core::views::Views;
 
+use crate::clock::Clock;
 use crate::replay::Replay;
 
-/// What is not asked for in this time is let go.
+/// An entry that was not used for this long is freed.
 const KEPT_IDLE: Duration = Duration::from_secs(60);
 
-/// The state between two updates.
+/// Views that hold between two updates.
 struct Past {
     from_ns: u64,
-    /// When the next update changed it: exclusive.
+    /// Time of the next update: exclusive.
     until_ns: u64,
     views: Arc<Views>,
     used: Instant,
@@ -28,21 +29,22 @@ pub(super) struct Cache {
     pasts: Vec<Past>,
     parked: Vec<(Replay, Instant)>,
     count_max: usize,
+    clock: Clock,
 }
 
 impl Cache {
-    pub(super) fn new(count_max: usize) -> Cache {
-        Cache { pasts: Vec::new(), parked: Vec::new(), count_max }
+    pub(super) fn new(count_max: usize, clock: Clock) -> Cache {
+        Cache { pasts: Vec::new(), parked: Vec::new(), count_max, clock }
     }
 
     pub(super) fn get(&mut self, at_ns: u64) -> Option<Arc<Views>> {
         let is_then = |past: &&mut Past| (past.from_ns..past.until_ns).contains(&at_ns);
         let past = self.pasts.iter_mut().find(is_then)?;
-        past.used = Instant::now();
+        past.used = self.clock.now();
         Some(past.views.clone())
     }
 
-    /// What has to go for it, to be dropped where nobody waits for it.
+    /// Adds views; returns the entry that is evicted for them.
     #[must_use]
     pub(super) fn put(&mut self, (from_ns, until_ns): (u64, u64), views: Arc<Views>) -> Option<Arc<Views>> {
         if self.count_max == 0 {
@@ -50,11 +52,11 @@ impl Cache {
         }
         let gone = if self.pasts.len() >= self.count_max { oldest(&self.pasts, |past| past.used) } else { None };
         let gone = gone.map(|at| self.pasts.swap_remove(at).views);
-        self.pasts.push(Past { from_ns, until_ns, views, used: Instant::now() });
+        self.pasts.push(Past { from_ns, until_ns, views, used: self.clock.now() });
         gone
     }
 
-    /// The engine that stands closest before an instant, if it is beyond a sequence.
+    /// Takes the engine closest before an instant, if it has reached the sequence `beyond`.
     pub(super) fn take_parked(&mut self, at_ns: u64, beyond: u64) -> Option<Replay> {
         let stands = |at: &usize| {
             let engine = self.parked[*at].0.engine();
@@ -64,24 +66,24 @@ impl Cache {
         Some(self.parked.swap_remove(at).0)
     }
 
-    /// What has to go for it.
+    /// Adds an engine; returns the one that is evicted for it.
     #[must_use]
     pub(super) fn park(&mut self, replay: Replay) -> Option<Replay> {
         if self.count_max == 0 {
             return Some(replay);
         }
-        // One engine for two answers: most who look at the past go through it in order.
+        // One engine for two views: most clients query instants in ascending order.
         let is_full = self.parked.len() >= self.count_max.div_ceil(2);
         let gone = if is_full { oldest(&self.parked, |(_, used)| *used) } else { None };
         let gone = gone.map(|at| self.parked.swap_remove(at).0);
-        self.parked.push((replay, Instant::now()));
+        self.parked.push((replay, self.clock.now()));
         gone
     }
 
-    /// What nobody asked for lately.
+    /// Takes out all idle entries, for the caller to free.
     #[must_use]
     pub(super) fn take_idle(&mut self) -> impl Sized + use<> {
-        let now = Instant::now();
+        let now = self.clock.now();
         let is_idle = |used: Instant| now.duration_since(used) >= KEPT_IDLE;
         let pasts: Vec<Past> = self.pasts.extract_if(.., |past| is_idle(past.used)).collect();
         let parked: Vec<(Replay, Instant)> = self.parked.extract_if(.., |(_, used)| is_idle(*used)).collect();

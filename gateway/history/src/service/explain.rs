@@ -1,4 +1,4 @@
-//! Why a record is what it is: the whole record folded once, for one who asks.
+//! Explanations: the record folded from its beginning, for one figure.
 
 use std::ops::ControlFlow;
 
@@ -9,7 +9,8 @@ use super::{History, HistoryError};
 use crate::investigation::{Fields, Step, Subject, explain};
 
 impl History {
-    /// Every update that moved a record, up to an instant, and what it came to. Blocks: for workers.
+    /// Reports every update that moved a record up to an instant; returns the record's fields then. Blocks: for
+    /// workers.
     ///
     /// # Errors
     /// [`HistoryError`].
@@ -21,7 +22,8 @@ impl History {
         is_asked: impl Fn() -> bool,
         report: impl FnMut(Step) -> ControlFlow<()>,
     ) -> Result<Fields, HistoryError> {
-        // What moved it first may lie before any snapshot that there is, or where it is archived, was in the oldest.
+        // The first update that moved the record may be older than any snapshot; where it is archived, its effect is in
+        // the oldest state behind the floor.
         let engine = match self.archive_floor.archived() {
             0 => None,
             archived => self.saved.oldest_from(archived)?,

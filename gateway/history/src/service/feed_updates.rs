@@ -1,4 +1,4 @@
-//! What a feed submitted, as it was recorded: read from the record alone, no engine goes along.
+//! The updates of one feed as they were submitted, read from the record without an engine.
 
 use std::ops::ControlFlow;
 
@@ -13,22 +13,22 @@ use super::{Begin, History, HistoryError};
 use crate::archive_floor::ReadPin;
 use crate::replay::ReplayError;
 
-/// Frames between two looks at whether anybody still waits for the answer.
+/// Frames between two checks whether the answer is still wanted.
 const FRAMES_PER_LOOK: u64 = 4096;
 
-/// Which updates of a feed.
+/// A range of one feed's updates.
 #[derive(Debug)]
 pub struct FeedSpan {
     pub feed: FeedNo,
     pub name: Box<str>,
-    /// A time, or a position of this feed alone.
+    /// Exclusive: a time, or a position of this feed.
     pub from: Begin,
-    /// Inclusive; not beyond the last one there is.
+    /// Inclusive; at most the feed's last position.
     pub to: i64,
 }
 
 impl FeedSpan {
-    /// Whether an update there comes after the beginning.
+    /// Whether an update lies behind the start of the range.
     fn has_begun_at(&self, position: i64, time_ns: u64) -> bool {
         match &self.from {
             Begin::Time(from) => time_ns > *from,
@@ -38,7 +38,7 @@ impl FeedSpan {
 }
 
 impl History {
-    /// Hands over each update of a feed in a span, with its position. Blocks: for workers.
+    /// Passes each update of the range to `put`, with its position. Blocks: for workers.
     ///
     /// # Errors
     /// [`HistoryError`].
@@ -77,11 +77,11 @@ impl History {
         Ok(())
     }
 
-    /// Goes to where nothing that is asked for comes before: times are found in the record, positions by the snapshots.
+    /// Moves the reader to a frame at or before the start: a time is found in the record, a position by the snapshots.
     fn seek_start(&self, reader: &mut Reader, span: &FeedSpan) -> Result<ReadPin, HistoryError> {
         match &span.from {
             Begin::Time(from) => {
-                // Nothing goes while it is looked for.
+                // Pins all of the record while the start is searched.
                 let pin = self.pin(self.archive_floor.archived())?;
                 match reader.seek_time(from.saturating_add(1)) {
                     Err(ReadError::Archived { archived }) => Err(HistoryError::Archived(archived)),

@@ -1,6 +1,6 @@
-//! What is told of an update of the past: its audit record, its events, its trade, its transaction.
+//! Messages about an update of the past: its audit record, events, trade or transaction.
 //!
-//! Events are encoded by the very code that encodes them live, so that they are the same bytes.
+//! Events go through the encoder of live events, so that they are the same bytes.
 
 use ordo_core::encode;
 use ordo_core::names::{AccountNo, InstrumentNo, Names};
@@ -8,7 +8,9 @@ use ordo_core::proto::{
     EventMessage, EventMessageType, ExternalActionType, FeedRequestType, SnapshotPosition, SubscriptionDetails,
     SubscriptionTarget, SubscriptionType, TimestampWithTimeZone, UpdateEventType,
 };
-use ordo_core::subscription::{EventEncoder, Filter, RecordWriter, SNAPSHOT_MESSAGE_BYTES, ViewRecords, message_head};
+use ordo_core::subscription::{
+    About, Caller, EventEncoder, Filter, RecordWriter, SNAPSHOT_MESSAGE_BYTES, Subject, ViewRecords, message_head,
+};
 use ordo_core::views::Views;
 use ordo_core::wire::{ReverseWriter, Span, field};
 use prost::Message;
@@ -16,18 +18,44 @@ use prost::Message;
 use super::Subset;
 use crate::replay::Applied;
 
-/// Says of an update what was asked for: one message, or nothing.
+/// Encodes one message about an update, or none.
 pub trait UpdateEncoder: Send + 'static {
     fn encode(&mut self, applied: &Applied<'_>) -> Option<&[u8]>;
 }
 
-/// The recorded input, as it was received. Refused ones too.
-#[derive(Debug, Default)]
-pub struct AuditMessages(ReverseWriter);
+/// AuditRecords: recorded updates as received, refused ones included.
+#[derive(Debug)]
+pub struct AuditMessages {
+    caller: Caller,
+    writer: ReverseWriter,
+}
+
+impl AuditMessages {
+    pub fn new(caller: Caller) -> AuditMessages {
+        AuditMessages { caller, writer: ReverseWriter::default() }
+    }
+
+    /// An update that has no effect on an account is shown by what its operation is about.
+    fn may_see(&self, applied: &Applied<'_>) -> bool {
+        let Applied { input, outcome, names, .. } = applied;
+        let of_action = outcome.action.map(|it| (it.account, Some(it.instrument)));
+        match of_action.or(outcome.transaction.map(|it| (it.account, it.instrument))) {
+            Some((account, instrument)) => self.caller.may_see(About::Account(names, account, instrument)),
+            None if self.caller.sees_all() => true,
+            None => {
+                let subject = Subject::of_transform(input.request.operation.of(input.bytes));
+                self.caller.may_see(About::Subject(&subject))
+            }
+        }
+    }
+}
 
 impl UpdateEncoder for AuditMessages {
     fn encode(&mut self, applied: &Applied<'_>) -> Option<&[u8]> {
         use field::{audit_record as record, update_event as event};
+        if !self.may_see(applied) {
+            return None;
+        }
         let (request, stamp) = (applied.input.request, &applied.outcome.stamp);
         let (kind, number, content) = match FeedRequestType::try_from(request.r#type) {
             Ok(FeedRequestType::Action) => (UpdateEventType::Action, event::ACTION, request.action.span),
@@ -37,10 +65,10 @@ impl UpdateEncoder for AuditMessages {
                 (UpdateEventType::ClientRequestUpdate, event::CLIENT_REQUEST_UPDATE, request.update)
             }
             Ok(FeedRequestType::Status) => (UpdateEventType::Status, event::STATUS, request.status),
-            // A type that this schema has no place for: refused when it came, and its place is all there is to tell.
+            // A type outside of this schema: it was refused, and its record holds only its position.
             _ => (UpdateEventType::Unknown, 0, Span::default()),
         };
-        let w = &mut self.0;
+        let w = &mut self.writer;
         w.clear();
         if content.is_given() {
             w.delimited(number, content.of(applied.input.bytes));
@@ -54,19 +82,19 @@ impl UpdateEncoder for AuditMessages {
     }
 }
 
-/// An EventMessage for each update that has events in the views asked for.
+/// An EventMessage for each update with events in the requested views.
 #[derive(Debug)]
 pub struct EventMessages {
     encoder: EventEncoder,
     views: Vec<SubscriptionType>,
     targets: Vec<SubscriptionTarget>,
     filter: Filter,
-    /// What stands before the position: the type, and the subscription where there is one.
+    /// The fields before the position: Type, and Subscription where there is one.
     head: Vec<u8>,
     message: Vec<u8>,
 }
 
-/// The order of events in a message.
+/// Order of the views' events in a message.
 const ORDER: [SubscriptionType; 8] = [
     SubscriptionType::Metadata,
     SubscriptionType::Updates,
@@ -79,20 +107,24 @@ const ORDER: [SubscriptionType; 8] = [
 ];
 
 impl EventMessages {
-    /// Of these views, or of all that have events of their own. Where targets list owners or accounts, an event that
-    /// belongs to none of them does not pass.
+    /// For these views, or for all that have events if none is named. Where targets list owners or accounts, events that
+    /// belong to none of them are left out.
     ///
     /// # Errors
-    /// The code that such targets are refused with.
-    pub fn new(views: &[SubscriptionType], targets: Vec<SubscriptionTarget>) -> Result<EventMessages, &'static str> {
-        let filter = filter_of(&targets)?.owned_only();
+    /// The error code for invalid targets.
+    pub fn new(
+        views: &[SubscriptionType],
+        targets: Vec<SubscriptionTarget>,
+        caller: Caller,
+    ) -> Result<EventMessages, &'static str> {
+        let filter = filter_of(&targets, caller)?.owned_only();
         let is_asked_for = |view: &SubscriptionType| views.is_empty() || views.contains(view);
         let views = ORDER.into_iter().filter(is_asked_for).collect();
         let head = EventMessage { r#type: EventMessageType::Update as i32, ..EventMessage::default() }.encode_to_vec();
         Ok(EventMessages { encoder: EventEncoder::default(), views, targets, filter, head, message: Vec::new() })
     }
 
-    /// Of one subscription, as it hears them live.
+    /// For a subscription, as it would have received them live.
     pub fn of_subscription(details: &SubscriptionDetails, filter: Filter) -> EventMessages {
         EventMessages {
             encoder: EventEncoder::default(),
@@ -104,7 +136,7 @@ impl EventMessages {
         }
     }
 
-    /// The messages that say what the views hold at some positions.
+    /// Passes the messages of a snapshot of the requested views to `put`.
     pub fn snapshot(&mut self, held: &Subset, mut put: impl FnMut(&[u8]) -> bool) {
         let positions: Vec<(String, i64)> = held.positions.iter().map(|(name, at)| (name.to_string(), *at)).collect();
         for view in self.views.clone() {
@@ -157,7 +189,7 @@ impl UpdateEncoder for EventMessages {
     }
 }
 
-/// The trades among the updates, as actions.
+/// The ExternalActions of trades.
 #[derive(Debug)]
 pub struct TradeMessages {
     filter: Filter,
@@ -166,9 +198,9 @@ pub struct TradeMessages {
 
 impl TradeMessages {
     /// # Errors
-    /// The code that such targets are refused with.
-    pub fn new(targets: &[SubscriptionTarget]) -> Result<TradeMessages, &'static str> {
-        Ok(TradeMessages { filter: filter_of(targets)?, writer: ReverseWriter::default() })
+    /// The error code for invalid targets.
+    pub fn new(targets: &[SubscriptionTarget], caller: Caller) -> Result<TradeMessages, &'static str> {
+        Ok(TradeMessages { filter: filter_of(targets, caller)?, writer: ReverseWriter::default() })
     }
 }
 
@@ -185,7 +217,7 @@ impl UpdateEncoder for TradeMessages {
     }
 }
 
-/// The updates' transactions.
+/// The ClientTransactions of updates.
 #[derive(Debug)]
 pub struct TransactionMessages {
     filter: Filter,
@@ -194,9 +226,9 @@ pub struct TransactionMessages {
 
 impl TransactionMessages {
     /// # Errors
-    /// The code that such targets are refused with.
-    pub fn new(targets: &[SubscriptionTarget]) -> Result<TransactionMessages, &'static str> {
-        Ok(TransactionMessages { filter: filter_of(targets)?, writer: ReverseWriter::default() })
+    /// The error code for invalid targets.
+    pub fn new(targets: &[SubscriptionTarget], caller: Caller) -> Result<TransactionMessages, &'static str> {
+        Ok(TransactionMessages { filter: filter_of(targets, caller)?, writer: ReverseWriter::default() })
     }
 }
 
@@ -212,9 +244,9 @@ impl UpdateEncoder for TransactionMessages {
     }
 }
 
-fn filter_of(targets: &[SubscriptionTarget]) -> Result<Filter, &'static str> {
+fn filter_of(targets: &[SubscriptionTarget], caller: Caller) -> Result<Filter, &'static str> {
     let r#type = SubscriptionType::Unknown as i32;
-    Filter::of(&SubscriptionDetails { r#type, targets: targets.to_vec() })
+    Filter::of(&SubscriptionDetails { r#type, targets: targets.to_vec() }, caller)
 }
 
 fn passes(filter: &mut Filter, names: &Names, account: AccountNo, instrument: Option<InstrumentNo>) -> bool {

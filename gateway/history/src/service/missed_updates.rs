@@ -1,5 +1,5 @@
-//! `Missed`: the updates that a subscription has missed, from positions that its subscriber knows up to where it goes on
-//! live.
+//! `MissedUpdates`: the updates between the positions that a resuming subscriber knows and the point from which it is
+//! served live.
 
 use std::time::Duration;
 
@@ -13,17 +13,17 @@ use crate::replay::{Applied, Replay};
 const DURABLE_PAUSE: Duration = Duration::from_millis(1);
 
 impl History {
-    /// The updates after the newest of some positions, up to a place in the record.
+    /// The updates after the newest of some positions, up to a sequence. Blocks: for workers.
     ///
     /// # Errors
     /// [`HistoryError`].
     pub fn missed(&self, after: Positions, until: u64) -> Result<MissedUpdates, HistoryError> {
         while self.progress.durable_sequence() < until {
             self.check_running()?;
-            std::thread::sleep(DURABLE_PAUSE);
+            self.clock.sleep(DURABLE_PAUSE);
         }
         let engine = self.saved.newest_where(|saved, info| {
-            // One of the positions lies behind it, so the newest does.
+            // One known position lies behind the snapshot, so the newest of them does.
             let is_before = |positions: Positions| {
                 after.iter().any(|(name, position)| positions.get(name).copied().unwrap_or(0) < *position)
             };
@@ -43,7 +43,7 @@ pub struct MissedUpdates {
 }
 
 impl MissedUpdates {
-    /// The next update that was missed.
+    /// The next missed update.
     ///
     /// # Errors
     /// [`HistoryError`]; `Unwanted` once `is_wanted` is false.
@@ -60,7 +60,8 @@ impl MissedUpdates {
             let sequence = applied.names.feed(stamp.feed);
             let was_there = self.unreached.is_empty();
             self.unreached.reach(sequence, stamp.position);
-            // A position that was never taken lies before the next one that was.
+            // The start is the first update beyond the known positions: a subscriber may name a position that no update
+            // has.
             let is_beyond = self.after.get(sequence).is_none_or(|after| stamp.position > *after);
             if was_there || (self.unreached.is_empty() && is_beyond) {
                 break;

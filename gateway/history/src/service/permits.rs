@@ -1,11 +1,11 @@
-//! `Places`: as many as may do something at once; threads that come later wait for their turn.
+//! `Permits`: a counting semaphore for threads.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-/// Between looks at whether the one who waits is still wanted.
+/// Interval at which a waiting thread checks whether it is still wanted.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// See the module.
@@ -15,7 +15,7 @@ pub(super) struct Permits {
     freed: Condvar,
 }
 
-/// Given back when it is dropped.
+/// Returned on drop.
 pub struct Permit(Arc<Permits>);
 
 impl Permits {
@@ -23,7 +23,7 @@ impl Permits {
         Arc::new(Permits { free: Mutex::new(count), freed: Condvar::new() })
     }
 
-    /// Blocks until there is one; none if nobody wants it any more.
+    /// Blocks until a permit is free; none once `is_wanted` is false.
     pub(super) fn take(self: &Arc<Self>, is_wanted: impl Fn() -> bool) -> Option<Permit> {
         let mut free = self.free.lock();
         while *free == 0 {

@@ -1,15 +1,15 @@
-//! The keeper: a thread of low priority that makes snapshots while the hub runs.
+//! `Snapshotter`: a thread of low priority that saves snapshots and archives segments while the hub runs.
 //!
-//! It folds the record from the newest snapshot on, as far as it is durable and told, and leaves a snapshot every so
-//! many updates; then it lets go of the state. Nothing waits for it, and no state is held twice for long. Gaps that it
-//! finds between snapshots, because it was slow or one turned out to be of no use, are filled when there is nothing else
-//! to do. What is of no use makes way: one for each that is made, and the rest once no gap is left. Where there is a
-//! folder for it, it archives the oldest segments too, once nobody needs them.
+//! It folds the record from the newest snapshot on, as far as it is durable and published, saves a snapshot every
+//! `every_updates`, and frees the state again. Nothing waits for it. Gaps between snapshots, left when it was slow or a
+//! snapshot was damaged, are filled while nothing else is due. One unusable snapshot is removed for each that is saved,
+//! and the rest once there are no gaps. With an archive folder it also archives the oldest segments that no start and
+//! no reader needs.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ordo_core::engine::Engine;
 use ordo_journal::{Archiver, Fate, SegmentInfo};
@@ -20,14 +20,14 @@ use crate::replay::ReplayError;
 use crate::saved_states::Retention;
 
 const NICE: i32 = 10;
-/// Between looks at how far the record is.
+/// Interval at which the record's progress is checked.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Between looks at how much of the record the folder holds.
+/// Interval at which the record's size is checked.
 const ARCHIVE_EVERY: Duration = Duration::from_secs(1);
-/// After a snapshot could not be made: a full disk is not asked again at once.
+/// Pause after a failure, so that a full disk is not retried at once.
 const PAUSE_FAILED: Duration = Duration::from_secs(60);
 
-/// The last sequence of the oldest segments without which the others take no more than so many bytes; 0 if all may stay.
+/// The last sequence of the oldest segments that have to go for the others to fit into `bytes_max`; 0 if all fit.
 fn surplus(segments: &[SegmentInfo], bytes_max: u64) -> u64 {
     let mut bytes: u64 = segments.iter().map(|segment| segment.bytes).sum();
     let mut last = 0;
@@ -41,7 +41,7 @@ fn surplus(segments: &[SegmentInfo], bytes_max: u64) -> u64 {
     last
 }
 
-/// Whether a snapshot is due, or fills a gap.
+/// Whether a fold makes a due snapshot, or fills a gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Haste {
     Due,
@@ -51,11 +51,11 @@ enum Haste {
 /// See the module.
 #[derive(Debug)]
 pub struct Snapshotter {
-    /// The folder of the record.
+    /// Folder of the journal.
     pub dir: PathBuf,
-    /// Updates from one snapshot to the next; 0: none are made for that reason.
+    /// Updates between two snapshots; 0: no snapshots by count.
     pub every_updates: u64,
-    /// A hub that records less gets one after this time, if it recorded anything; zero: not for that reason.
+    /// A snapshot is made after this time if anything was recorded since the last one; zero: no snapshots by time.
     pub every: Duration,
     pub keep: Retention,
     /// None: nothing is archived.
@@ -63,7 +63,7 @@ pub struct Snapshotter {
     pub orders_expected: usize,
 }
 
-/// Where old segments go.
+/// Destination and limit of archiving.
 #[derive(Debug)]
 pub struct Archiving {
     pub archiver: Archiver,
@@ -77,11 +77,11 @@ impl Snapshotter {
     /// If no thread can be started.
     pub fn start(self, history: Arc<History>) -> std::io::Result<JoinHandle<()>> {
         let run = move || Running { snapshotter: self, history }.run();
-        thread::Builder::new().name("keeper".into()).spawn(run)
+        thread::Builder::new().name("snapshotter".into()).spawn(run)
     }
 }
 
-/// A keeper and what it keeps snapshots for.
+/// A snapshotter at work.
 struct Running {
     snapshotter: Snapshotter,
     history: Arc<History>,
@@ -91,40 +91,41 @@ impl Running {
     /// Runs until the hub stops.
     fn run(self) {
         give_way(NICE);
-        let mut begun = Instant::now();
+        let clock = self.history.clock();
+        let mut begun = clock.now();
         let (mut not_before, mut archived_at) = (begun, begun);
         while self.history.is_running() {
-            thread::sleep(PAUSE);
+            clock.sleep(PAUSE);
             self.history.tidy();
-            if Instant::now() < not_before {
+            if clock.now() < not_before {
                 continue;
             }
-            let is_time = !self.snapshotter.every.is_zero() && begun.elapsed() >= self.snapshotter.every;
-            let is_time_to_archive = archived_at.elapsed() >= ARCHIVE_EVERY;
+            let is_time = !self.snapshotter.every.is_zero() && clock.since(begun) >= self.snapshotter.every;
+            let is_time_to_archive = clock.since(archived_at) >= ARCHIVE_EVERY;
             if is_time_to_archive {
-                archived_at = Instant::now();
+                archived_at = clock.now();
             }
             let archive = |()| if is_time_to_archive { self.archive() } else { Ok(()) };
             match self.keep_up(is_time).and_then(archive) {
                 Ok(()) | Err(HistoryError::Stopping) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "no snapshot could be made, or nothing archived");
-                    not_before = Instant::now() + PAUSE_FAILED;
+                    tracing::warn!(%error, "making a snapshot or archiving segments failed");
+                    not_before = clock.now() + PAUSE_FAILED;
                 }
             }
             if is_time {
-                begun = Instant::now();
+                begun = clock.now();
             }
         }
     }
 
-    /// Makes the snapshots that are due.
+    /// Makes the snapshots that are due, or fills one gap.
     fn keep_up(&self, is_time: bool) -> Result<(), HistoryError> {
         let published = self.history.published_and_durable();
         let infos = self.history.saved().infos()?;
         let sequences: Vec<u64> = infos.iter().map(|info| info.sequence).collect();
         let newest = sequences.first().copied().unwrap_or(0);
-        // As many as are kept lie about this far apart in the end.
+        // The spacing at which as many snapshots as fit cover the whole record.
         let Retention { count, bytes } = self.snapshotter.keep;
         let fit = infos.first().map_or(u64::MAX, |newest| bytes / newest.body_bytes.max(1));
         let every_updates =
@@ -143,9 +144,9 @@ impl Running {
         }
     }
 
-    /// Folds from the snapshot at a sequence up to another, leaving one every `spacing` and one at the end.
+    /// Folds from the snapshot at `from` to `until`; saves a snapshot every `spacing` updates and one at the end.
     fn fold(&self, from: u64, until: u64, spacing: u64, haste: Haste) -> Result<(), HistoryError> {
-        let begun = Instant::now();
+        let begun = self.history.clock().now();
         let engine =
             self.history.saved().newest(from)?.unwrap_or_else(|| Engine::new(self.snapshotter.orders_expected));
         let mut due = engine.sequence() + spacing;
@@ -153,9 +154,9 @@ impl Running {
         while let Some(applied) = replay.next()? {
             let sequence = applied.input.stamp.sequence;
             if replay.updates().is_multiple_of(UPDATES_PER_LOOK) {
-                // Who asks for the past now does not want to wait for those who may ask later.
+                // A query that runs comes before the filling of gaps.
                 while haste == Haste::None && self.history.is_looked_at() && self.history.is_running() {
-                    thread::sleep(PAUSE);
+                    self.history.clock().sleep(PAUSE);
                 }
                 self.history.check_running()?;
             }
@@ -165,24 +166,24 @@ impl Running {
             }
         }
         self.save(replay.engine())?;
-        tracing::debug!(from, until, updates = replay.updates(), took = ?begun.elapsed(), "snapshots made");
+        tracing::debug!(from, until, updates = replay.updates(), took = ?self.history.clock().since(begun), "snapshots made");
         Ok(())
     }
 
-    /// Moves the oldest segments away where they are more than may be, but none that is needed: to start from one of the
-    /// two newest snapshots, the newest of which is found good, or by who is reading.
+    /// Archives the oldest segments beyond `journal_bytes_max`. Kept are segments after the second newest snapshot (the
+    /// newest must be good) and segments that are being read.
     fn archive(&self) -> Result<(), HistoryError> {
         let Some(Archiving { archiver, to, journal_bytes_max }) = &self.snapshotter.archiving else { return Ok(()) };
         let (kept, saved) = (&self.history.archive_floor, self.history.saved());
         let segments = ordo_journal::segments(&self.snapshotter.dir).map_err(ReplayError::from)?;
         let wanted = surplus(&segments, *journal_bytes_max);
         let second = saved.infos()?.get(1).map_or(0, |info| info.sequence);
-        // Whole segments go, or nothing.
+        // Only whole segments are archived.
         let up_to = |read_after: u64| {
             let ends = segments.iter().filter_map(|segment| segment.last.map(|(sequence, _)| sequence));
             ends.take_while(|end| *end <= wanted.min(second).min(read_after)).last().unwrap_or(0)
         };
-        // What stayed when it should have gone is looked at again.
+        // An archiving that failed half-way is completed here.
         if up_to(kept.read_after()) == 0 || saved.newest(u64::MAX)?.is_none_or(|newest| newest.sequence() < second) {
             return Ok(());
         }
@@ -191,7 +192,7 @@ impl Running {
         Ok(saved.drop_before(archived.begins_after)?)
     }
 
-    /// One more; one that was of no use makes way, so that both together take no more room than may be.
+    /// Saves a snapshot and removes one unusable one, so that both together stay within the limits.
     fn save(&self, engine: &Engine) -> Result<(), HistoryError> {
         let saved = self.history.saved();
         saved.save(engine)?;

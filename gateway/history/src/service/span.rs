@@ -1,20 +1,20 @@
-//! `Span`: which updates are asked for, between two points of the record.
+//! `Span`: a range of updates between two points of the record.
 //!
-//! A point is a time, or a position in each sequence: then it stands for the updates at or below it in their own
-//! sequence, wherever they are in the record.
+//! A point is a time, or a position for each sequence. The latter stands for the updates at or below the position of
+//! their own sequence, wherever they are in the record.
 
 use ordo_core::engine::Engine;
 use ordo_core::outcome::Stamp;
 use ordo_core::subscription::Positions;
 
-/// After what the updates begin. A sequence that is not named begins at its beginning.
+/// Exclusive start. A sequence that is not named starts at its first update.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Begin {
     Positions(Positions),
     Time(u64),
 }
 
-/// The last updates. A sequence that is not named has none.
+/// Inclusive end. Of a sequence that is not named, no update is in the span.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
     Positions(Positions),
@@ -26,12 +26,12 @@ pub enum End {
 pub struct Span {
     pub from: Begin,
     pub to: End,
-    /// At most so many answers.
+    /// The largest number of updates in the answer.
     pub count: u64,
 }
 
 impl Span {
-    /// Whether an update is asked for: its stamp as the engine left it, and its sequence's name.
+    /// Whether an update is in the span; `stamp` with the position that the engine assigned.
     pub fn has(&self, stamp: &Stamp, sequence: &str) -> bool {
         let is_after = match &self.from {
             Begin::Positions(from) => stamp.position > from.get(sequence).copied().unwrap_or(0),
@@ -44,7 +44,7 @@ impl Span {
             }
     }
 
-    /// Whether a state may be where the reading starts: nothing that is asked for comes before it.
+    /// Whether a state is a possible start: no update of the span is in it.
     pub fn may_start_at(&self, time_ns: u64, positions: impl FnOnce() -> Option<Positions>) -> bool {
         match &self.from {
             Begin::Time(from) => time_ns <= *from,
@@ -61,12 +61,12 @@ impl Span {
     }
 }
 
-/// Sequences that have not reached a position yet.
+/// Sequences that have not reached the position named for them.
 #[derive(Debug, Clone)]
 pub(super) struct Unreached(Positions);
 
 impl Unreached {
-    /// Those that a state has not reached.
+    /// The named sequences that a state has not reached.
     pub(super) fn from(state: &Engine, positions: &Positions) -> Unreached {
         let named = positions.iter().filter(|(_, position)| **position > 0);
         let mut unreached = Unreached(named.map(|(name, position)| (name.clone(), *position)).collect());
@@ -76,7 +76,7 @@ impl Unreached {
         unreached
     }
 
-    /// A sequence stands at a position now.
+    /// Notes the position of a sequence.
     pub(super) fn reach(&mut self, sequence: &str, position: i64) {
         if self.0.get(sequence).is_some_and(|wanted| position >= *wanted) {
             self.0.remove(sequence);
@@ -117,7 +117,7 @@ mod tests {
         let only_f = || End::Positions(positions(&[("f", 12)]));
         assert!(start(only_f(), &[("f", 8)]) && start(only_f(), &[("f", 7), ("oms", 99)]));
         assert!(!start(only_f(), &[("f", 9)]));
-        // All of `oms` is asked for where it is not named.
+        // All of `oms` is in the span where it is not named.
         assert!(!start(End::Time(9), &[("f", 7), ("oms", 1)]) && start(End::Time(9), &[("f", 7)]));
     }
 }

@@ -1,9 +1,9 @@
-//! `Subset`: the state that a position in each sequence stands for: the fold of exactly the updates at or below it.
+//! `Subset`: the state at a position for each sequence: the fold of exactly the updates at or below them.
 //!
-//! Positions that belong together, as a client has seen them, cut the record in two, and the fold is a past state. Others
-//! leave out updates that came before ones they hold. From there on two engines run: one is given everything, as it was
-//! then, and gives the public positions; the other, from the state before the first update left out, only what is held.
-//! What takes no position, settings and the passing of time, is nobody's to leave out: it is given to both.
+//! Positions that a client saw at one time cut the record in two, and the fold is a past state. Other positions leave
+//! out updates that came before included ones. From the first update left out, two engines run: one applies everything,
+//! as it happened, and assigns the public positions; the other starts from the state before that update and applies
+//! included updates only. Settings and Ticks have no position and are applied to both.
 
 use ordo_core::engine::{Engine, Input};
 use ordo_core::names::FeedNo;
@@ -16,25 +16,25 @@ use super::update_cursor::UPDATES_PER_LOOK;
 use super::{History, HistoryError};
 use crate::replay::{Applied, Between, Replay};
 
-/// What was folded, and the positions that it stands at.
+/// A folded state and its positions.
 pub struct Subset {
     pub views: Views,
     pub positions: Positions,
 }
 
-/// The second engine: only what is held.
+/// The second engine: it applies included updates only.
 struct PartialFold {
     engine: Engine,
     outcome: Outcome,
 }
 
 impl PartialFold {
-    /// From the state that a replay stands at, before an update.
+    /// From the state of a replay, before the first update that is left out.
     fn from(replay: &Replay) -> PartialFold {
         PartialFold { engine: replay.engine().clone(), outcome: Outcome::with_room() }
     }
 
-    /// What took no position before an update, that one being held or not.
+    /// Applies the Ticks and settings before an update, whether that update is included or not.
     fn pass(&mut self, applied: &Applied<'_>) {
         for (stamp, passed) in applied.passed {
             if let Between::Step(step) = passed {
@@ -44,25 +44,25 @@ impl PartialFold {
         }
     }
 
-    /// One more update that is held.
+    /// Applies an included update.
     fn apply(&mut self, applied: &Applied<'_>) {
-        // What named a feed may be left out, and its number is in every frame of it.
+        // The update that named a feed may be left out, but every frame of the feed uses its number.
         for name in &applied.names.feeds {
             self.engine.know_feed(name);
         }
         let stamp = after(&self.engine, applied.input.stamp);
-        self.engine.apply(&Input { stamp, ..applied.input }, &mut self.outcome);
+        self.engine.apply(Input { stamp, ..applied.input }, &mut self.outcome);
     }
 }
 
-/// The members of a batch have one sequence; here each is an update of its own, that was accepted then.
+/// Members of a batch share a sequence; here each counts as an update of its own, since the batch was accepted then.
 fn after(engine: &Engine, stamp: Stamp) -> Stamp {
     Stamp { sequence: stamp.sequence.max(engine.sequence() + 1), ..stamp }
 }
 
 impl History {
-    /// The fold of the updates at or below a position in each sequence; a sequence that is not named has none.
-    /// Blocks: for workers.
+    /// The fold of the updates at or below `of`; of a sequence that is not named, no update is included. Blocks: for
+    /// workers.
     ///
     /// # Errors
     /// [`HistoryError`].
@@ -110,10 +110,10 @@ impl History {
     }
 }
 
-/// Whether the next update is held, or takes no position at all.
+/// Whether the next update is included.
 fn held_next(replay: &Replay, stamp: &Stamp, held: impl Fn(&str, i64) -> bool) -> bool {
     let engine = replay.engine();
-    // A feed's name comes before its first update.
+    // A feed is named before its first update.
     let Some(name) = engine.names().feeds.get(stamp.feed.index()) else { return false };
     let next = if stamp.feed == FeedNo::OMS { engine.feeds()[0].position + 1 } else { stamp.position };
     held(name, next)

@@ -1,4 +1,5 @@
-//! `Turns`: who asks for the same instant waits for the one who folds it already.
+//! `Turns`: concurrent queries of one instant run one after another, so that the first one fills the cache for the
+//! others.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
@@ -8,12 +9,12 @@ use tokio::sync::OwnedMutexGuard;
 
 type Turn = tokio::sync::Mutex<()>;
 
-/// See the module. Those who wait take no place among those who look at the past.
+/// See the module. A waiting query holds no permit.
 #[derive(Debug, Default)]
 pub(super) struct Turns(Mutex<BTreeMap<u64, Weak<Turn>>>);
 
 impl Turns {
-    /// Held while an instant is looked for, in the cache first.
+    /// Held from the look into the cache until the answer is in it.
     pub(super) async fn of(&self, at_ns: u64) -> OwnedMutexGuard<()> {
         let turn = {
             let mut turns = self.0.lock();

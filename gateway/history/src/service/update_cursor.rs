@@ -1,4 +1,4 @@
-//! `Walk`: the updates of a span, one after another, each with what it did then.
+//! `UpdateCursor`: the updates of a span in the order of the record, each with its outcome.
 
 use ordo_core::views::Views;
 
@@ -6,14 +6,14 @@ use super::HistoryError;
 use super::span::{End, Span, Unreached};
 use crate::replay::{Applied, Replay};
 
-/// Updates between two looks at whether anybody still waits for what is folded.
+/// Updates between two checks whether a fold is still wanted.
 pub(super) const UPDATES_PER_LOOK: u64 = 1024;
 
 /// See the module.
 pub struct UpdateCursor {
     replay: Replay,
     span: Span,
-    /// Of a span that ends at positions.
+    /// For a span that ends at positions.
     unreached: Option<Unreached>,
     is_wanted: Box<dyn Fn() -> bool + Send>,
 }
@@ -27,7 +27,7 @@ impl UpdateCursor {
         UpdateCursor { replay, span, unreached, is_wanted }
     }
 
-    /// The state at an instant, which nothing that is asked for comes before.
+    /// The state at an instant at or before the start of the span.
     pub fn state_at(&mut self, time_ns: u64) -> Result<Views, HistoryError> {
         while self.replay.peek()?.is_some_and(|stamp| stamp.time_ns <= time_ns) {
             self.step()?;
@@ -35,7 +35,7 @@ impl UpdateCursor {
         Ok(self.replay.views())
     }
 
-    /// The next update that is asked for.
+    /// The next update of the span.
     #[expect(clippy::should_implement_trait, reason = "an iterator cannot lend")]
     pub fn next(&mut self) -> Result<Option<Applied<'_>>, HistoryError> {
         loop {
@@ -62,7 +62,7 @@ impl UpdateCursor {
         Ok(self.replay.last())
     }
 
-    /// Applies an update; whether there was one.
+    /// Applies one update; false at the end of the record.
     fn step(&mut self) -> Result<bool, HistoryError> {
         if self.replay.updates().is_multiple_of(UPDATES_PER_LOOK) && !(self.is_wanted)() {
             return Err(HistoryError::Unwanted);

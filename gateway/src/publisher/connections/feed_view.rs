@@ -1,7 +1,7 @@
-//! Feed subscriptions at the desk: what the views found out, told behind everything else.
+//! The Feed view: routing changes that the views found, sent behind all other events of their update.
 //!
-//! A feed's orders are found by another stage, which may be behind this one. Until it has come to a task, a Feed
-//! subscription has not been told of it, and a Synchronise of its connection waits.
+//! The views may be behind the publisher. Until they have reached a task, a Feed subscription has not been sent its
+//! routing changes, and a Synchronise of the connection waits.
 
 use std::collections::VecDeque;
 
@@ -15,12 +15,12 @@ use super::Connections;
 use super::subscriptions::Mark;
 use crate::subscription::feed_view::{FeedViewReceiver, Routed};
 
-/// What the views have found out about feeds, and how far they are.
+/// Routing changes from the views.
 pub(in crate::publisher) struct FeedNews {
     pub(super) news: FeedViewReceiver,
-    /// Not to be told yet: this stage is the one behind.
+    /// Changes of tasks that this stage has not published yet.
     waiting: VecDeque<Routed>,
-    /// Bookmarks of the last round, and the tasks before them.
+    /// Bookmarks of the last round for Feed subscriptions, and the number of tasks that they cover.
     pub(super) marks: Option<(u64, Vec<Mark>)>,
     events: ReverseWriter,
     position: ReverseWriter,
@@ -39,8 +39,8 @@ impl FeedNews {
 }
 
 impl Connections {
-    /// Tells Feed subscriptions what the views have found out in tasks told by now; how many updates. `viewed`: read
-    /// before this is called, so that all found out until then is in the channel.
+    /// Sends routing changes of published tasks to Feed subscriptions; returns the number of updates. `viewed` is read
+    /// before this call, so that the channel holds everything found up to it.
     pub(in crate::publisher) fn advance_feeds(&mut self, published: u64, viewed: u64) -> usize {
         while let Ok(routed) = self.feed_news.news.from.try_recv() {
             self.feed_news.waiting.push_back(routed);
@@ -85,7 +85,7 @@ impl Connections {
         touched.into_iter().for_each(|conn| self.touch(conn));
     }
 
-    /// Feed subscriptions know of all before so many tasks: what waited for that goes out.
+    /// All routing changes up to a number of tasks have been sent: what waited for them is queued.
     fn feed_views_published_to(&mut self, tasks: u64) {
         for at in 0..self.live_by_view[SubscriptionType::Feed as usize].len() {
             let conn = self.live_by_view[SubscriptionType::Feed as usize][at];
@@ -107,7 +107,7 @@ impl Connections {
     }
 }
 
-/// Writes what a change is to a subscription: the order with its state, or that it is there no more.
+/// Encodes a change for a subscription: the order's state, or its removal.
 fn put(w: &mut ReverseWriter, names: &Names, filter: &mut Filter, change: &RouteChange) {
     let mut is_shown = |place: &Option<FeedRoute>| {
         let Some(FeedRoute { feed, instrument }) = place else { return false };

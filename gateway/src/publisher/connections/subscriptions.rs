@@ -1,4 +1,4 @@
-//! Subscriptions at the desk: taken and given up, and their snapshots on the way.
+//! Subscribing, unsubscribing, and the snapshots of subscriptions.
 
 use ordo_core::names::FeedNo;
 use ordo_core::proto::{
@@ -16,15 +16,16 @@ use crate::subscription::snapshots::Job;
 use crate::wiring::slot::Slot;
 use crate::wiring::task::{Answer, ConnNo};
 
-/// Subscriptions of one connection.
+/// The largest number of subscriptions of one connection.
 const SUBSCRIPTIONS_MAX: usize = 256;
 
 impl Connections {
-    /// Takes a subscription; false if it was refused, and answered so.
+    /// Accepts a subscription; false if it was refused, which has been answered.
     pub(super) fn subscribe(&mut self, task: u64, slot: &Slot, details: &SubscriptionDetails, answer: Answer) -> bool {
         let conn = slot.task.conn;
         let watch = (details.r#type() == SubscriptionType::Feed).then(|| self.feed_news.news.watchers.watch());
-        let accepted = match Filter::of(details) {
+        let Some(caller) = self.connection(conn).map(|connection| connection.caller) else { return false };
+        let accepted = match Filter::of(details, caller) {
             Err(code) => Err(code),
             Ok(filter) => match self.connection(conn) {
                 None => return false,
@@ -50,7 +51,7 @@ impl Connections {
         true
     }
 
-    /// Ends a subscription; false if there is none, and that was answered.
+    /// Ends a subscription; false if there is none, which has been answered.
     pub(super) fn unsubscribe(&mut self, slot: &Slot, details: &SubscriptionDetails, answer: Answer) -> bool {
         let Some(connection) = self.connection(slot.task.conn) else { return false };
         let Some(at) = connection.subscriptions.iter().position(|other| is_same(&other.details, details)) else {
@@ -65,7 +66,7 @@ impl Connections {
         true
     }
 
-    /// Lists a connection under just the views it still subscribes to.
+    /// Lists a connection under exactly the views that it subscribes to.
     pub(super) fn refresh_live(&mut self, conn: ConnNo) {
         let views: Vec<SubscriptionType> = self
             .connection(conn)
@@ -78,7 +79,7 @@ impl Connections {
         }
     }
 
-    /// Pairs snapshots with the subscriptions they are for, and moves those in progress on.
+    /// Starts the encoding of snapshots for their subscriptions, and advances those in progress.
     pub(in crate::publisher) fn advance_snapshots(&mut self, published: u64) -> usize {
         while let Ok(taken) = self.taken.try_recv() {
             self.early.push_back(taken);
@@ -111,7 +112,7 @@ impl Connections {
         moved
     }
 
-    /// Ends connections of which a snapshot will never be whole, or behind which more waits than may.
+    /// Closes connections whose snapshot will not be completed, or behind whose snapshot too much waits.
     fn end_broken(&mut self) {
         for at in 0..self.connections.len() {
             let conn = ConnNo(self.first + at as u32);
@@ -119,7 +120,7 @@ impl Connections {
             self.forget(conn);
             self.with(conn, |connection| match broken {
                 Broken::Unread => connection.fall_behind(),
-                Broken::HistoryLost => connection.end(CLOSE_INTERNAL, "what was missed cannot be told"),
+                Broken::HistoryLost => connection.end(CLOSE_INTERNAL, "missed updates cannot be read"),
             });
         }
     }
@@ -134,7 +135,7 @@ impl Connections {
                 subscriptions.find(|subscription| subscription.awaits(taken.task)).map(|found| (found, form))
             });
             let Some((subscription, form)) = waiting else {
-                // Refused, gone, or not come to yet: only the last is worth keeping.
+                // Its subscription was refused, has ended, or was not reached yet: only in the last case it is kept.
                 if taken.task >= published {
                     self.early.push_back(taken);
                 }
@@ -144,21 +145,21 @@ impl Connections {
             subscription.snapshot_comes(from);
             let (details, filter) = (subscription.details.clone(), subscription.filter.clone());
             started += 1;
-            // The encoder ends after this stage; a failure to send is the end of the hub.
+            // The encoder ends after this stage; sending fails only when the hub has failed.
             let _ = self.jobs.send(Job { taken, details, filter, form, to });
         }
         started
     }
 
-    /// Tells every subscriber how far each sequence is that went on without an event for it; the newest last.
+    /// Sends every subscriber a Bookmark for each sequence that advanced without an event for it, the newest last.
     pub(super) fn bookmark_subscribers(&mut self) {
         let (newest_task, marks) = (self.newest_task, self.marks());
         self.bookmark(&marks, newest_task, false);
-        // Those who watch a feed hear of it when the views are there.
+        // Feed subscriptions get theirs when the views have reached the task.
         self.feed_news.marks = Some((newest_task, marks));
     }
 
-    /// One round of Bookmarks, to those who watch feeds or to all others.
+    /// One round of Bookmarks: to Feed subscriptions, or to all others.
     pub(super) fn bookmark(&mut self, marks: &[Mark], newest_task: u64, to_feeds: bool) {
         let is_meant = |it: &&mut Subscription| !it.is_held() && (it.view == SubscriptionType::Feed) == to_feeds;
         for at in 0..self.connections.len() {
@@ -183,7 +184,7 @@ impl Connections {
         }
     }
 
-    /// How far each sequence is, as a Bookmark says it, in the order of their newest updates.
+    /// The position of each sequence as a Bookmark holds it, ordered by their newest updates.
     fn marks(&self) -> Vec<Mark> {
         let moved = (0..).map(FeedNo).zip(&self.newest).filter(|(_, newest)| newest.tasks > 0);
         let mut marks: Vec<Mark> = moved
@@ -200,10 +201,10 @@ impl Connections {
     }
 }
 
-/// A sequence's place, as the tail of a Bookmark.
+/// The position of a sequence, as the end of a Bookmark message.
 pub(super) struct Mark {
     feed: FeedNo,
-    /// Tasks before its newest update, itself included.
+    /// Number of tasks up to its newest update.
     tasks: u64,
     position: Vec<u8>,
 }

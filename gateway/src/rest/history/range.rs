@@ -1,13 +1,13 @@
-//! What of the past is asked for, as the query says it.
+//! The requested range of the past, from the query.
 
 use ordo_core::proto::{SubscriptionTarget, SubscriptionType};
-
-use super::super::error::Refusal;
-use super::super::query;
 use ordo_core::subscription::Positions;
 use ordo_history::service::{Begin, End, Span};
 
-/// By what a route bounds the updates.
+use super::super::error::Refusal;
+use super::super::query;
+
+/// How a route bounds the updates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Bounds {
     /// `from[sequence]`, `to[sequence]`.
@@ -34,16 +34,16 @@ impl Bounds {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Asked {
     pub(super) span: Span,
-    /// Empty: not said.
+    /// Empty: all views.
     pub(super) views: Vec<SubscriptionType>,
-    /// Owners and accounts.
+    /// Filters by owner and account.
     pub(super) targets: Vec<SubscriptionTarget>,
     pub(super) wants_snapshot: bool,
 }
 
 impl Asked {
-    /// `now`: the last position of every sequence; an end beyond it stands for it. A beginning does not: what comes up
-    /// to there while the request waits is not asked for either.
+    /// `now` holds the last position of every sequence, and limits the end of the range. It does not limit the start,
+    /// so that updates which arrive while the request waits are not included.
     pub(super) fn read(bounds: Bounds, text: &str, now: &Positions) -> Result<Asked, Refusal> {
         let (mut from, mut to) = (Positions::new(), Positions::new());
         let (mut from_ns, mut to_ns) = (0, u64::MAX);
@@ -55,7 +55,7 @@ impl Asked {
             } else if let Some(sequence) = query::subscript(&key, "to").filter(|_| bounds.ends_at_positions()) {
                 names_end = true;
                 let position: i64 = query::number(&key, &value)?;
-                // Never beyond the last one, so that who reads knows when it is reached.
+                // Limited to the last position, so that a reader knows when the end is reached.
                 to.extend(now.get(sequence).map(|last| (sequence.into(), position.min(*last))));
             } else {
                 match &*key {
@@ -79,7 +79,7 @@ impl Asked {
                 }
             }
         }
-        // Where an order was routed in the past is not kept.
+        // Past routes of orders are not recorded.
         if views.contains(&SubscriptionType::Feed) {
             return Err(Refusal::refused("Operation"));
         }

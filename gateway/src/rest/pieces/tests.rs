@@ -28,19 +28,19 @@ fn put_much(pieces: &mut Pieces) -> bool {
 
 #[test]
 fn a_reader_that_takes_nothing_is_given_up_and_what_waits_for_it_is_no_answer() {
-    let (mut pieces, mut taken) = pipe(SHORT, None);
+    let (mut pieces, mut taken) = pipe((SHORT, Clock::system()), None);
     assert!(!put_much(&mut pieces));
     assert!(!pieces.is_listened_to());
     assert!(is_broken_off(&take(&mut taken)));
-    let begun = Instant::now();
+    let begun = Clock::system().now();
     assert!(!put_much(&mut pieces) && begun.elapsed() < SHORT, "it is waited for once");
 }
 
 #[test]
 fn a_reader_that_takes_one_piece_at_a_time_just_in_time_has_all_of_it() {
     const PIECES: usize = 12;
-    let (mut pieces, mut taken) = pipe(SHORT * 8, None);
-    let begun = Instant::now();
+    let (mut pieces, mut taken) = pipe((SHORT * 8, Clock::system()), None);
+    let begun = Clock::system().now();
     let worker = thread::spawn(move || {
         let all_was_put = (0..PIECES).all(|_| put_one(&mut pieces));
         pieces.finish();
@@ -48,7 +48,7 @@ fn a_reader_that_takes_one_piece_at_a_time_just_in_time_has_all_of_it() {
     });
     let mut bytes = 0;
     loop {
-        thread::sleep(SHORT);
+        Clock::system().sleep(SHORT);
         match take(&mut taken) {
             Poll::Ready(Some(piece)) => bytes += piece.expect("it goes on"),
             Poll::Ready(None) => break,
@@ -61,8 +61,8 @@ fn a_reader_that_takes_one_piece_at_a_time_just_in_time_has_all_of_it() {
 
 #[test]
 fn a_worker_that_waits_goes_on_when_a_piece_is_taken_and_stops_when_the_reader_goes() {
-    let (mut pieces, mut taken) = pipe(LONG, None);
-    let begun = Instant::now();
+    let (mut pieces, mut taken) = pipe((LONG, Clock::system()), None);
+    let begun = Clock::system().now();
     let worker = thread::spawn(move || put_much(&mut pieces));
     while !matches!(take(&mut taken), Poll::Ready(Some(Ok(_)))) {
         thread::yield_now();
@@ -74,11 +74,11 @@ fn a_worker_that_waits_goes_on_when_a_piece_is_taken_and_stops_when_the_reader_g
 
 #[test]
 fn only_an_answer_that_came_to_its_end_is_whole() {
-    let (whole, mut taken) = pipe(LONG, None);
+    let (whole, mut taken) = pipe((LONG, Clock::system()), None);
     whole.finish();
     assert!(matches!(take(&mut taken), Poll::Ready(Some(Ok(0)))));
     assert!(matches!(take(&mut taken), Poll::Ready(None)));
-    let (mut cut, mut taken) = pipe(LONG, None);
+    let (mut cut, mut taken) = pipe((LONG, Clock::system()), None);
     assert!(put_one(&mut cut));
     // As where its worker fails or panics.
     drop(cut);

@@ -1,14 +1,15 @@
-//! Layouts: which stages run on which threads, and on which cores.
+//! `Layout`: which stages run on which threads and cores.
 //!
-//! Stages are architecture, threads are deployment. A layout says it for the one; what the machine allows is settled
-//! when the hub starts (`threads.rs`).
+//! Stages are architecture, threads are deployment. A layout describes the deployment; `threads.rs` fits it to the
+//! machine at start.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::{Choice, Wait};
+use crate::wiring::stages::STAGES;
 
-/// A stage of the pipeline, in the order in which an update passes them.
+/// A stage of the pipeline, in an update's order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StageName {
     Receiver,
@@ -19,17 +20,18 @@ pub enum StageName {
 }
 
 impl Choice for StageName {
-    const ALL: &'static [StageName] =
-        &[StageName::Receiver, StageName::Journal, StageName::Engine, StageName::Publisher, StageName::Views];
+    const ALL: &'static [StageName] = &{
+        let mut all = [StageName::Receiver; STAGES.len()];
+        let mut at = 0;
+        while at < all.len() {
+            all[at] = STAGES[at].stage;
+            at += 1;
+        }
+        all
+    };
 
     fn name(self) -> &'static str {
-        match self {
-            StageName::Receiver => "receiver",
-            StageName::Journal => "journal",
-            StageName::Engine => "engine",
-            StageName::Publisher => "publisher",
-            StageName::Views => "views",
-        }
+        self.spec().name
     }
 }
 
@@ -38,7 +40,7 @@ impl Choice for StageName {
 pub struct ThreadPlan {
     /// In the order of the pipeline.
     pub stages: Vec<StageName>,
-    /// As the system counts them. None: the thread runs wherever there is room.
+    /// Number of the core in the system. None: not pinned.
     pub core: Option<usize>,
     /// None: as the setting `wait` says.
     pub wait: Option<Wait>,
@@ -49,13 +51,13 @@ impl ThreadPlan {
         ThreadPlan { stages: stages.to_vec(), core, wait: None }
     }
 
-    /// The views wait for nobody and nobody for them: alone they never take a core from the pipeline, unless told to.
+    /// How the thread waits: as the layout names it, else as its stages want or as configured.
     pub(crate) fn wait_or(&self, configured: Wait) -> Wait {
-        let is_views = self.stages == [StageName::Views];
-        self.wait.unwrap_or(if is_views { Wait::Park } else { configured })
+        let parks = self.stages.iter().all(|stage| stage.spec().parks);
+        self.wait.unwrap_or(if parks { Wait::Park } else { configured })
     }
 
-    /// The thread's name: that of its stages.
+    /// The names of its stages.
     pub(crate) fn name(&self) -> String {
         self.stages.iter().map(|stage| stage.name()).collect::<Vec<_>>().join("+")
     }
@@ -71,17 +73,17 @@ impl fmt::Display for ThreadPlan {
     }
 }
 
-/// A layout for a number of cores. Its cores are the first that the process may run on.
+/// A predefined layout. It uses the first cores that the process may run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Preset {
-    /// All on one thread.
+    /// All stages on one thread.
     Cores1,
-    /// The sockets on one core, the record on the other: they carry about the same. The views float.
+    /// Sockets on one core, journal and engine on the other, about equally loaded. The views are not pinned.
     Cores2,
-    /// A core for each stage; the views float.
+    /// One core for each stage; the views are not pinned.
     Cores4,
-    /// A core for each stage, the views too; the first core is left to the system's interrupts, the rest to the disk
-    /// and to REST.
+    /// One core for each stage, the views included. The first core is left to interrupts, the rest to the disk and to
+    /// REST.
     Cores8,
 }
 
@@ -108,7 +110,7 @@ impl Preset {
         }
     }
 
-    /// Its threads on a machine with these cores; on one with fewer, cores that are not there.
+    /// Its threads for a machine with these cores; missing cores get numbers that do not exist there.
     fn threads(self, cores: &[usize]) -> Vec<ThreadPlan> {
         use StageName::{Engine, Journal, Publisher, Receiver, Views};
         let beyond = cores.iter().max().map_or(0, |last| last + 1);
@@ -138,7 +140,7 @@ impl Layout {
     pub(super) const RANGE: &'static str = "auto, cores-1, cores-2, cores-4, cores-8, or threads, each STAGE+STAGE[@CORE][:WAIT], with a comma \
          between them; the stages receiver, journal, engine, publisher once each, views at most once";
 
-    /// Its threads on a machine with these cores.
+    /// Its threads for a machine with these cores.
     pub(crate) fn threads(&self, cores: &[usize]) -> Vec<ThreadPlan> {
         match self {
             Layout::Auto => Preset::for_cores(cores.len()).threads(cores),
@@ -191,7 +193,7 @@ fn plan(text: &str) -> Result<ThreadPlan, String> {
     Ok(ThreadPlan { stages, core: core.transpose()?, wait: wait.transpose()? })
 }
 
-/// Every stage exactly once; views that are not spoken of get a thread of their own.
+/// Checks that every stage is there once; adds a thread for the views if they are missing.
 fn complete(threads: &mut Vec<ThreadPlan>) -> Result<(), String> {
     let count = |stage: StageName| threads.iter().flat_map(|it| &it.stages).filter(|it| **it == stage).count();
     for stage in StageName::ALL {

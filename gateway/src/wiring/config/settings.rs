@@ -1,6 +1,6 @@
-//! The table of settings: what each means, its unit, what it takes, and what each direction costs.
+//! The table of settings: meaning, unit, range, and the cost of larger and smaller values.
 //!
-//! The one place that knows: setting by key, checking, listing and explaining all read this table.
+//! Setting by key, validation, listing and explanations all read this table and nothing else.
 
 use super::{Choice, Config, ConfigError, Durability, Layout, Wait, WritePath};
 
@@ -9,11 +9,11 @@ use super::{Choice, Config, ConfigError, Durability, Layout, Wait, WritePath};
 pub struct Setting {
     pub key: &'static str,
     pub meaning: &'static str,
-    /// What its figure counts; of words, that it is one.
+    /// Unit of a number; for other settings, their kind.
     pub unit: &'static str,
-    /// What a larger value costs; of words, one further right in the range; of a flag, true.
+    /// Cost of a larger value; of a name further right in the range; of `true`.
     pub up: &'static str,
-    /// What a smaller value costs; of words, one further left; of a flag, false.
+    /// Cost of a smaller value; of a name further left in the range; of `false`.
     pub down: &'static str,
     takes: Takes,
 }
@@ -27,7 +27,7 @@ enum Takes {
     Text { range: &'static str, get: fn(&Config) -> String, set: fn(&mut Config, &str) -> Result<(), String> },
 }
 
-/// Which numbers of a range count.
+/// Which numbers of a range are valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     Any,
@@ -418,7 +418,7 @@ pub static SETTINGS: [Setting; 36] = [
 
 impl Setting {
     /// # Errors
-    /// No setting has that key.
+    /// If no setting has that key.
     pub fn find(key: &str) -> Result<&'static Setting, ConfigError> {
         SETTINGS
             .iter()
@@ -426,7 +426,7 @@ impl Setting {
             .ok_or_else(|| ConfigError::Unknown { key: key.to_owned(), nearest: nearest(key) })
     }
 
-    /// Its value there, as text that `Config::set` takes.
+    /// The present value, as text that `Config::set` takes.
     pub fn value(&self, config: &Config) -> String {
         match &self.takes {
             Takes::Number { get, .. } => get(config).to_string(),
@@ -436,7 +436,7 @@ impl Setting {
         }
     }
 
-    /// What it takes, in words.
+    /// The range, as text.
     pub fn range(&self) -> String {
         match &self.takes {
             Takes::Number { least, most, step, .. } => {
@@ -468,13 +468,13 @@ impl Setting {
         Ok(())
     }
 
-    /// Whether what stands there is in range: fields can be set past this table.
+    /// Whether the present value is valid: fields can be set without this table.
     pub(super) fn check(&self, config: &Config) -> Result<(), ConfigError> {
         match &self.takes {
             Takes::Number { get, .. } if !self.is_in_range(get(config)) => {
                 Err(self.refused(&get(config).to_string(), self.range()))
             }
-            // A layout can be spelled out in code as well.
+            // A layout may have been built by code.
             Takes::Text { set, .. } => {
                 let value = self.value(config);
                 set(&mut config.clone(), &value).map_err(|expected| self.refused(&value, expected))
@@ -498,13 +498,13 @@ impl Setting {
     }
 }
 
-/// The key that was most likely meant: a letter or two away.
+/// The known key within two edits of a misspelt one.
 fn nearest(key: &str) -> Option<&'static str> {
     let keys = SETTINGS.iter().map(|setting| (distance(key, setting.key), setting.key));
     keys.min().filter(|(distance, _)| *distance <= 2).map(|(_, key)| key)
 }
 
-/// Letters to insert, leave out or replace to make one word of the other.
+/// Edit distance: letters to insert, remove or replace.
 fn distance(one: &str, other: &str) -> usize {
     let mut row: Vec<usize> = (0..=other.len()).collect();
     for (at, letter) in one.bytes().enumerate() {
