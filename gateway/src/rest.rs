@@ -41,7 +41,7 @@ mod write;
 use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::{self, Next};
@@ -54,6 +54,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use ordo_core::views::Views;
+use ordo_history::clock::Clock;
 use ordo_history::service::History;
 use parking_lot::{RwLock, RwLockReadGuard};
 use tokio::sync::watch;
@@ -75,8 +76,6 @@ const WORKERS: usize = 2;
 const LINGER: Duration = Duration::from_millis(500);
 /// Interval at which a read checks whether the views have caught up.
 const VIEWS_PAUSE: Duration = Duration::from_micros(50);
-/// Between looks at whether a connection is to end, at most.
-const ACTIVITY_PAUSE: Duration = Duration::from_millis(500);
 
 /// State shared by all handlers.
 #[derive(Clone)]
@@ -190,7 +189,7 @@ async fn serve(listener: TcpListener, shared: Shared, mut stop: watch::Receiver<
             return shared.progress.fail(crate::wiring::progress::Fault::Failed(format!("listener: {error}")));
         }
     };
-    let (limits, unread) = (shared.limits, shared.reader_patience);
+    let (limits, unread, clock) = (shared.limits, shared.reader_patience, shared.history.clock().clone());
     let places = Places::new(limits.connections_max);
     let router = routes(shared);
     loop {
@@ -201,7 +200,7 @@ async fn serve(listener: TcpListener, shared: Shared, mut stop: watch::Receiver<
         match accepted {
             Ok((stream, peer)) => match places.take(&stream) {
                 Some(place) => {
-                    let connection = Accepted { stream, peer, place, limits, unread };
+                    let connection = Accepted { stream, peer, place, limits, unread, clock: clock.clone() };
                     tokio::spawn(connection.serve(router.clone(), stop.clone()));
                 }
                 None => tracing::warn!(%peer, "too many connections: one is closed"),
@@ -222,14 +221,15 @@ struct Accepted {
     place: Place,
     limits: HttpLimits,
     unread: Duration,
+    clock: Clock,
 }
 
 impl Accepted {
     async fn serve(self, router: Router, mut stop: watch::Receiver<bool>) {
-        let Accepted { stream, peer, place, limits, unread } = self;
+        let Accepted { stream, peer, place, limits, unread, clock } = self;
         let _ = stream.set_nodelay(true);
         connection::hold_little_back(&stream);
-        let (cutter, activity) = (Cutter::default(), Activity::new());
+        let (cutter, activity) = (Cutter::default(), Activity::new(clock.clone()));
         // axum matches no empty segment, and an account without an owner has one: the path is rewritten before routing.
         let of_connection = (ConnectInfo(peer), cutter.clone(), activity.clone(), place);
         let service = router.map_request(move |mut request: Request<_>| {
@@ -241,14 +241,14 @@ impl Accepted {
             path::mark_empty_segments(request)
         });
         let builder = builder(limits);
-        let socket = TokioIo::new(Socket::new(stream, unread));
+        let socket = TokioIo::new(Socket::new(stream, unread, clock));
         let connection = builder.serve_connection_with_upgrades(socket, TowerToHyperService::new(service));
         let mut connection = pin!(connection);
         let patience = Patience { first_request: limits.header, idle: limits.idle, unread };
         let served = tokio::select! {
             served = connection.as_mut() => served,
             () = cutter.wanted() => return tracing::debug!(%peer, "connection cut"),
-            () = ended(&activity, patience) => return tracing::debug!(%peer, "nothing is asked on a connection: it is closed"),
+            () = activity.over(patience) => return tracing::debug!(%peer, "connection closed: no request"),
             _ = stop.changed() => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
@@ -273,14 +273,6 @@ fn builder(limits: HttpLimits) -> Builder<TokioExecutor> {
 
 /// The HTTP/1.1 implementation takes no smaller buffer.
 const HTTP_1_BUFFER_BYTES_LEAST: usize = 8 * 1024;
-
-/// Until a connection is to end for lack of activity.
-async fn ended(activity: &Activity, patience: Patience) {
-    let pause = ACTIVITY_PAUSE.min(patience.first_request / 4).min(patience.unread / 4);
-    while !activity.is_over(patience, Instant::now()) {
-        tokio::time::sleep(pause.max(Duration::from_millis(1))).await;
-    }
-}
 
 /// Says when a request is under way; where a connection has a place for health alone, nothing else is answered.
 async fn track(

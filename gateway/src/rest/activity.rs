@@ -13,7 +13,11 @@ use std::time::{Duration, Instant};
 use axum::body::{Body, Bytes};
 use axum::response::Response;
 use hyper::body::{Frame, SizeHint};
+use ordo_history::clock::Clock;
 use parking_lot::Mutex;
+
+/// Between looks at whether a connection is to end, at most.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// When a connection ends for lack of activity.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +34,7 @@ pub(super) struct Patience {
 #[derive(Debug)]
 pub(super) struct Activity {
     state: Mutex<State>,
+    clock: Clock,
 }
 
 #[derive(Debug)]
@@ -51,9 +56,9 @@ struct Answer {
 }
 
 impl Activity {
-    pub(super) fn new() -> Arc<Activity> {
-        let state = State { has_asked: false, answers: Vec::new(), waiting: 0, quiet_since: Instant::now() };
-        Arc::new(Activity { state: Mutex::new(state) })
+    pub(super) fn new(clock: Clock) -> Arc<Activity> {
+        let state = State { has_asked: false, answers: Vec::new(), waiting: 0, quiet_since: clock.now() };
+        Arc::new(Activity { state: Mutex::new(state), clock })
     }
 
     /// A request has come; it is under way until what is returned has ended.
@@ -64,13 +69,23 @@ impl Activity {
         Underway { of: self.clone() }
     }
 
-    /// Whether the connection is to end, now; lets go of answers that nobody takes.
-    pub(super) fn is_over(&self, patience: Patience, now: Instant) -> bool {
+    /// Whether the connection is to end by now; lets go of answers that nobody takes.
+    fn is_over(&self, patience: Patience, now: Instant) -> bool {
         let state = self.state.lock();
         state.answers.iter().for_each(|answer| answer.lock().let_go(patience.unread, now));
         let limit = if state.has_asked { patience.idle } else { patience.first_request };
         let is_quiet = state.waiting == 0 && state.answers.is_empty();
         is_quiet && now.saturating_duration_since(state.quiet_since) >= limit
+    }
+}
+
+impl Activity {
+    /// Until the connection is to end.
+    pub(super) async fn over(&self, patience: Patience) {
+        let pause = PAUSE.min(patience.first_request / 4).min(patience.unread / 4).max(Duration::from_millis(1));
+        while !self.is_over(patience, self.clock.now()) {
+            tokio::time::sleep(pause).await;
+        }
     }
 }
 
@@ -91,7 +106,7 @@ impl Underway {
     /// The request's answer has begun, and is under way until its body has ended.
     pub(super) fn answer(self, response: Response) -> Response {
         response.map(|body| {
-            let answer = Arc::new(Mutex::new(Answer { body: Some(body), ready_since: Some(Instant::now()) }));
+            let answer = Arc::new(Mutex::new(Answer { body: Some(body), ready_since: Some(self.of.clock.now()) }));
             self.of.state.lock().answers.push(answer.clone());
             Body::new(Tracked { answer, of: self.of.clone() })
         })
@@ -102,7 +117,7 @@ impl Drop for Underway {
     fn drop(&mut self) {
         let mut state = self.of.state.lock();
         state.waiting -= 1;
-        state.quiet_since = Instant::now();
+        state.quiet_since = self.of.clock.now();
     }
 }
 
@@ -122,7 +137,7 @@ impl hyper::body::Body for Tracked {
             return Poll::Ready(Some(Err(axum::Error::new(io::Error::other("its reader took nothing")))));
         };
         let polled = Pin::new(body).poll_frame(cx);
-        answer.ready_since = polled.is_ready().then(Instant::now);
+        answer.ready_since = polled.is_ready().then(|| self.of.clock.now());
         polled
     }
 
@@ -139,7 +154,7 @@ impl Drop for Tracked {
     fn drop(&mut self) {
         let mut state = self.of.state.lock();
         state.answers.retain(|answer| !Arc::ptr_eq(answer, &self.answer));
-        state.quiet_since = Instant::now();
+        state.quiet_since = self.of.clock.now();
     }
 }
 
@@ -158,12 +173,12 @@ mod tests {
     };
 
     fn after(seconds: u64) -> Instant {
-        Instant::now() + Duration::from_secs(seconds)
+        Clock::system().now() + Duration::from_secs(seconds)
     }
 
     #[test]
     fn a_connection_that_asks_nothing_ends_sooner_than_one_that_has_asked() {
-        let activity = Activity::new();
+        let activity = Activity::new(Clock::system());
         assert!(!activity.is_over(PATIENCE, after(4)) && activity.is_over(PATIENCE, after(6)));
         drop(activity.begin());
         assert!(!activity.is_over(PATIENCE, after(6)) && activity.is_over(PATIENCE, after(61)));
@@ -171,7 +186,7 @@ mod tests {
 
     #[test]
     fn what_is_under_way_keeps_it() {
-        let activity = Activity::new();
+        let activity = Activity::new(Clock::system());
         let underway = activity.begin();
         assert!(!activity.is_over(PATIENCE, after(1000)), "no answer yet");
         let response = underway.answer(Response::new(Body::from("x")));
@@ -182,7 +197,7 @@ mod tests {
 
     #[test]
     fn an_answer_whose_next_piece_nobody_takes_is_let_go_of() {
-        let activity = Activity::new();
+        let activity = Activity::new(Clock::system());
         let mut body = activity.begin().answer(Response::new(Body::from("xy"))).into_body();
         let mut cx = Context::from_waker(Waker::noop());
         activity.is_over(PATIENCE, after(29));

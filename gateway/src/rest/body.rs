@@ -25,6 +25,8 @@ const PARTS_MAX: usize = 16 << 10;
 /// JSON may be so many times as long as the update that it stands for.
 const TEXT_TO_BINARY_MAX: usize = 4;
 
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// What one request may make the hub decode.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RecordLimits {
@@ -73,6 +75,7 @@ impl Sent {
         if self.is_nothing() {
             return Err(Refusal::refused("Details"));
         }
+        let bytes = self.text();
         self.limits.check_text(parts(bytes))?;
         let mut binary = Vec::with_capacity(bytes.len() / 2);
         json::to_binary(message, bytes, self.options, &mut binary).map_err(of_json)?;
@@ -111,7 +114,7 @@ impl Sent {
         if self.is_nothing() {
             return Err(Refusal::refused("Details"));
         }
-        let bytes = self.received.bytes();
+        let bytes = self.text();
         for (taken, record) in array_parts(bytes).enumerate() {
             if taken == self.limits.records_max {
                 return Err(Refusal::TooLarge);
@@ -130,7 +133,7 @@ impl Sent {
         if self.is_nothing() {
             return Err(Refusal::refused("Details"));
         }
-        let mut reader = serde_json::Deserializer::from_slice(self.received.bytes());
+        let mut reader = serde_json::Deserializer::from_slice(self.text());
         let texts = Texts { max: self.limits.records_max }.deserialize(&mut reader);
         let texts = texts.and_then(|texts| reader.end().map(|()| texts));
         texts.map_err(|error| Refusal::bad(format!("not an array of texts: {error}")))?.ok_or(Refusal::TooLarge)
@@ -141,8 +144,14 @@ impl Sent {
         self.received.into_share()
     }
 
+    /// The body as JSON, without a byte order mark.
+    fn text(&self) -> &[u8] {
+        let bytes = self.received.bytes();
+        bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes)
+    }
+
     fn is_nothing(&self) -> bool {
-        matches!(self.received.bytes().trim_ascii(), b"" | b"null")
+        matches!(self.text().trim_ascii(), b"" | b"null")
     }
 }
 

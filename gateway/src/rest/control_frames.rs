@@ -41,8 +41,8 @@ impl Default for ControlFrames {
 }
 
 impl ControlFrames {
-    /// Takes bytes as they come; whether there were too many such frames of late.
-    pub(super) fn are_too_many(&mut self, mut bytes: &[u8]) -> bool {
+    /// Takes bytes as they come; whether there were too many such frames of late. `now` is asked at such frames only.
+    pub(super) fn are_too_many(&mut self, mut bytes: &[u8], now: impl Fn() -> Instant) -> bool {
         while let Some((&byte, after)) = bytes.split_first() {
             match &mut self.place {
                 Place::Other => return false,
@@ -54,7 +54,7 @@ impl ControlFrames {
                     *at += 1;
                     if *at == HEAD_BYTES {
                         let head = *head;
-                        if self.takes(head) {
+                        if self.takes(head, &now) {
                             return true;
                         }
                     }
@@ -75,14 +75,15 @@ impl ControlFrames {
     }
 
     /// Takes a frame's head; whether it is one too many.
-    fn takes(&mut self, head: [u8; HEAD_BYTES]) -> bool {
+    fn takes(&mut self, head: [u8; HEAD_BYTES], now: impl Fn() -> Instant) -> bool {
         let payload = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
         self.place = if payload == 0 { Place::Head([0; HEAD_BYTES], 0) } else { Place::Payload(payload) };
         if !matches!(head[3], SETTINGS | PING) {
             return false;
         }
-        if self.since.is_none_or(|since| since.elapsed() >= WINDOW) {
-            (self.since, self.count) = (Some(Instant::now()), 0);
+        let now = now();
+        if self.since.is_none_or(|since| now.saturating_duration_since(since) >= WINDOW) {
+            (self.since, self.count) = (Some(now), 0);
         }
         self.count += 1;
         self.count > FRAMES_MAX
@@ -91,6 +92,8 @@ impl ControlFrames {
 
 #[cfg(test)]
 mod tests {
+    use ordo_history::clock::Clock;
+
     use super::*;
 
     fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
@@ -102,25 +105,27 @@ mod tests {
 
     #[test]
     fn pings_are_counted_however_the_bytes_are_cut() {
+        let now = Clock::system().now();
         let mut bytes = PREFACE.to_vec();
         bytes.extend(frame(SETTINGS, b""));
         bytes.extend((0..FRAMES_MAX).flat_map(|_| frame(PING, b"12345678")));
         for cut in [1, 7, 1000, usize::MAX] {
             let mut frames = ControlFrames::default();
-            assert!(bytes.chunks(cut.min(bytes.len())).any(|piece| frames.are_too_many(piece)), "{cut}");
+            assert!(bytes.chunks(cut.min(bytes.len())).any(|piece| frames.are_too_many(piece, || now)), "{cut}");
         }
         let mut frames = ControlFrames::default();
-        assert!(!frames.are_too_many(&bytes[..bytes.len() - 17]), "one fewer is borne");
+        assert!(!frames.are_too_many(&bytes[..bytes.len() - 17], || now), "one fewer is borne");
     }
 
     #[test]
     fn what_is_no_control_frame_or_no_http_2_is_not_counted() {
+        let now = Clock::system().now();
         const DATA: u8 = 0;
         let mut bytes = PREFACE.to_vec();
         bytes.extend((0..FRAMES_MAX * 2).flat_map(|_| frame(DATA, b"\0\0\x08\x06\0\0\0\0\0")));
-        assert!(!ControlFrames::default().are_too_many(&bytes));
+        assert!(!ControlFrames::default().are_too_many(&bytes, || now));
         let other: Vec<u8> =
             b"PRI /".iter().copied().chain((0..FRAMES_MAX * 2).flat_map(|_| frame(PING, b""))).collect();
-        assert!(!ControlFrames::default().are_too_many(&other));
+        assert!(!ControlFrames::default().are_too_many(&other, || now));
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use ordo_history::clock::Clock;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::Refusal;
@@ -27,6 +28,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 pub(crate) struct Memory {
     budget: Arc<Semaphore>,
     bytes_max: u64,
+    clock: Clock,
     started: Instant,
     /// Milliseconds since the start at the last look, and what was found.
     looked_at_ms: AtomicU64,
@@ -35,13 +37,14 @@ pub(crate) struct Memory {
 
 impl Memory {
     /// `bytes_max` for the hub; the budget is large enough for at least one body of `body_bytes_max`.
-    pub(crate) fn new(bytes_max: u64, body_bytes_max: usize) -> Memory {
+    pub(crate) fn new(bytes_max: u64, body_bytes_max: usize, clock: Clock) -> Memory {
         let one = REQUEST_BYTES + body_bytes_max * BYTES_A_BODY_BYTE;
         let budget = usize::try_from(bytes_max / REQUESTS_OF_ALL).unwrap_or(usize::MAX).max(one);
         Memory {
             budget: Arc::new(Semaphore::new((budget / UNIT_BYTES + 1).min(Semaphore::MAX_PERMITS))),
             bytes_max,
-            started: Instant::now(),
+            started: clock.now(),
+            clock,
             looked_at_ms: AtomicU64::new(u64::MAX),
             taken_bytes: AtomicU64::new(0),
         }
@@ -53,7 +56,7 @@ impl Memory {
 
     /// Bytes of the process that are in memory, as of a moment ago; 0 where the system does not say.
     pub(super) fn taken_bytes(&self) -> u64 {
-        let now_ms = self.started.elapsed().as_millis() as u64;
+        let now_ms = self.clock.since(self.started).as_millis() as u64;
         let looked_at_ms = self.looked_at_ms.load(Ordering::Relaxed);
         if looked_at_ms == u64::MAX || now_ms - looked_at_ms.min(now_ms) >= LOOK_EVERY.as_millis() as u64 {
             self.looked_at_ms.store(now_ms, Ordering::Relaxed);
@@ -122,7 +125,7 @@ mod tests {
 
     /// Room for one body of the largest size, and little more.
     fn small() -> Memory {
-        let memory = Memory::new(u64::MAX, BODY_BYTES_MAX);
+        let memory = Memory::new(u64::MAX, BODY_BYTES_MAX, Clock::system());
         let all = memory.budget.available_permits();
         let kept = units(REQUEST_BYTES * 3 + BODY_BYTES_MAX * BYTES_A_BODY_BYTE);
         memory.budget.forget_permits(all - kept);
@@ -150,8 +153,8 @@ mod tests {
 
     #[test]
     fn a_process_above_its_ceiling_takes_no_body() {
-        assert!(Memory::new(1, BODY_BYTES_MAX).is_over());
-        assert_eq!(Memory::new(1, BODY_BYTES_MAX).share(0).map(drop), Err(Refusal::OutOfMemory));
-        assert!(!Memory::new(u64::MAX, BODY_BYTES_MAX).is_over());
+        assert!(Memory::new(1, BODY_BYTES_MAX, Clock::system()).is_over());
+        assert_eq!(Memory::new(1, BODY_BYTES_MAX, Clock::system()).share(0).map(drop), Err(Refusal::OutOfMemory));
+        assert!(!Memory::new(u64::MAX, BODY_BYTES_MAX, Clock::system()).is_over());
     }
 }

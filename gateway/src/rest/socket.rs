@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use ordo_history::clock::Clock;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
@@ -19,11 +20,12 @@ pub(super) struct Socket {
     /// Runs while what is to be written finds no room.
     stalled: Option<Pin<Box<Sleep>>>,
     control_frames: ControlFrames,
+    clock: Clock,
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream, patience: Duration) -> Socket {
-        Socket { stream, patience, stalled: None, control_frames: ControlFrames::default() }
+    pub(super) fn new(stream: TcpStream, patience: Duration, clock: Clock) -> Socket {
+        Socket { stream, patience, stalled: None, control_frames: ControlFrames::default(), clock }
     }
 
     pub(super) fn into_stream(self) -> TcpStream {
@@ -47,7 +49,8 @@ impl AsyncRead for Socket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
-        if self.control_frames.are_too_many(&buf.filled()[before..]) {
+        let Socket { control_frames, clock, .. } = &mut *self;
+        if control_frames.are_too_many(&buf.filled()[before..], || clock.now()) {
             return Poll::Ready(Err(io::Error::other("too many control frames")));
         }
         Poll::Ready(Ok(()))

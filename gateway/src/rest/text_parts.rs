@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn what_stands_in_a_text_is_no_part() {
-        assert_eq!(counts(r#"[{"a,[{":"],\",}"},{}]"#), [(16, 1), (2, 1)]);
+        assert_eq!(counts(r#"[{"a,[{":"],\",}"},{}]"#), [(17, 1), (2, 1)]);
         assert_eq!(parts(br#"{"a":"x,y"}"#), Parts { bytes: 11, count: 1 });
     }
 

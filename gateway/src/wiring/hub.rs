@@ -144,7 +144,7 @@ impl Hub {
             durability: durability.as_str().into(),
             dev: config.dev,
             names: Arc::new(Names { hosts: config.access_hosts.clone(), origins: config.access_origins.clone() }),
-            memory: Arc::new(Memory::new(config.memory_bytes_max, config.body_bytes_max)),
+            memory: Arc::new(Memory::new(config.memory_bytes_max, config.body_bytes_max, config.clock.clone())),
             reader_patience: config.reader_patience,
             body_bytes_max: config.body_bytes_max,
             update_bytes_max: config.message_bytes_max,

@@ -12,7 +12,7 @@ fn a_body_that_cannot_be_read_is_400_and_says_where() {
     for (body, code) in [
         ("{", "400 Data"),
         ("[]", "400 Data.Deserialise CashTransferRequest"),
-        ("\u{feff}{}", "400 Data"),
+        ("\u{feff}{", "400 Data"),
         (r#"{"Transfer":{"Valeu":1}}"#, "400 Data.Deserialise Transfer.Valeu"),
         (r#"{"Transfer":{"Settlement":"Soon"}}"#, "400 Data.Deserialise Transfer.Settlement"),
         (r#"{"Transfer":{"Value":true}}"#, "400 Data.Deserialise Transfer.Value"),
@@ -30,6 +30,17 @@ fn a_body_that_cannot_be_read_is_400_and_says_where() {
         assert_eq!(told(&send(&rig, "POST", "/balance", &[PROTOBUF], binary)), "400 Data", "{binary:?}");
     }
     assert_eq!(oms_position(&rig), 0);
+}
+
+#[test]
+fn a_byte_order_mark_before_json_is_skipped() {
+    let rig = Rig::start();
+    let marked = |json: &str| format!("\u{feff}{json}");
+    assert_eq!(post(&rig, "/balance", &marked(&cash_json("A", "1"))), "204");
+    assert_eq!(post(&rig, "/balance/bulk", &marked(&format!("[{}]", cash_json("A", "1")))), "204");
+    assert_eq!(balance(&rig, "A"), "2 0");
+    assert_eq!(post(&rig, "/balance", &marked("")), "422 Details");
+    assert_eq!(told(&send(&rig, "POST", "/account/byids", &[JSON], marked("[]").as_bytes())), "200");
 }
 
 #[test]
