@@ -13,14 +13,14 @@ pub struct Caller {
     expires_ns: Option<u64>,
 }
 
-/// What it was admitted by.
+/// The ground on which it was admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
     /// No identity source is registered.
     Unchecked,
     /// A token, whose identity has no permissions.
     Unregistered,
-    /// A token. `life` tells an identity from one of the same name that was registered after it was removed.
+    /// A token. `life` distinguishes an identity from a later one of the same name, registered after its removal.
     Registered { life: u64 },
 }
 

@@ -1,4 +1,4 @@
-//! `Clock`: the time of day, as whoever builds the `Registry` gives it.
+//! `Clock`: the time of day, given to the `Registry` when it is built.
 
 use std::fmt;
 use std::sync::Arc;

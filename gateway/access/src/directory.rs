@@ -1,5 +1,5 @@
 //! `Directory`: the identity sources and identities registered at one moment. Immutable once it is published: a change
-//! makes another, which shares what did not change.
+//! makes another, which shares the unchanged entries.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -83,7 +83,7 @@ impl Directory {
         }
     }
 
-    /// The directory of these definitions; what did not change keeps its keys and its life.
+    /// The directory of these definitions; unchanged sources keep their keys, registered identities their life.
     pub(crate) fn replaced(&self, metadata: &Metadata) -> Directory {
         let kinds = [MetadataKind::IdentitySource, MetadataKind::Identity];
         let mut next = self.clone();

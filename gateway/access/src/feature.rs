@@ -1,4 +1,4 @@
-//! `Feature`: what `Permissions.Features` grants.
+//! `Feature`: an element of `Permissions.Features`.
 
 /// See the module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -110,7 +110,7 @@ fn system_roots() -> Arc<RootCertStore> {
     Arc::new(roots)
 }
 
-/// An error and what it came from, in one line.
+/// An error and its causes, in one line.
 fn with_causes(error: &(dyn Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |&error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")

@@ -1,7 +1,7 @@
 //! `Identity`: a caller's permissions, and every decision that is made of them. Pure: no clock, no state.
 //!
-//! A decision is a `may_...` (a filter asks it of every record), or the same as a `Result` whose error says how the
-//! edge answers: 403 where the caller names what it may not, 404 where what it may not see does not exist for it.
+//! Each decision is a boolean `may_...`, for filters, and a method with a `Result`, whose error has the class of the answer:
+//! 403 if the request names an owner, feed or feature that the identity does not hold, 404 if it names a single record.
 
 use ordo_core::proto::{ClientAuthority, IdentityType, Permissions};
 
@@ -9,7 +9,7 @@ use crate::feature::{Feature, Features};
 use crate::refusal::{Reason, Refusal};
 use crate::scope::Scope;
 
-/// Identity of callers who need no token.
+/// Code of the identity of callers without a token.
 const UNCHECKED: &str = "dev";
 
 /// See the module.
@@ -33,7 +33,7 @@ impl Identity {
         }
     }
 
-    /// Whoever is admitted without a token, while no identity source is registered: it may do everything.
+    /// The identity of callers without a token while no identity source is registered: every permission.
     pub fn unchecked() -> Identity {
         let all = || vec!["*".to_owned()];
         Identity::new(Permissions {
@@ -72,7 +72,7 @@ impl Identity {
         &self.permissions.source
     }
 
-    /// What client requests and transactions of this identity are stamped with.
+    /// The authority that client requests and transactions of this identity are stamped with.
     pub fn authority(&self) -> ClientAuthority {
         ClientAuthority {
             r#type: self.permissions.r#type,
@@ -88,7 +88,7 @@ impl Identity {
     }
 }
 
-/// What it may see. Every answer, event and snapshot is filtered by these.
+/// Permissions to read. Every answer, event and snapshot is filtered by these.
 impl Identity {
     pub fn has(&self, feature: Feature) -> bool {
         self.features.has(feature)
@@ -129,13 +129,13 @@ impl Identity {
         self.has(Feature::Admin) || self.has(Feature::Query)
     }
 
-    /// Whether it may read what a feed submitted.
+    /// Whether it may read the updates that a feed submitted.
     pub fn may_read_updates_of(&self, feed: &str) -> bool {
         self.has(Feature::Audit) || self.feeds.covers(feed)
     }
 }
 
-/// What it may do.
+/// Permissions to write.
 impl Identity {
     pub fn may_open_feed(&self, feed: &str) -> bool {
         self.feeds.covers(feed)
@@ -172,7 +172,7 @@ impl Identity {
     }
 }
 
-/// The same as results.
+/// The same decisions as results.
 impl Identity {
     /// Routes that need a feature.
     pub fn demand(&self, feature: Feature) -> Result<(), Refusal> {

@@ -56,7 +56,7 @@ struct Attempts {
     refresh_ns: Option<u64>,
 }
 
-/// What an attempt needs.
+/// The means of an attempt.
 #[derive(Clone)]
 pub(crate) struct Means {
     pub(crate) fetcher: Arc<Fetcher>,
@@ -176,7 +176,7 @@ impl Attempts {
     }
 }
 
-/// What of a discovery document matters (OpenID Connect Discovery 1.0).
+/// The members read of a discovery document (OpenID Connect Discovery 1.0).
 #[derive(Deserialize)]
 struct Discovered {
     issuer: Option<String>,

@@ -23,7 +23,7 @@ impl KeySet {
     /// # Errors
     /// In words, if this is no key set at all.
     pub(crate) fn read(json: &[u8]) -> Result<KeySet, String> {
-        // The error itself may quote what was read.
+        // serde's text may quote the document.
         let unreadable = |error: serde_json::Error| {
             format!("no JSON Web Key Set: unreadable at line {}, column {}", error.line(), error.column())
         };
@@ -59,7 +59,7 @@ impl fmt::Debug for KeySet {
 struct Key {
     kid: Option<String>,
     kind: Kind,
-    /// The one algorithm that it is for, where its issuer says so.
+    /// The only permitted algorithm, where the issuer names one.
     algorithm: Option<Algorithm>,
     public: DecodingKey,
 }

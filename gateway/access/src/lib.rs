@@ -1,4 +1,4 @@
-//! Access: who a caller is, and what it may do.
+//! Access: the identity of a caller, and its permissions.
 //!
 //! `Registry` verifies the bearer token of a request against the registered identity sources and gives a `Caller`, which
 //! is an `Identity` whose methods are the decisions. `tls` reads the hub's certificate.

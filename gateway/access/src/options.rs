@@ -10,10 +10,10 @@ use rustls::RootCertStore;
 /// See the module.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// `access.audience`: what tokens must be meant for, where their source names no audience. Default none: such
+    /// `access.audience`: the audience that tokens must name, where their source has none. Default none: such
     /// sources accept no token.
     pub audience: Option<String>,
-    /// `access.origins`: pages that may ask, as browsers send them (`https://desk.example`). Default none.
+    /// `access.origins`: origins of pages that may send requests, as browsers send them (`https://desk.example`). Default none.
     pub origins: Vec<String>,
     /// `access.allow_when_no_sources`.
     pub allow_when_no_sources: AllowWhenNoSources,
@@ -38,7 +38,7 @@ impl Default for Options {
     }
 }
 
-/// Who is admitted without a token, as an identity that may do everything, while no identity source is registered.
+/// The callers admitted without a token, with every permission, while no identity source is registered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AllowWhenNoSources {
     Never,

@@ -1,5 +1,4 @@
-//! `Refusal`: why a caller is not admitted, or may not do what it asks. Names the caller where it is known, and never
-//! its token.
+//! `Refusal`: the reason why a request is refused. Names the caller where it is known, and never its token.
 
 use std::fmt;
 
@@ -10,7 +9,7 @@ pub enum Class {
     Unauthorized,
     /// The caller is known and lacks a permission: 403.
     Forbidden,
-    /// What is asked for does not exist, or not for this caller: 404.
+    /// The record does not exist, or does not exist for this caller: 404.
     NotFound,
 }
 

@@ -1,4 +1,4 @@
-//! `Registry`: decides who a caller is, by its request's headers.
+//! `Registry`: identifies the caller of a request by its headers.
 //!
 //! The edge calls it for every request and every upgrade, on a thread that may wait: the first token of a source waits
 //! for its keys. Definitions come from the journaled operations; they are replaced as they change, and readers are
@@ -60,7 +60,7 @@ impl Registry {
         }
     }
 
-    /// Registers exactly the sources and identities of this metadata: at start, and where it is not known what changed.
+    /// Registers exactly the sources and identities of this metadata: at start, and after changes that are not known one by one.
     pub fn replace(&self, metadata: &Metadata) {
         self.change(|directory| *directory = directory.replaced(metadata));
     }
@@ -85,7 +85,7 @@ impl Registry {
 
 /// Decisions.
 impl Registry {
-    /// Who calls, if it may do anything at all. `peer`: the address that the connection comes from.
+    /// The caller of a request, which has permissions. `peer`: the remote address of the connection.
     ///
     /// # Errors
     /// 401 without a token that is accepted; 403 from a foreign origin, and of identities without permissions.
@@ -123,8 +123,8 @@ impl Registry {
         if self.directory.load().has_admin() { caller.demand(Feature::Admin) } else { Ok(()) }
     }
 
-    /// Whether a connection of this caller may go on. Cheap: to be asked for each connection once a second. A change of
-    /// permissions does not end it: they hold until it closes.
+    /// Checks that a connection of this caller may go on. Cheap: call it for each connection once a second. A change of
+    /// permissions does not end the connection: they hold until it closes.
     ///
     /// # Errors
     /// If it has to be closed.
@@ -170,7 +170,7 @@ impl Registry {
         Ok(Caller::new(Arc::new(Identity::unchecked()), Standing::Unchecked, None))
     }
 
-    /// What was found of this token before, if that still holds.
+    /// The earlier verification of this token, if its source, its key and its time still hold.
     fn known(&self, directory: &Directory, token: &str) -> Option<Arc<Verified>> {
         let hash = TokenHash::of(token);
         let mut tokens = self.verified.lock();
@@ -193,14 +193,18 @@ impl Registry {
             match source.verify(&token, &self.means).await {
                 Ok(keys) => {
                     let verified = Verified { source, keys, identity, expires_ns: token.expires_ns() };
-                    let verified = Arc::new(verified);
-                    self.verified.lock().insert(TokenHash::of(text), verified.clone());
-                    return Ok(verified);
+                    return Ok(self.remember(text, verified));
                 }
                 Err(reason) => refusal = Refusal::of(reason, &source.code, ""),
             }
         }
         Err(refusal)
+    }
+
+    fn remember(&self, token: &str, verified: Verified) -> Arc<Verified> {
+        let verified = Arc::new(verified);
+        self.verified.lock().insert(TokenHash::of(token), verified.clone());
+        verified
     }
 
     /// Sources of the token's issuer that it is meant for.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-/// What covers everything.
+/// The code that covers every code.
 const ALL: &str = "*";
 
 /// See the module.

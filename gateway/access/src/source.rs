@@ -33,11 +33,11 @@ pub enum SourceFault {
     Jwks(String),
 }
 
-/// Whether a definition can verify tokens: to be asked before it is registered, since it shuts out callers without a
-/// token as soon as it is.
+/// Checks that a definition can verify tokens. Call it before the definition is journaled: from then on callers without
+/// a token are refused.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The fault of the definition.
 pub fn check_source(definition: &IdentitySource) -> Result<(), SourceFault> {
     Source::new(definition).map(|_| ())
 }
@@ -79,7 +79,7 @@ impl Source {
     pub(crate) async fn verify(&self, token: &Token<'_>, means: &Means) -> Result<Arc<Held>, Reason> {
         let held = self.keys.ready(means).await.ok_or(Reason::KeysUnavailable)?;
         let Err(reason) = held.set.verify(token) else { return Ok(held) };
-        // Without a key id, a signature that no key verifies is what an unknown key looks like.
+        // A token without key id gives no other sign of an unknown key than a signature that no key verifies.
         let may_be_newer = reason == Reason::KeyUnknown || token.kid.is_none();
         if !may_be_newer {
             return Err(reason);

@@ -21,7 +21,7 @@ const LEEWAY_SECONDS: u64 = 60;
 
 /// See the module.
 pub(crate) struct Token<'a> {
-    /// What is signed: header and claims as sent.
+    /// The signed part: header and claims as sent.
     pub(crate) message: &'a str,
     pub(crate) signature: &'a str,
     pub(crate) algorithm: Algorithm,

@@ -1,6 +1,6 @@
 //! `VerifiedTokens`: tokens that were verified, until they expire. A token is kept as its hash, never as itself.
 //!
-//! Bounded: two halves, of which the elder is dropped whole when the younger is full; what is used moves to the
+//! Bounded: two halves, of which the elder is dropped whole when the younger is full; an entry that is used moves to the
 //! younger. Only verified tokens enter, so that nobody without one can push others out.
 
 use std::collections::HashMap;
@@ -27,7 +27,7 @@ impl TokenHash {
     }
 }
 
-/// What verifying a token found.
+/// The result of verifying a token.
 pub(crate) struct Verified {
     pub(crate) source: Arc<Source>,
     pub(crate) keys: Arc<Held>,

@@ -38,6 +38,20 @@ async fn keys_by_address_are_fetched_once() {
     assert_eq!(issuer.asked(), [KEYS]);
 }
 
+#[tokio::test]
+async fn a_source_that_is_defined_anew_with_another_name_keeps_its_keys() {
+    let issuer = Issuer::start();
+    issuer.publish(&[ED.jwk(json!({"kid": "a"}))]);
+    let world = by_address(&issuer);
+    let token = token(&ED, "a", &issuer.url(), json!({}));
+    assert!(world.verdict(&token).await.is_ok());
+    let mut renamed = source("S", &[("Issuer", &issuer.url()), ("JwksUri", &issuer.at(KEYS))]);
+    renamed.name = "Desk".to_owned();
+    world.define_source(renamed);
+    assert!(world.verdict(&token).await.is_ok());
+    assert_eq!(issuer.asked(), [KEYS]);
+}
+
 /// A slash at the end counts in `iss`, and is no part of the address that discovery asks.
 #[tokio::test]
 async fn keys_are_discovered_from_the_issuer_with_and_without_slash() {
@@ -244,6 +258,7 @@ async fn keys_are_renewed_after_an_hour_without_holding_anybody_up() {
     issuer.publish(&[new.jwk(json!({"kid": "new"}))]);
     world.pass_seconds(3600);
     assert!(world.verdict(&by_old("bob".to_owned())).await.is_ok(), "the old set serves meanwhile");
+    // The old set is in force until the answer has come.
     while world.verdict(&by_old("bob".to_owned())).await.is_ok() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }

@@ -1,6 +1,6 @@
 //! What an identity may do: a table of permissions and questions.
 
-use ordo_access::{Class, Feature, Identity, Reason, Refusal};
+use ordo_access::{Class, Feature, Identity, Reason};
 use ordo_core::proto::{IdentityType, Permissions};
 
 /// `Features | Owners | Exchanges | Feeds`, each a list with commas; `-` is none, `""` the empty code.
@@ -202,7 +202,7 @@ fn a_service_with_operator_speaks_for_others() {
 fn refusals_are_answered_by_what_was_asked() {
     use Reason::{FeatureMissing, FeedNotHeld, OwnerNotHeld, RecordInvisible};
     let tenant = identity("Alter | A | X | F");
-    let rows: [(&str, Result<(), Refusal>, Option<(Reason, Class)>); 16] = [
+    let rows = [
         ("own balances", tenant.name_owner("A"), None),
         ("others' balances", tenant.name_owner("B"), Some((OwnerNotHeld, Class::Forbidden))),
         ("own account", tenant.find("A", None), None),

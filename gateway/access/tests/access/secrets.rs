@@ -56,11 +56,13 @@ async fn tokens_are_neither_logged_nor_printed() {
     ];
     let mut printed = String::new();
     for token in &tokens {
-        issuer.answer(KEYS, if printed.is_empty() { Answer::Json(String::new()) } else { Answer::HangUp });
-        issuer.publish(&[ED.jwk(json!({"kid": "a"}))]);
         let found = world.registry.admit(&bearer(token), loopback()).await;
         printed += &format!("{found:?} {}\n", found.as_ref().err().map(ToString::to_string).unwrap_or_default());
     }
+    issuer.answer(KEYS, Answer::HangUp);
+    world.pass_seconds(60);
+    assert!(world.identify(&token(&ed(), "newer", "ann")).await.is_err());
+    assert_eq!(world.registry.source_faults().len(), 1, "a failed refresh is logged too");
     printed += &format!("{:?}", world.registry.source_faults());
     printed += &String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(printed.contains("keys of an identity source loaded"), "the log was captured: {printed}");
