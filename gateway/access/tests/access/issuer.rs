@@ -158,8 +158,9 @@ fn converse<'a>(
     let mut stream = reader.into_inner();
     match answer {
         Answer::Json(body) => respond(&mut stream, "200 OK", "", &body),
-        Answer::Status(status) => respond(&mut stream, status, "", ""),
-        Answer::Redirect(to) => respond(&mut stream, "302 Found", &format!("Location: {to}\r\n"), ""),
+        // A set that would replace the one held, if it were read.
+        Answer::Status(status) => respond(&mut stream, status, "", &key_set(&[])),
+        Answer::Redirect(to) => respond(&mut stream, "302 Found", &format!("Location: {to}\r\n"), &key_set(&[])),
         Answer::HangUp => Ok(()),
         Answer::Endless => flood(&mut stream),
         Answer::Silence => {
