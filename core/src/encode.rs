@@ -7,10 +7,12 @@ use crate::dec::Dec;
 use crate::engine::Input;
 use crate::names::Names;
 use crate::outcome::{
-    ActionEvent, BalanceEvent, Booking, FormerOrder, HoldingEvent, MetadataEvent, MetadataKind, OrderEvent, Outcome,
-    TransactionEvent,
+    ActionEvent, BalanceEvent, Booking, Delivery, FormerOrder, HoldingEvent, MetadataEvent, MetadataKind, OrderEvent,
+    Outcome, RequestEvent, TransactionEvent,
 };
-use crate::proto::{ClientTransactionType, SettlementStatus, TimestampWithTimeZone, UpdateAction, UpdateEventType};
+use crate::proto::{
+    ClientTransactionType, FeedEventType, SettlementStatus, TimestampWithTimeZone, UpdateAction, UpdateEventType,
+};
 use crate::wire::{ReverseWriter, field};
 
 /// The reason of an adjustment that a correction made.
@@ -154,6 +156,54 @@ pub fn definition_event(w: &mut ReverseWriter, kind: MetadataKind, details: &[u8
         w.delimited(kind.field(), details);
         w.int(field::operation::TYPE, kind.define() as i64);
     });
+}
+
+/// A client request's state, as the Requests view shows it.
+#[inline]
+pub fn request_event(w: &mut ReverseWriter, outcome: &Outcome, event: &RequestEvent) {
+    update_event(w, UpdateEventType::Request, action_of(event.removed), |w| w.put(outcome.bytes_of(event.state)));
+}
+
+/// A request that became outstanding for a feed, as the Feed view shows it. Writes nothing if the update was none.
+#[inline]
+pub fn client_request_event(w: &mut ReverseWriter, outcome: &Outcome) {
+    if let Some(event) = outcome.routed {
+        record_event(w, UpdateEventType::ClientRequest, outcome.bytes_of(event.request));
+    }
+}
+
+/// Progress of a request, as the Feed view and the audit show it. Writes nothing if the update was none.
+#[inline]
+pub fn client_request_update_event(w: &mut ReverseWriter, outcome: &Outcome) {
+    if let Some(event) = outcome.request_update {
+        record_event(w, UpdateEventType::ClientRequestUpdate, outcome.bytes_of(event.update));
+    }
+}
+
+/// A request at rest, as the Feed view shows it in a snapshot: the ClientRequest inside its state.
+pub fn outstanding_request_event(w: &mut ReverseWriter, state: &[u8]) {
+    let mut fields = crate::wire::TopFields::of(state);
+    let request = fields.find(|known| known.number == field::client_request_state::REQUEST);
+    record_event(w, UpdateEventType::ClientRequest, request.map_or(&[], |known| known.content));
+}
+
+/// `EventMessage.Feed` of a delivery: the FeedEvent Request for the supplier of its feed.
+#[inline]
+pub fn delivery(w: &mut ReverseWriter, outcome: &Outcome, delivery: &Delivery) {
+    use field::feed_event as f;
+    let before = w.len();
+    w.delimited(f::REQUEST, outcome.bytes_of(delivery.request));
+    w.int(f::REQUEST_ID, delivery.rpc);
+    w.int(f::TYPE, FeedEventType::Request as i64);
+    w.close(field::event_message::FEED, before);
+}
+
+/// `EventMessage.RequestResponse` of the engine's own answer. Writes nothing if the update was no client request.
+#[inline]
+pub fn request_response(w: &mut ReverseWriter, outcome: &Outcome) {
+    if let Some(answer) = outcome.answer {
+        w.delimited(field::event_message::REQUEST_RESPONSE, outcome.bytes_of(answer.response));
+    }
 }
 
 /// A record at rest, as a snapshot shows it.

@@ -4,6 +4,10 @@
 //! (`encode`), so that a view nobody reads costs nothing. One outcome holds at most one event per record, with the
 //! state after the whole update.
 
+mod request;
+
+pub use request::{Decision, Delivery, RequestAnswer, RequestEvent, RequestUpdateEvent, RoutedRequest};
+
 use crate::dec::Dec;
 use crate::names::{AccountNo, CurrencyNo, FeedNo, InstrumentNo, NameKind};
 use crate::record::Origin;
@@ -256,6 +260,16 @@ pub struct Outcome {
     pub status: Option<(FeedNo, Span)>,
     /// A transform whose id was applied before: nothing was done, and nothing is wrong with it.
     pub is_repeated: bool,
+    /// Client requests after the update, at most one event a request.
+    pub requests: Vec<RequestEvent>,
+    /// A request that became outstanding for a feed with this update: a ClientRequest event of the Feed view.
+    pub routed: Option<RoutedRequest>,
+    /// Progress of a request: the ClientRequestUpdate of the Feed view and of the audit.
+    pub request_update: Option<RequestUpdateEvent>,
+    /// Requests to be sent to the supplier of their feed once the update is durable.
+    pub deliveries: Vec<Delivery>,
+    /// The engine's answer to a client request; none for any other update.
+    pub answer: Option<RequestAnswer>,
     /// A FeedConfiguration to be given back on Resume, in the bytes.
     pub configuration: Span,
     pub bytes: Vec<u8>,
@@ -274,7 +288,9 @@ impl Outcome {
             orders: Vec::with_capacity(2),
             balances: Vec::with_capacity(4),
             holdings: Vec::with_capacity(4),
-            bytes: Vec::with_capacity(1024),
+            requests: Vec::with_capacity(2),
+            deliveries: Vec::with_capacity(2),
+            bytes: Vec::with_capacity(4096),
             ..Outcome::default()
         }
     }
@@ -286,6 +302,9 @@ impl Outcome {
         self.operation = None;
         self.status = None;
         self.is_repeated = false;
+        self.routed = None;
+        self.request_update = None;
+        self.answer = None;
         self.configuration = Span::default();
         self.rejects.clear();
         self.refusals.clear();
@@ -294,6 +313,8 @@ impl Outcome {
         clear_keeping(&mut self.orders, EVENTS_KEPT);
         clear_keeping(&mut self.balances, EVENTS_KEPT);
         clear_keeping(&mut self.holdings, EVENTS_KEPT);
+        clear_keeping(&mut self.requests, EVENTS_KEPT);
+        clear_keeping(&mut self.deliveries, EVENTS_KEPT);
         clear_keeping(&mut self.bytes, BYTES_KEPT);
     }
 
