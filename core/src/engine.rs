@@ -46,11 +46,11 @@ use crate::dec::{Dec, OutOfRange};
 use crate::names::{FeedNo, Names};
 use crate::outcome::{BalanceEvent, HoldingEvent, Outcome, Reject, Stamp};
 use crate::proto::{ExternalActionType, FeedRequestType, TimestampWithTimeZone};
+use crate::record::{Rules, Step};
 use crate::wire::{FeedRequest, ReverseWriter, Span, field};
 
-/// The rules by which updates are applied. A build that would decide otherwise has another number, and replays each
-/// frame by the rules it was recorded under.
-pub const RULES_VERSION: u16 = 1;
+/// The number of the rules that this build records under; each step is applied by those of its stamp.
+pub const RULES_VERSION: u16 = Rules::CURRENT.number();
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
@@ -124,11 +124,22 @@ impl Engine {
         }
     }
 
-    /// Applies the next update and says in `out` what happened.
+    /// Applies the next step of the record and puts what happened into `out`. Nothing else changes the state.
     ///
     /// # Panics
-    /// If the update is not later than the last one (a batch and its members have one sequence): the record is broken, and going on would hide it.
-    pub fn apply(&mut self, input: &Input<'_>, out: &mut Outcome) {
+    /// If the step is not later than the last one (a batch and its members have one sequence): the record is broken, and
+    /// going on would hide it.
+    #[inline]
+    pub fn apply<'a>(&mut self, step: impl Into<Step<'a>>, out: &mut Outcome) {
+        match step.into() {
+            Step::Update(input) => self.apply_update(&input, out),
+            Step::OpenBatch { stamp, batch } => self.open_batch(stamp, &batch, out),
+            Step::Tick(stamp) => self.tick(stamp, out),
+            Step::Settings { stamp, settings } => self.set_settings(stamp, &settings, out),
+        }
+    }
+
+    fn apply_update(&mut self, input: &Input<'_>, out: &mut Outcome) {
         if self.batch.is_some() && !self.goes_on(input.stamp, out) {
             return;
         }

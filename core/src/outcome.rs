@@ -10,7 +10,7 @@ pub use request::{Decision, Delivery, RequestAnswer, RequestEvent, RequestUpdate
 
 use crate::dec::Dec;
 use crate::names::{AccountNo, CurrencyNo, FeedNo, InstrumentNo, NameKind};
-use crate::record::Origin;
+use crate::record::{Origin, Rules};
 use crate::wire::Span;
 
 /// Where an update stands in the record.
@@ -25,6 +25,8 @@ pub struct Stamp {
     /// Its public position there; the engine gives it for `oms`, 0 if it took none.
     pub position: i64,
     pub origin: Origin,
+    /// The rules that it was recorded under and is applied by.
+    pub rules: Rules,
 }
 
 /// A business refusal: a result like any other, recorded and replayed. The edge turns it into its code.

@@ -1,7 +1,13 @@
-//! What the hub itself puts into its record, beyond the messages of the API: batches, settings, and the flags that
-//! say where an update comes from.
+//! The record as the engine reads it: its steps ([`Step`]), the rules each was recorded under ([`Rules`]), and the messages that the
+//! hub itself records beside those of the API (batches, settings, flags for the origin of an update).
 //!
-//! Recorded bytes: a tag here is never given another meaning.
+//! These are recorded bytes: a tag or a flag here is never given another meaning.
+
+mod rules;
+mod step;
+
+pub use rules::{Rules, UnknownRules};
+pub use step::{Step, StepError, StepHeader, StepKind};
 
 use crate::proto::{BigNumber, FeedRequest};
 

@@ -6,7 +6,7 @@ use naive::for_seeds;
 use naive::hub::Hub;
 use naive::stream::Stream;
 use ordo_core::engine::{Engine, ImageError};
-use ordo_core::record::Settings;
+use ordo_core::record::{Settings, UnknownRules};
 use ordo_core::views::Views;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -130,5 +130,5 @@ fn an_image_of_another_version_is_named() {
         Engine::from_image(&altered).err()
     };
     assert_eq!(with(0, 99), Some(ImageError::Version(99)));
-    assert_eq!(with(2, 98), Some(ImageError::Rules(98)));
+    assert_eq!(with(2, 98), Some(ImageError::Rules(UnknownRules(98))));
 }

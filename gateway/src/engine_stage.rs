@@ -7,11 +7,10 @@ use std::sync::Arc;
 use crossbeam_channel::Sender;
 use disruptor::Producer;
 use ordo_core::engine::{Engine, Input};
-use ordo_core::outcome::Outcome;
-use ordo_core::record::{Batch, Settings};
+use ordo_core::outcome::{Outcome, Stamp};
+use ordo_core::record::{BATCH, Step, StepHeader};
 use ordo_core::ring::{Behind, Filler, Stage};
 use ordo_journal::Kind;
-use prost::Message;
 
 use crate::checkpoint::Checkpoint;
 use crate::progress::Progress;
@@ -82,23 +81,12 @@ impl Stage for EngineStage {
     }
 }
 
-#[cold]
-fn set_settings(engine: &mut Engine, slot: &Slot, outcome: &mut Outcome) {
-    let settings = Settings::decode(slot.body.of(&slot.bytes)).expect("invariant: the hub encoded them");
-    engine.set_settings(slot.stamp(), &settings, outcome);
-}
-
 #[inline]
 fn apply(engine: &mut Engine, slot: &Slot, outcome: &mut Outcome) {
-    match (slot.frame, slot.part) {
-        _ if !slot.recorded => outcome.clear(),
-        (Kind::Settings, _) => set_settings(engine, slot, outcome),
-        (Kind::Tick, _) => engine.tick(slot.stamp(), outcome),
-        (_, Part::Frame { .. }) => open_batch(engine, slot, outcome),
-        _ => {
-            let input = Input { stamp: slot.stamp(), bytes: &slot.bytes, request: &slot.request };
-            engine.apply(&input, outcome);
-        }
+    if slot.recorded {
+        engine.apply(step_of(slot), outcome);
+    } else {
+        outcome.clear();
     }
     // They end with a Resume, which holds it.
     if matches!(slot.reply, Reply::FeedOpened | Reply::FeedGap | Reply::FeedResumed) {
@@ -106,9 +94,29 @@ fn apply(engine: &mut Engine, slot: &Slot, outcome: &mut Outcome) {
     }
 }
 
-/// Checks the batch as a whole; its members follow, each as an update of its own, without effect if it was refused.
+/// The step that the journal stage recorded. The receiver decoded an update in its slot.
+#[inline]
+fn step_of(slot: &Slot) -> Step<'_> {
+    let stamp = slot.stamp();
+    if slot.frame == Kind::Update && !matches!(slot.part, Part::Frame { .. }) {
+        return Step::Update(Input { stamp, bytes: &slot.bytes, request: &slot.request });
+    }
+    read_step(slot, stamp)
+}
+
+/// A batch's opening, settings or a tick, as a replay reads them from the frame.
 #[cold]
-fn open_batch(engine: &mut Engine, slot: &Slot, outcome: &mut Outcome) {
-    let batch = Batch::decode(slot.body.of(&slot.bytes)).expect("invariant: the edge encoded it");
-    engine.open_batch(slot.stamp(), &batch, outcome);
+fn read_step(slot: &Slot, stamp: Stamp) -> Step<'_> {
+    let is_batch = matches!(slot.part, Part::Frame { .. });
+    let header = StepHeader {
+        kind: slot.frame as u8,
+        rules: stamp.rules.number(),
+        flags: stamp.origin.flags() | if is_batch { BATCH } else { 0 },
+        sequence: stamp.sequence,
+        time_ns: stamp.time_ns,
+        feed: stamp.feed.0,
+        position: stamp.position,
+    };
+    let step = Step::of_decoded(&header, slot.body.of(&slot.bytes), &slot.request);
+    step.expect("invariant: the hub encoded it").expect("invariant: only steps are recorded through slots")
 }

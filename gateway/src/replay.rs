@@ -9,18 +9,17 @@
 mod ahead;
 mod frames;
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::path::Path;
 
 use ordo_core::engine::{Engine, Input};
-use ordo_core::names::{FeedNo, Names};
+use ordo_core::names::Names;
 use ordo_core::outcome::{Outcome, Stamp};
-use ordo_core::record::{BATCH, Batch, Origin, Settings};
+use ordo_core::record::{Step, StepError, StepKind, UnknownRules};
 use ordo_core::views::Views;
-use ordo_core::wire::DecodeError;
 use ordo_journal::{Kind, ReadError, Reader};
-use prost::Message as _;
 use thiserror::Error;
 
 use self::frames::{Frames, ReadFrame};
@@ -55,10 +54,10 @@ pub enum ReplayError {
     Short { sequence: u64, until: u64 },
     #[error("CORRUPT the record ends at {ends}, but a snapshot knows it to be durable up to {after}")]
     Behind { ends: u64, after: u64 },
-    #[error("CORRUPT seq={sequence}: a recorded update cannot be decoded ({error})")]
-    Update { sequence: u64, error: DecodeError },
-    #[error("CORRUPT seq={sequence}: recorded settings cannot be decoded")]
-    Settings { sequence: u64 },
+    #[error("CORRUPT seq={sequence}: {error}")]
+    Step { sequence: u64, error: StepError },
+    #[error("seq={sequence}: {error}; replay it with the build that recorded it, or a later one")]
+    Rules { sequence: u64, error: UnknownRules },
 }
 
 impl ReplayError {
@@ -70,8 +69,15 @@ impl ReplayError {
             ReplayError::Read(_)
             | ReplayError::Behind { .. }
             | ReplayError::Divergence(_)
-            | ReplayError::Update { .. }
-            | ReplayError::Settings { .. } => 65,
+            | ReplayError::Step { .. }
+            | ReplayError::Rules { .. } => 65,
+        }
+    }
+
+    fn of_step(sequence: u64, error: StepError) -> ReplayError {
+        match error {
+            StepError::Rules(error) => ReplayError::Rules { sequence, error },
+            error => ReplayError::Step { sequence, error },
         }
     }
 }
@@ -90,7 +96,7 @@ pub struct Replay {
     /// What took effect with the update that was applied last.
     passed: Vec<(Stamp, Between)>,
     /// A batch that was read and is to be opened before the first of its members.
-    batch: Option<(Stamp, Batch)>,
+    batch: Option<Step<'static>>,
     /// Its members behind the one that is ready.
     members: VecDeque<(Stamp, Vec<u8>)>,
     /// Stamp of the update whose outcome this is.
@@ -105,23 +111,12 @@ pub struct Replay {
     _held: Option<Held>,
 }
 
-/// Recorded input that is no update.
+/// What was recorded between two updates.
 #[derive(Debug)]
 pub(crate) enum Between {
-    Tick,
-    Settings(Box<Settings>),
+    /// A tick or settings.
+    Step(Step<'static>),
     Checkpoint(Checkpoint),
-}
-
-impl Between {
-    /// What it does to an engine.
-    pub(crate) fn apply(&self, stamp: Stamp, engine: &mut Engine, outcome: &mut Outcome) {
-        match self {
-            Between::Tick => engine.tick(stamp, outcome),
-            Between::Settings(settings) => engine.set_settings(stamp, settings, outcome),
-            Between::Checkpoint(_) => {}
-        }
-    }
 }
 
 /// An update that was just applied.
@@ -212,30 +207,42 @@ impl Replay {
             let (sequence, until) = (self.last_sequence, self.until);
             return if until == u64::MAX { Ok(false) } else { Err(ReplayError::Short { sequence, until }) };
         }
-        let frame = &self.current;
-        self.last_sequence = frame.sequence;
-        let stamp = Stamp { sequence: frame.sequence, time_ns: frame.time_ns, ..Stamp::default() };
-        let between = match frame.kind {
-            Kind::Update => {
-                let origin = Origin::from_flags(frame.flags);
-                let stamp = Stamp { feed: FeedNo(frame.feed), position: frame.position, origin, ..stamp };
-                if frame.flags & BATCH == 0 {
-                    self.ready = Some(stamp);
-                } else {
-                    self.read_batch(stamp)?;
-                }
-                None
+        let header = self.current.header;
+        self.last_sequence = header.sequence;
+        match (self.current.kind, header.step_kind()) {
+            (Kind::Checkpoint, _) => {
+                let stamp = Stamp { sequence: header.sequence, time_ns: header.time_ns, ..Stamp::default() };
+                let checkpoint = Checkpoint::decode(&self.current.body).map(Between::Checkpoint);
+                self.between.extend(checkpoint.map(|checkpoint| (stamp, checkpoint)));
             }
-            Kind::Checkpoint => Checkpoint::decode(&frame.body).map(Between::Checkpoint),
-            Kind::Tick => Some(Between::Tick),
-            Kind::Settings => {
-                let undecodable = |_| ReplayError::Settings { sequence: frame.sequence };
-                Some(Between::Settings(Box::new(Settings::decode(&*frame.body).map_err(undecodable)?)))
+            (_, Some(StepKind::Update)) => {
+                let stamp = header.stamp().map_err(|error| ReplayError::of_step(header.sequence, error.into()))?;
+                self.ready = Some(stamp);
             }
-            _ => None,
-        };
-        self.between.extend(between.map(|between| (stamp, between)));
+            (_, Some(_)) => self.read_step()?,
+            (_, None) => {}
+        }
         Ok(true)
+    }
+
+    /// A step that is no update by itself.
+    fn read_step(&mut self) -> Result<(), ReplayError> {
+        let ReadFrame { header, body, request, .. } = &*self.current;
+        let step = Step::of_decoded(header, body, request);
+        match step.map_err(|error| ReplayError::of_step(header.sequence, error))? {
+            // One frame, several updates: the members are applied one by one behind it.
+            Some(Step::OpenBatch { stamp, batch }) if !batch.members.is_empty() => {
+                self.members = batch.updates(stamp).collect();
+                self.batch = Some(Step::OpenBatch { stamp, batch: Cow::Owned(batch.into_owned()) });
+            }
+            Some(Step::Tick(stamp)) => self.between.push_back((stamp, Between::Step(Step::Tick(stamp)))),
+            Some(Step::Settings { stamp, settings }) => {
+                let step = Step::Settings { stamp, settings: Cow::Owned(settings.into_owned()) };
+                self.between.push_back((stamp, Between::Step(step)));
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     /// Applies the next update, and what came before it; none at the end of the record.
@@ -248,13 +255,14 @@ impl Replay {
         self.apply_between(|_, _| true)?;
         let Some(stamp) = next else { return Ok(None) };
         self.ready = None;
-        if let Some((stamp, batch)) = self.batch.take() {
+        if let Some(opening) = self.batch.take() {
             let before = self.engine.sequence();
-            self.engine.open_batch(stamp, &batch, &mut self.outcome);
+            self.engine.apply(opening, &mut self.outcome);
             self.expected.extend(Checkpoint::due(before, &self.engine));
         }
         let before = self.engine.sequence();
-        self.current.decoded.map_err(|error| ReplayError::Update { sequence: stamp.sequence, error })?;
+        let undecoded = |error| ReplayError::Step { sequence: stamp.sequence, error: StepError::Update(error) };
+        self.current.decoded.map_err(undecoded)?;
         let input = Input { stamp, bytes: &self.current.body, request: &self.current.request };
         self.engine.apply(&input, &mut self.outcome);
         self.expected.extend(Checkpoint::due(before, &self.engine));
@@ -293,23 +301,10 @@ impl Replay {
             let before = self.engine.sequence();
             match &between {
                 Between::Checkpoint(recorded) => compare(&mut self.expected, recorded)?,
-                passed => passed.apply(stamp, &mut self.engine, &mut self.outcome),
+                Between::Step(step) => self.engine.apply(step.clone(), &mut self.outcome),
             }
             self.expected.extend(Checkpoint::due(before, &self.engine));
             self.passed.push((stamp, between));
-        }
-        Ok(())
-    }
-
-    /// One frame, several updates: the members are applied one by one behind it.
-    fn read_batch(&mut self, stamp: Stamp) -> Result<(), ReplayError> {
-        let malformed = |_| ReplayError::Update { sequence: stamp.sequence, error: DecodeError::Malformed };
-        let batch = Batch::decode(&*self.current.body).map_err(malformed)?;
-        let updates = batch.members.iter().map(|member| member.update.clone().unwrap_or_default().encode_to_vec());
-        let stamps = (1..).map(|nth| Stamp { time_ns: stamp.time_ns + nth, ..stamp });
-        self.members = stamps.zip(updates).collect();
-        if !self.members.is_empty() {
-            self.batch = Some((stamp, batch));
         }
         Ok(())
     }

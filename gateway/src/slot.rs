@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ordo_core::names::FeedNo;
 use ordo_core::outcome::Stamp;
 use ordo_core::proto::{RequestMessageType, SubscriptionDetails};
-use ordo_core::record::Origin;
+use ordo_core::record::{Origin, Rules};
 use ordo_core::wire::{FeedRequest, Span};
 use ordo_journal::Kind;
 
@@ -182,6 +182,7 @@ impl Slot {
             feed: self.feed,
             position: self.position_recorded(),
             origin: self.origin,
+            rules: Rules::CURRENT,
         }
     }
 }

@@ -34,7 +34,7 @@ impl Engine {
     ///
     /// # Panics
     /// As [`Engine::apply`].
-    pub fn open_batch(&mut self, stamp: Stamp, batch: &Batch, out: &mut Outcome) {
+    pub(crate) fn open_batch(&mut self, stamp: Stamp, batch: &Batch, out: &mut Outcome) {
         self.begin(stamp, out);
         out.stamp.position = 0;
         let settlement = settlement_id(batch, stamp.time_ns);

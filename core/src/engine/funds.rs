@@ -29,6 +29,11 @@ impl FundSums {
         entries.into_iter().try_for_each(|(name, value)| self.add(name, value.negated()))
     }
 
+    /// A derived sum is never negative.
+    pub(super) fn floor_at_zero(&mut self) {
+        self.sums.iter_mut().for_each(|(_, _, sum)| *sum = sum.max_zero());
+    }
+
     pub(super) fn get(&self, name: &[u8]) -> Option<Dec> {
         let found = self.sums.iter().find(|(start, end, _)| &self.names[*start..*end] == name);
         found.map(|(_, _, sum)| *sum)

@@ -22,7 +22,7 @@ use crate::metadata::{Details, MetadataRecord};
 use crate::names::{AccountNo, NameKind};
 use crate::outcome::MetadataKind;
 use crate::proto::FeedDetails;
-use crate::record::Settings;
+use crate::record::{Rules, Settings, UnknownRules};
 
 /// The form of images: what an older build wrote is not read.
 pub const IMAGE_VERSION: u16 = 2;
@@ -41,8 +41,8 @@ pub struct ImageHeader {
 pub enum ImageError {
     #[error("image version {0} is not known to this build (knows {IMAGE_VERSION})")]
     Version(u16),
-    #[error("image was made under rules {0}, this build has {RULES_VERSION}")]
-    Rules(u16),
+    #[error("image: {0}")]
+    Rules(#[from] UnknownRules),
     #[error("image ends or contradicts itself at byte {0}")]
     Malformed(usize),
     #[error("image says state hash {said:032x}, its records give {found:032x}")]
@@ -105,10 +105,8 @@ impl Engine {
             IMAGE_VERSION => {}
             other => return Err(ImageError::Version(other)),
         }
-        match r.u16()? {
-            RULES_VERSION => {}
-            other => return Err(ImageError::Rules(other)),
-        }
+        // What older rules left is a state like any other: rules are those of a step.
+        Rules::from_number(r.u16()?)?;
         r.take_digest()?;
         let (sequence, time_ns, public_time_ns) = (r.u64()?, r.u64()?, r.u64()?);
         let (said, events_hash) = (r.u128()?, r.u128()?);

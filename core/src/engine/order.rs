@@ -11,6 +11,7 @@ use crate::dec::{Dec, OutOfRange};
 use crate::names::{AccountNo, CurrencyNo, InstrumentNo, NameKind, order_key};
 use crate::outcome::{ActionEvent, OrderEvent, Outcome, Reject};
 use crate::proto::{ExternalActionType, Side};
+use crate::record::Rules;
 use crate::wire::{Account, FeedRequest, OrderState, Span, field};
 
 /// What an order was before this update, under the key it has now and under the one it moves from.
@@ -30,13 +31,13 @@ pub(super) struct Before {
     pub(super) account: AccountNo,
 }
 
-/// What a trade adds to executed figures that the adapter left out.
+/// Executed figures to be filled in where the adapter left them out; none: the figure stays absent.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Executed {
-    pub(super) quantity: Dec,
-    pub(super) value: Dec,
-    /// Whether the engine's fund sums hold the executed funds to be filled in.
-    pub(super) derive: bool,
+    pub(super) quantity: Option<Dec>,
+    pub(super) value: Option<Dec>,
+    /// Whether the engine's fund sums hold executed funds to be filled in.
+    pub(super) has_funds: bool,
 }
 
 /// An order as it will be, until the draft is known to hold.
@@ -58,6 +59,8 @@ pub(super) struct OrderDraft {
     removed: bool,
     created: crate::proto::TimestampWithTimeZone,
     has_executed_funds: bool,
+    has_executed_quantity: bool,
+    has_executed_value: bool,
     /// As in its row, before the trade of this update.
     last_trade: u32,
     /// The trade that this update booked, or `NO_TRADE`.
@@ -77,13 +80,31 @@ impl Engine {
         if is_rest && replaces && before.order.is_none() {
             return Err(Reject::Order);
         }
-        let draft = self.draft_order(input, before, Executed::default(), out)?;
+        let executed = self.executed_kept(input, &before)?;
+        let draft = self.draft_order(input, before, executed, out)?;
         self.write_order(&draft, input, out);
         if is_rest && out.orders.is_empty() {
             out.action = None;
             return Ok(false);
         }
         Ok(true)
+    }
+
+    /// Executed figures of an action that trades nothing: as they were. Rules of version 1 forgot those left out.
+    fn executed_kept(&mut self, input: &Input<'_>, before: &Before) -> Result<Executed, OutOfRange> {
+        let Some(number) = before.order.filter(|_| input.stamp.rules >= Rules::V2) else {
+            return Ok(Executed::default());
+        };
+        let row = *self.state.orders.get(number);
+        let keeps_funds = row.has_executed_funds && input.request.action.order.executed_additional_funds.count == 0;
+        if keeps_funds {
+            self.load_executed_funds(before)?;
+        }
+        Ok(Executed {
+            quantity: row.has_executed_quantity.then_some(row.executed_quantity),
+            value: row.has_executed_value.then_some(row.executed_value),
+            has_funds: keeps_funds,
+        })
     }
 
     /// The order that an action is about, and where it comes from if it moves.
@@ -129,18 +150,17 @@ impl Engine {
         let currency = self.order_currency(order, row.as_ref(), bytes, out);
         let instrument = self.instrument(order, row.as_ref(), bytes, out);
         let (cash, holding) = self.positions(before.account, currency, instrument, row.as_ref());
-        let executed_quantity = order.executed_quantity.unwrap_or(executed.quantity);
-        let executed_value = order.executed_value.unwrap_or(executed.value);
+        let executed_quantity = order.executed_quantity.or(executed.quantity);
+        let executed_value = order.executed_value.or(executed.value);
         let created = order.created.or(row.map(|row| row.created)).unwrap_or_else(|| executed_at(&input.stamp));
-        let filled = order.executed_additional_funds.count > 0;
         let mut draft = OrderDraft {
             before,
             instrument,
             currency,
             cash,
             holding,
-            executed_quantity,
-            executed_value,
+            executed_quantity: executed_quantity.unwrap_or_default(),
+            executed_value: executed_value.unwrap_or_default(),
             reserved_cash: Dec::ZERO,
             reserved_stock: Dec::ZERO,
             completed: order.is_completed,
@@ -148,14 +168,16 @@ impl Engine {
             remove_ns: remove_ns(order),
             removed: order.remove_after.is_some_and(|at| at.seconds == 0),
             created,
-            has_executed_funds: filled || (executed.derive && !self.funds.is_empty()),
+            has_executed_funds: order.executed_additional_funds.count > 0 || executed.has_funds,
+            has_executed_quantity: executed_quantity.is_some(),
+            has_executed_value: executed_value.is_some(),
             last_trade: row.map_or(NO_TRADE, |row| row.last_trade),
             trade: NO_TRADE,
             state: Span::default(),
         };
         if !draft.completed && !draft.removed {
-            let fees = self.outstanding_fees(order, bytes, executed.derive && !filled)?;
-            (draft.reserved_cash, draft.reserved_stock) = reservation(order, bytes, executed_quantity, fees)?;
+            let fees = self.outstanding_fees(order, bytes, executed.has_funds)?;
+            (draft.reserved_cash, draft.reserved_stock) = reservation(order, bytes, draft.executed_quantity, fees)?;
         }
         for number in [before.there, before.here].into_iter().flatten() {
             let old = self.state.orders.get(number);
@@ -250,16 +272,14 @@ impl Engine {
         let (bytes, order) = (input.bytes, &input.request.action.order);
         let w = &mut self.scratch;
         w.clear();
-        if executed.derive {
-            if order.executed_additional_funds.count == 0 {
-                self.funds.write(f::EXECUTED_ADDITIONAL_FUNDS, w);
-            }
-            if order.executed_quantity.is_none() {
-                w.figure(f::EXECUTED_QUANTITY, draft.executed_quantity);
-            }
-            if order.executed_value.is_none() {
-                w.figure(f::EXECUTED_VALUE, draft.executed_value);
-            }
+        if executed.has_funds {
+            self.funds.write(f::EXECUTED_ADDITIONAL_FUNDS, w);
+        }
+        if let (None, Some(quantity)) = (order.executed_quantity, executed.quantity) {
+            w.figure(f::EXECUTED_QUANTITY, quantity);
+        }
+        if let (None, Some(value)) = (order.executed_value, executed.value) {
+            w.figure(f::EXECUTED_VALUE, value);
         }
         if order.timestamp.is_none() {
             w.time(f::TIMESTAMP, executed_at(&input.stamp));
@@ -331,6 +351,8 @@ impl OrderDraft {
             holding: self.holding,
             completed: self.completed,
             has_executed_funds: self.has_executed_funds,
+            has_executed_quantity: self.has_executed_quantity,
+            has_executed_value: self.has_executed_value,
             executed_quantity: self.executed_quantity,
             executed_value: self.executed_value,
             reserved_cash: self.reserved_cash,

@@ -31,7 +31,7 @@ impl Engine {
     ///
     /// # Panics
     /// As [`Engine::apply`].
-    pub fn tick(&mut self, stamp: Stamp, out: &mut Outcome) {
+    pub(crate) fn tick(&mut self, stamp: Stamp, out: &mut Outcome) {
         self.begin(stamp, out);
         self.state.prune_gone(stamp.time_ns, PRUNED_BY_A_TICK);
         self.state.prune_applied(stamp.time_ns, PRUNED_BY_A_TICK);

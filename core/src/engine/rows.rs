@@ -71,6 +71,10 @@ pub(crate) struct OrderRow {
     pub(crate) holding: u32,
     pub(crate) completed: bool,
     pub(crate) has_executed_funds: bool,
+    /// Whether the OrderState has the figure: absent is another message than zero.
+    pub(crate) has_executed_quantity: bool,
+    pub(crate) has_executed_value: bool,
+    /// Zero where absent.
     pub(crate) executed_quantity: Dec,
     pub(crate) executed_value: Dec,
     /// What the open order holds back, not negative; subtracted from the position's figure.

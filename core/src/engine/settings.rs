@@ -13,7 +13,7 @@ impl Engine {
     ///
     /// # Panics
     /// As [`Engine::apply`].
-    pub fn set_settings(&mut self, stamp: Stamp, settings: &Settings, out: &mut Outcome) {
+    pub(crate) fn set_settings(&mut self, stamp: Stamp, settings: &Settings, out: &mut Outcome) {
         self.begin(stamp, out);
         self.state.put_settings(settings.clone());
         self.state.schedule_all();

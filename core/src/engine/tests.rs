@@ -16,6 +16,7 @@ mod batches;
 mod command;
 mod definitions;
 mod examples;
+mod executed;
 mod oddities;
 mod refusals;
 mod rest;

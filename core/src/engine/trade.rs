@@ -12,6 +12,7 @@ use crate::dec::{Dec, OutOfRange};
 use crate::names::trade_key;
 use crate::outcome::{Booking, Outcome, Reject, TransactionEvent};
 use crate::proto::OrderTradeType;
+use crate::record::Rules;
 use crate::wire::Span;
 
 /// A trade as the action states it.
@@ -139,11 +140,20 @@ impl Engine {
             let price = input.request.action.trade.price.unwrap_or_default();
             value = value.plus(given.minus(quantity)?.times(price)?)?;
         }
-        self.count_mismatch(input, quantity, value, step);
-        if input.request.action.order.executed_additional_funds.count == 0 {
-            self.derive_funds(input, step, before)?;
+        let is_floored = input.stamp.rules >= Rules::V2;
+        if is_floored {
+            (quantity, value) = (quantity.max_zero(), value.max_zero());
         }
-        Ok(Executed { quantity, value, derive: true })
+        self.count_mismatch(input, quantity, value, step);
+        let derives_funds = input.request.action.order.executed_additional_funds.count == 0;
+        if derives_funds {
+            self.derive_funds(input, step, before)?;
+            if is_floored {
+                self.funds.floor_at_zero();
+            }
+        }
+        let has_funds = derives_funds && !self.funds.is_empty();
+        Ok(Executed { quantity: Some(quantity), value: Some(value), has_funds })
     }
 
     /// A given figure is believed; that it differs from the trades is worth a count.

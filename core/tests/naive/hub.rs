@@ -9,7 +9,7 @@ use ordo_core::names::FeedNo;
 use ordo_core::outcome::MetadataKind;
 use ordo_core::outcome::{Outcome, Stamp};
 use ordo_core::proto::{self, FeedRequestType, TimestampWithTimeZone, UpdateAction};
-use ordo_core::record::{Origin, Settings};
+use ordo_core::record::{Origin, Settings, Step};
 use ordo_core::views::Views;
 use ordo_core::wire::{FeedRequest, ReverseWriter};
 use prost::Message;
@@ -180,8 +180,8 @@ impl Hub {
                     let request = FeedRequest::decode(bytes).expect("it was applied");
                     engine.apply(&Input { stamp: *stamp, bytes, request: &request }, &mut outcome);
                 }
-                Logged::Tick(stamp) => engine.tick(*stamp, &mut outcome),
-                Logged::Settings(stamp, settings) => engine.set_settings(*stamp, settings, &mut outcome),
+                Logged::Tick(stamp) => engine.apply(Step::Tick(*stamp), &mut outcome),
+                Logged::Settings(stamp, settings) => engine.apply(settings_step(*stamp, settings), &mut outcome),
             }
         }
         engine
@@ -190,14 +190,14 @@ impl Hub {
     /// Lets time pass: what is not kept for anything is forgotten.
     pub(crate) fn tick(&mut self) {
         let stamp = self.next_stamp();
-        self.engine.tick(stamp, &mut self.outcome);
+        self.engine.apply(Step::Tick(stamp), &mut self.outcome);
         self.log.push(Logged::Tick(stamp));
         self.views.fold(&self.outcome);
     }
 
     pub(crate) fn set_settings(&mut self, settings: &Settings) {
         let stamp = self.next_stamp();
-        self.engine.set_settings(stamp, settings, &mut self.outcome);
+        self.engine.apply(settings_step(stamp, settings), &mut self.outcome);
         self.log.push(Logged::Settings(stamp, settings.clone()));
     }
 
@@ -316,6 +316,10 @@ impl Hub {
             }
         }
     }
+}
+
+fn settings_step(stamp: Stamp, settings: &Settings) -> Step<'_> {
+    Step::Settings { stamp, settings: std::borrow::Cow::Borrowed(settings) }
 }
 
 /// What an operation of the Metadata view is about; none for a transform.

@@ -209,17 +209,23 @@ impl Model {
         if let Some(delta) = delta {
             let before = old.clone().unwrap_or_default();
             let derived = |given: Option<BigNumber>, before: Option<BigNumber>, add: &Figure| {
-                given.or_else(|| Some((&Figure::of(before) + add).number()))
+                given.or_else(|| Some((&Figure::of(before) + add).or_zero().number()))
             };
             order.executed_quantity = derived(order.executed_quantity, before.executed_quantity, &delta.quantity);
             order.executed_value = derived(order.executed_value, before.executed_value, &delta.value);
             if order.executed_additional_funds.is_empty() {
                 let funds = combined(&funds_of(&before.executed_additional_funds), &delta.funds, |a, b| a + b);
                 order.executed_additional_funds =
-                    funds.iter().map(|(name, sum)| (name.clone(), sum.number())).collect();
+                    funds.iter().map(|(name, sum)| (name.clone(), sum.clone().or_zero().number())).collect();
             }
         }
         if let Some(old) = &old {
+            // What a trade left in place above is given; an action without a trade leaves the others as they were.
+            order.executed_quantity = order.executed_quantity.or(old.executed_quantity);
+            order.executed_value = order.executed_value.or(old.executed_value);
+            if order.executed_additional_funds.is_empty() {
+                order.executed_additional_funds.clone_from(&old.executed_additional_funds);
+            }
             order.created = order.created.or(old.created);
             if order.currency.is_empty() {
                 order.currency.clone_from(&old.currency);

@@ -4,6 +4,8 @@ use std::ops::ControlFlow;
 
 use ordo_core::names::FeedNo;
 use ordo_core::proto::{FeedPosition, FeedRequest};
+use ordo_core::record::StepError;
+use ordo_core::wire::DecodeError;
 use ordo_journal::{Kind, ReadError, Reader};
 use prost::Message;
 
@@ -63,8 +65,8 @@ impl History {
                 continue;
             }
             let decoded = FeedRequest::decode(frame.body);
-            let damaged =
-                |_| ReplayError::Update { sequence: frame.sequence, error: ordo_core::wire::DecodeError::Malformed };
+            let malformed = StepError::Update(DecodeError::Malformed);
+            let damaged = |_| ReplayError::Step { sequence: frame.sequence, error: malformed };
             let mut request = decoded.map_err(damaged)?;
             request.position = Some(FeedPosition { sequence: span.name.to_string(), position: frame.position });
             if put(&request.encode_to_vec()).is_break() {

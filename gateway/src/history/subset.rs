@@ -13,7 +13,7 @@ use ordo_core::views::Views;
 use super::span::{Positions, Unreached};
 use super::walk::UPDATES_PER_LOOK;
 use super::{History, HistoryError};
-use crate::replay::{Applied, Replay};
+use crate::replay::{Applied, Between, Replay};
 
 /// What was folded, and the positions that it stands at.
 pub(crate) struct Subset {
@@ -36,7 +36,10 @@ impl Apart {
     /// What took no position before an update, that one being held or not.
     fn pass(&mut self, applied: &Applied<'_>) {
         for (stamp, passed) in applied.passed {
-            passed.apply(after(&self.engine, *stamp), &mut self.engine, &mut self.outcome);
+            if let Between::Step(step) = passed {
+                let stamp = after(&self.engine, *stamp);
+                self.engine.apply(step.clone().at(stamp), &mut self.outcome);
+            }
         }
     }
 

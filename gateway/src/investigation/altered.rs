@@ -5,10 +5,12 @@
 //!
 //! Absent on purpose: a second verdict on what REST wrote without effect; it stays without.
 
+use std::borrow::Cow;
+
 use ordo_core::engine::{Engine, Input};
 use ordo_core::names::{FeedNo, Names, OMS};
 use ordo_core::outcome::{Outcome, Stamp};
-use ordo_core::record::Settings;
+use ordo_core::record::{Settings, Step};
 use ordo_core::wire::{FeedRequest, Span};
 
 use super::changes::{Changes, Instead};
@@ -63,7 +65,7 @@ impl Altered {
         self.is_set_otherwise |= settings != *recorded;
         if settings != *self.engine.settings() {
             let stamp = self.stamp(Stamp { time_ns: self.last_time_ns + 1, ..Stamp::default() });
-            self.engine.set_settings(stamp, &settings, &mut self.outcome);
+            self.engine.apply(Step::Settings { stamp, settings: Cow::Owned(settings) }, &mut self.outcome);
         }
     }
 
@@ -121,7 +123,7 @@ impl Altered {
         while self.engine.next_prune_ns().is_some_and(|due_ns| due_ns < now_ns) {
             let before = self.engine.next_prune_ns();
             let stamp = self.stamp(passed);
-            self.engine.tick(stamp, &mut self.outcome);
+            self.engine.apply(Step::Tick(stamp), &mut self.outcome);
             if self.engine.next_prune_ns() == before {
                 break;
             }

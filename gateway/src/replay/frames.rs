@@ -1,6 +1,7 @@
 //! `Frames`: the record's frames for one who folds it, read, checked and decoded; a long run of them ahead of the fold,
 //! on a thread of its own, so that a replay is as fast as its engine.
 
+use ordo_core::record::{StepHeader, StepKind};
 use ordo_core::wire::{DecodeError, FeedRequest, Span};
 use ordo_journal::{Frame, Kind, Reader};
 
@@ -16,11 +17,7 @@ const BODY_KEPT_BYTES: usize = 16 << 10;
 #[derive(Debug)]
 pub(super) struct ReadFrame {
     pub(super) kind: Kind,
-    pub(super) flags: u32,
-    pub(super) sequence: u64,
-    pub(super) time_ns: u64,
-    pub(super) feed: u32,
-    pub(super) position: i64,
+    pub(super) header: StepHeader,
     pub(super) body: Vec<u8>,
     /// The body, decoded, where that is an update.
     pub(super) request: FeedRequest,
@@ -31,11 +28,7 @@ impl ReadFrame {
     pub(super) fn new() -> Box<ReadFrame> {
         Box::new(ReadFrame {
             kind: Kind::Pad,
-            flags: 0,
-            sequence: 0,
-            time_ns: 0,
-            feed: 0,
-            position: 0,
+            header: StepHeader::default(),
             body: Vec::with_capacity(512),
             request: FeedRequest::default(),
             decoded: Ok(()),
@@ -44,19 +37,26 @@ impl ReadFrame {
 
     pub(super) fn take(&mut self, frame: &Frame<'_>) {
         self.kind = frame.kind;
-        (self.flags, self.sequence, self.time_ns) = (frame.flags, frame.sequence, frame.time_ns);
-        (self.feed, self.position) = (frame.feed, frame.position);
+        self.header = StepHeader {
+            kind: frame.kind as u8,
+            rules: frame.rules,
+            flags: frame.flags,
+            sequence: frame.sequence,
+            time_ns: frame.time_ns,
+            feed: frame.feed,
+            position: frame.position,
+        };
         if self.body.capacity() > BODY_KEPT_BYTES {
             self.body = Vec::new();
         }
         self.body.clear();
         self.body.extend_from_slice(frame.body);
-        if self.kind == Kind::Update {
+        if self.header.step_kind() == Some(StepKind::Update) {
             self.decode();
         }
     }
 
-    /// Takes the body for an update's. That of a batch is none, and says so in `decoded`.
+    /// Takes the body for an update's.
     pub(super) fn decode(&mut self) {
         self.decoded = self.request.decode_into(&self.body, Span::whole(&self.body));
     }

@@ -2,12 +2,14 @@
 
 use super::ImageError;
 use super::bytes::{Reader, Writer};
+use crate::engine::byte_store::Handle;
 use crate::engine::retention::Gone;
 use crate::engine::rows::{CashFigures, CashRow, HoldingRow, OrderRow, TradeRow};
 use crate::engine::state::State;
 use crate::names::{AccountNo, CurrencyNo, InstrumentNo};
 use crate::proto::TimestampWithTimeZone;
-use crate::wire::OrderTrade;
+use crate::wire::field::order_state;
+use crate::wire::{OrderTrade, TopFields};
 
 pub(super) fn write_cash(w: &mut Writer, row: &CashRow) {
     w.u32(row.account.0);
@@ -66,7 +68,7 @@ pub(super) fn write_order(w: &mut Writer, row: &OrderRow, state: &State) {
 }
 
 pub(super) fn read_order(r: &mut Reader<'_>, state: &mut State) -> Result<OrderRow, ImageError> {
-    Ok(OrderRow {
+    let mut row = OrderRow {
         key: r.u128()?,
         lineage: r.u128()?,
         account: AccountNo(r.u32()?),
@@ -76,6 +78,8 @@ pub(super) fn read_order(r: &mut Reader<'_>, state: &mut State) -> Result<OrderR
         holding: r.u32()?,
         completed: r.flag()?,
         has_executed_funds: r.flag()?,
+        has_executed_quantity: false,
+        has_executed_value: false,
         executed_quantity: r.dec()?,
         executed_value: r.dec()?,
         reserved_cash: r.dec()?,
@@ -84,9 +88,16 @@ pub(super) fn read_order(r: &mut Reader<'_>, state: &mut State) -> Result<OrderR
         completed_ns: r.u64()?,
         remove_ns: r.u64()?,
         last_trade: r.u32()?,
-        state: state.bytes.insert(r.bytes()?),
+        state: Handle::NONE,
         hash: 0,
-    })
+    };
+    let bytes = r.bytes()?;
+    for field in TopFields::of(bytes) {
+        row.has_executed_quantity |= field.number == order_state::EXECUTED_QUANTITY;
+        row.has_executed_value |= field.number == order_state::EXECUTED_VALUE;
+    }
+    row.state = state.bytes.insert(bytes);
+    Ok(row)
 }
 
 pub(super) fn write_gone(w: &mut Writer, gone: &Gone) {

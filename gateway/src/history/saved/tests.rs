@@ -1,4 +1,7 @@
+use std::borrow::Cow;
+
 use ordo_core::outcome::{Outcome, Stamp};
+use ordo_core::record::Step;
 use tempfile::TempDir;
 
 use super::*;
@@ -8,7 +11,8 @@ fn engine(sequence: u64) -> Engine {
     let mut engine = Engine::new(0);
     let settings = engine.settings().clone();
     let stamp = Stamp { sequence, time_ns: sequence * 10, ..Stamp::default() };
-    engine.set_settings(stamp, &settings, &mut Outcome::with_room());
+    let settings = Step::Settings { stamp, settings: Cow::Owned(settings) };
+    engine.apply(settings, &mut Outcome::with_room());
     engine
 }
 
