@@ -66,6 +66,8 @@ pub enum Reject {
     Pool = 29,
     /// A settlement of nothing said.
     Settle = 30,
+    /// Of a client request: missing, or unknown.
+    RequestId = 31,
 }
 
 impl Reject {
@@ -97,6 +99,7 @@ impl Reject {
             Reject::Value => "Value",
             Reject::Pool => "Pool",
             Reject::Settle => "Settle",
+            Reject::RequestId => "RequestID",
         }
     }
 }

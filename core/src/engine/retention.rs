@@ -35,6 +35,7 @@ impl Engine {
         self.begin(stamp, out);
         self.state.prune_gone(stamp.time_ns, PRUNED_BY_A_TICK);
         self.state.prune_applied(stamp.time_ns, PRUNED_BY_A_TICK);
+        self.state.prune_ended(stamp.time_ns, PRUNED_BY_A_TICK);
         self.end_silent(stamp, out);
     }
 
@@ -45,7 +46,7 @@ impl Engine {
             state.gone_since.peek().map(|Reverse((since_ns, _))| since_ns.saturating_add(state.trade_retention_ns()));
         let oldest_ns = state.applied.oldest_ns();
         let applied = oldest_ns.map(|time_ns| time_ns.saturating_add(state.idempotency_retention_ns()));
-        gone.into_iter().chain(applied).min()
+        gone.into_iter().chain(applied).chain(state.next_ended_prune_ns()).min()
     }
 }
 

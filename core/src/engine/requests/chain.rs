@@ -1,7 +1,9 @@
 //! `Chain`: a first-in first-out list through the rows of a slab: joining and leaving cost no allocation.
 
+use crate::engine::slab::Slab;
+
 /// No row.
-pub(in crate::engine) const NONE: u32 = u32::MAX;
+const NONE: u32 = u32::MAX;
 
 /// A row's neighbours in a chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,32 +40,30 @@ impl Chain {
         (self.first != NONE).then_some(self.first)
     }
 
-    /// Adds a row at the end. `link` gives the link of a row in this list.
-    pub(super) fn join(&mut self, number: u32, mut link: impl FnMut(u32, &mut dyn FnMut(&mut Link))) {
-        let last = self.last;
-        link(number, &mut |own| *own = Link { previous: last, next: NONE });
-        if last == NONE {
+    /// Adds a row at the end. `link` is a row's link of this list.
+    pub(super) fn join<T>(&mut self, rows: &mut Slab<T>, number: u32, link: fn(&mut T) -> &mut Link) {
+        *link(rows.get_mut(number)) = Link { previous: self.last, next: NONE };
+        if self.last == NONE {
             self.first = number;
         } else {
-            link(last, &mut |previous| previous.next = number);
+            link(rows.get_mut(self.last)).next = number;
         }
         self.last = number;
         self.len += 1;
     }
 
     /// Takes a row out.
-    pub(super) fn leave(&mut self, number: u32, mut link: impl FnMut(u32, &mut dyn FnMut(&mut Link))) {
-        let mut own = Link::FREE;
-        link(number, &mut |link| own = std::mem::replace(link, Link::FREE));
-        if own.previous == NONE {
-            self.first = own.next;
+    pub(super) fn leave<T>(&mut self, rows: &mut Slab<T>, number: u32, link: fn(&mut T) -> &mut Link) {
+        let Link { previous, next } = std::mem::replace(link(rows.get_mut(number)), Link::FREE);
+        if previous == NONE {
+            self.first = next;
         } else {
-            link(own.previous, &mut |previous| previous.next = own.next);
+            link(rows.get_mut(previous)).next = next;
         }
-        if own.next == NONE {
-            self.last = own.previous;
+        if next == NONE {
+            self.last = previous;
         } else {
-            link(own.next, &mut |next| next.previous = own.previous);
+            link(rows.get_mut(next)).previous = previous;
         }
         self.len -= 1;
     }
