@@ -73,7 +73,7 @@ impl Loaded {
         let start = Instant::now();
         self.engine.apply(&Input { stamp, bytes: &bytes, request: &request }, &mut self.outcome);
         self.applying.saturating_record(start.elapsed().as_nanos() as u64);
-        assert!(self.outcome.is_accepted(), "{:?}", self.outcome.rejects);
+        assert!(self.outcome.is_accepted(), "{:?}", self.outcome.refusals);
     }
 }
 

@@ -44,11 +44,12 @@ use requests::Problems;
 use rows::CashRow;
 use state::State;
 
-use crate::dec::{Dec, OutOfRange};
+use crate::dec::Dec;
 use crate::names::{FeedNo, Names};
-use crate::outcome::{BalanceEvent, HoldingEvent, Outcome, Reject, Stamp};
+use crate::outcome::{BalanceEvent, HoldingEvent, Outcome, Stamp};
 use crate::proto::{ExternalActionType, FeedRequestType, TimestampWithTimeZone};
 use crate::record::{Rules, Step};
+use crate::refusal::Code;
 use crate::wire::{FeedRequest, ReverseWriter, Span, field};
 
 /// The number of the rules that this build records under; each step is applied by those of its stamp.
@@ -238,7 +239,7 @@ impl Engine {
     }
 
     /// One update; whether anything changed (a feed's update takes its position even if not).
-    fn step(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Reject> {
+    fn step(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Code> {
         match FeedRequestType::try_from(input.request.r#type) {
             Ok(FeedRequestType::Action) => {
                 if !self.act(input, out)? {
@@ -266,31 +267,29 @@ impl Engine {
                 // Kept for the adapter's next connection; shown to nobody, so it takes no position.
                 return Ok(false);
             }
-            _ => return Err(Reject::OperationUnknown),
+            _ => return Err(Code::OperationUnknown),
         }
         self.write_draft(out);
         Ok(true)
     }
 
-    fn act(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Reject> {
+    fn act(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Code> {
         let action = &input.request.action;
         if !action.span.is_given() {
-            return Err(Reject::Details);
+            return Err(Code::Details);
         }
         match ExternalActionType::try_from(action.r#type) {
             Ok(ExternalActionType::Update | ExternalActionType::Replace) => self.update_order(input, out),
             Ok(ExternalActionType::Trade) => self.trade(input, out),
             Ok(ExternalActionType::CashTransfer | ExternalActionType::AssetTransfer) => self.transfer(input, out),
-            Ok(ExternalActionType::Unknown) | Err(_) => Err(Reject::OperationUnknown),
+            Ok(ExternalActionType::Unknown) | Err(_) => Err(Code::OperationUnknown),
         }
     }
 
     #[cold]
-    fn refuse(&mut self, reject: Reject, out: &mut Outcome) {
+    fn refuse(&mut self, reject: Code, out: &mut Outcome) {
         assert!(self.batch.is_none(), "invariant: a member of an accepted batch is applied, not {}", reject.code());
-        if !out.rejects.contains(&reject) {
-            out.rejects.push(reject);
-        }
+        out.refuse(reject);
         self.oddities.refused += 1;
         out.orders.clear();
         out.metadata.clear();
@@ -439,13 +438,6 @@ fn knows_requests(input: &Input<'_>) -> bool {
 #[inline]
 fn executed_at(stamp: &Stamp) -> TimestampWithTimeZone {
     TimestampWithTimeZone::from_unix_nanos(stamp.time_ns)
-}
-
-impl From<OutOfRange> for Reject {
-    #[cold]
-    fn from(_: OutOfRange) -> Reject {
-        Reject::NumberOutOfRange
-    }
 }
 
 #[cfg(test)]

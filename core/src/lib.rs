@@ -14,6 +14,7 @@ pub mod names;
 pub mod outcome;
 pub mod proto;
 pub mod record;
+pub mod refusal;
 pub mod ring;
 pub mod timestamp;
 pub mod views;

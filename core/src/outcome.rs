@@ -8,9 +8,12 @@ mod request;
 
 pub use request::{Decision, Delivery, RequestAnswer, RequestEvent, RequestUpdateEvent, RoutedRequest};
 
+use std::borrow::Cow;
+
 use crate::dec::Dec;
 use crate::names::{AccountNo, CurrencyNo, FeedNo, InstrumentNo, NameKind};
 use crate::record::{Origin, Rules};
+use crate::refusal::{Code, Refusal};
 use crate::wire::Span;
 
 /// Where an update stands in the record.
@@ -27,81 +30,6 @@ pub struct Stamp {
     pub origin: Origin,
     /// The rules that it was recorded under and is applied by.
     pub rules: Rules,
-}
-
-/// A business refusal: a result like any other, recorded and replayed. The edge turns it into its code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Reject {
-    /// There is no body.
-    Details = 1,
-    Data = 2,
-    OperationUnknown = 3,
-    NumberOutOfRange = 4,
-    Account = 10,
-    Order = 11,
-    Exchange = 12,
-    Symbol = 13,
-    Currency = 14,
-    Side = 15,
-    TotalQuantity = 16,
-    Settlement = 17,
-    Owner = 18,
-    /// An owner with open orders or positions does not go unless the caller insists.
-    OwnerInUse = 19,
-    AccountNotFound = 20,
-    ExchangeNotFound = 21,
-    /// Of a request status or an order status.
-    Status = 22,
-    Identity = 23,
-    IdentitySource = 24,
-    /// The id was given to another transaction of the account.
-    TransactionDuplicate = 25,
-    /// Two orders would have the same key.
-    OrderDuplicate = 26,
-    /// Known, and not to be had here.
-    Operation = 27,
-    /// A transfer of nothing said.
-    Value = 28,
-    Pool = 29,
-    /// A settlement of nothing said.
-    Settle = 30,
-    /// Of a client request: missing, or unknown.
-    RequestId = 31,
-}
-
-impl Reject {
-    /// The error code of the API.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Reject::Details => "Details",
-            Reject::Data => "Data",
-            Reject::OperationUnknown => "Operation.Unknown",
-            Reject::NumberOutOfRange => "NumberOutOfRange",
-            Reject::Account => "Account",
-            Reject::Order => "Order",
-            Reject::Exchange => "Exchange",
-            Reject::Symbol => "Symbol",
-            Reject::Currency => "Currency",
-            Reject::Side => "Side",
-            Reject::TotalQuantity => "TotalQuantity",
-            Reject::Settlement => "Settlement",
-            Reject::Owner => "Owner",
-            Reject::OwnerInUse => "Owner.InUse",
-            Reject::AccountNotFound => "Account.NotFound",
-            Reject::ExchangeNotFound => "Exchange.NotFound",
-            Reject::Status => "Status",
-            Reject::Identity => "Identity",
-            Reject::IdentitySource => "IdentitySource",
-            Reject::TransactionDuplicate => "TransactionID.Duplicate",
-            Reject::OrderDuplicate => "Order.Duplicate",
-            Reject::Operation => "Operation",
-            Reject::Value => "Value",
-            Reject::Pool => "Pool",
-            Reject::Settle => "Settle",
-            Reject::RequestId => "RequestID",
-        }
-    }
 }
 
 /// A name first seen with this update; comes before any event that uses its number.
@@ -249,9 +177,7 @@ pub struct MetadataEvent {
 pub struct Outcome {
     pub stamp: Stamp,
     /// Empty: applied. All problems at once.
-    pub rejects: Vec<Reject>,
-    /// Refusals that carry values or an index: whole codes.
-    pub refusals: Vec<String>,
+    pub refusals: Vec<Refusal>,
     pub names: Vec<NewName>,
     pub orders: Vec<OrderEvent>,
     pub balances: Vec<BalanceEvent>,
@@ -288,7 +214,7 @@ impl Outcome {
     /// An outcome with room for every hot update, so that the pipeline starts warm.
     pub fn with_room() -> Outcome {
         Outcome {
-            rejects: Vec::with_capacity(4),
+            refusals: Vec::with_capacity(4),
             names: Vec::with_capacity(4),
             orders: Vec::with_capacity(2),
             balances: Vec::with_capacity(4),
@@ -311,7 +237,6 @@ impl Outcome {
         self.request_update = None;
         self.answer = None;
         self.configuration = Span::default();
-        self.rejects.clear();
         self.refusals.clear();
         self.metadata.clear();
         self.names.clear();
@@ -326,12 +251,28 @@ impl Outcome {
     /// Whether the update was applied.
     #[inline]
     pub fn is_accepted(&self) -> bool {
-        self.rejects.is_empty() && self.refusals.is_empty()
+        self.refusals.is_empty()
     }
 
     /// The error codes of a refused update, all problems at once.
-    pub fn codes(&self) -> impl DoubleEndedIterator<Item = &str> {
-        self.rejects.iter().map(|reject| reject.code()).chain(self.refusals.iter().map(String::as_str))
+    pub fn codes(&self) -> impl DoubleEndedIterator<Item = Cow<'static, str>> {
+        self.refusals.iter().map(Refusal::shown)
+    }
+
+    /// Notes a problem, once.
+    #[cold]
+    pub(crate) fn refuse(&mut self, refusal: impl Into<Refusal>) {
+        let refusal = refusal.into();
+        if !self.refusals.contains(&refusal) {
+            self.refusals.push(refusal);
+        }
+    }
+
+    /// # Errors
+    /// The first problem that was noted.
+    #[inline]
+    pub(crate) fn checked(&self) -> Result<(), Code> {
+        self.refusals.first().map_or(Ok(()), |refusal| Err(refusal.code))
     }
 
     /// An update that made no public change: no position, no event.

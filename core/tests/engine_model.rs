@@ -51,7 +51,7 @@ fn run_both(seed: u64, updates: usize) {
     for at in 1..=updates {
         let action = stream.next();
         let accepted = model.apply(&action, hub.next_time());
-        assert_eq!(hub.apply_and_listen(&action), accepted, "update {at}: {:?} {action:?}", hub.outcome.rejects);
+        assert_eq!(hub.apply_and_listen(&action), accepted, "update {at}: {:?} {action:?}", hub.outcome.refusals);
         if at % 64 == 0 || at == updates {
             check(&hub, &model);
         }
@@ -102,7 +102,7 @@ fn a_trade_and_its_cancel_are_as_if_it_never_was() {
             }
             let mut cancel = trade.clone();
             cancel.trade.as_mut().expect("it has one").r#type = 12;
-            assert!(hub.apply(&cancel), "{:?}", hub.outcome.rejects);
+            assert!(hub.apply(&cancel), "{:?}", hub.outcome.refusals);
             let mut after = hub.records();
             assert_eq!(after.balances, before.balances);
             for (key, holding) in &mut after.holdings {

@@ -61,7 +61,7 @@ impl Twins {
             Step::Action(action) => {
                 self.last = format!("{action:?}");
                 let accepted = self.model.apply(&action, self.hub.next_time());
-                assert_eq!(self.hub.apply_and_listen(&action), accepted, "{:?} {action:?}", self.hub.outcome.rejects);
+                assert_eq!(self.hub.apply_and_listen(&action), accepted, "{:?} {action:?}", self.hub.outcome.refusals);
             }
             Step::Operation(operation, origin) => self.operate(&operation, origin),
             Step::Wait(seconds) => self.hub.wait(seconds),

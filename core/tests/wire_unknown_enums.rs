@@ -7,8 +7,8 @@ use naive::hub::Hub;
 use naive::stream::{deposit, number};
 use ordo_core::engine::Engine;
 use ordo_core::json::{self, MessageId, Style, message};
-use ordo_core::outcome::Reject;
 use ordo_core::proto::{self, ExternalActionType, OrderTradeType};
+use ordo_core::refusal::Code;
 use ordo_core::wire::OrderState;
 use prost::Message;
 
@@ -64,7 +64,7 @@ fn an_unknown_number_that_is_only_carried_is_passed_on() {
     for unknown in UNKNOWN {
         let mut hub = Hub::new();
         let sent = update(unknown);
-        assert!(hub.apply_and_listen(&sent), "{:?}", hub.outcome.rejects);
+        assert!(hub.apply_and_listen(&sent), "{:?}", hub.outcome.refusals);
         let shown = hub.events.iter().find_map(|event| event.action.as_ref()).expect("the action as received");
         let (update, given) = (shown.update.as_deref().expect("given"), sent.update.as_deref().expect("given"));
         assert_eq!((shown.version, update.r#type, update.reason), (unknown, given.r#type, given.reason));
@@ -107,15 +107,15 @@ fn an_unknown_number_that_the_hub_would_act_on_is_refused() {
         let mut transfer = deposit("A", "100");
         transfer.cash_transfer.as_mut().expect("given").settlement = unknown;
         for (sent, reject) in [
-            (proto::ExternalAction { r#type: unknown, ..update(0) }, Reject::OperationUnknown),
-            (trade(OrderTradeType::Trade as i32, unknown), Reject::Side),
-            (trade(unknown, 1), Reject::OperationUnknown),
-            (transfer, Reject::Settlement),
+            (proto::ExternalAction { r#type: unknown, ..update(0) }, Code::OperationUnknown),
+            (trade(OrderTradeType::Trade as i32, unknown), Code::Side),
+            (trade(unknown, 1), Code::OperationUnknown),
+            (transfer, Code::Settlement),
         ] {
             let mut hub = Hub::new();
             let before = hub.records();
             assert!(!hub.apply_and_listen(&sent), "{sent:?}");
-            assert_eq!(hub.outcome.rejects[..], [reject], "{sent:?}");
+            assert_eq!(hub.outcome.refusals[..], [reject], "{sent:?}");
             assert_eq!(hub.records(), before, "a refusal changes nothing");
         }
     }

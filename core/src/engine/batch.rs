@@ -11,9 +11,10 @@ use super::state::position_key;
 use super::{Engine, Input};
 use crate::dec::Dec;
 use crate::names::{NameKind, name_hash};
-use crate::outcome::{Outcome, Reject, Stamp};
+use crate::outcome::{Outcome, Stamp};
 use crate::proto::{ExternalActionType, FeedRequestType};
 use crate::record::{Batch, BatchMember};
+use crate::refusal::Code;
 use crate::wire::FeedRequest;
 
 /// A batch of which members are still to come.
@@ -54,37 +55,35 @@ impl Engine {
 
     /// Drafts each member on top of those before it. Nothing of that is left behind but names.
     fn check_members(&mut self, stamp: Stamp, batch: &Batch, out: &mut Outcome) {
-        for (index, member) in batch.members.iter().enumerate() {
+        let mut refusals = Vec::new();
+        for (index, member) in (0..).zip(&batch.members) {
             let bytes = member.update.as_ref().map(|update| update.encode_to_vec());
             let checked = match bytes.as_deref().map(FeedRequest::decode) {
-                None => Err(Reject::Details),
-                Some(Err(_)) => Err(Reject::Data),
+                None => Err(Code::Details),
+                Some(Err(_)) => Err(Code::Data),
                 Some(Ok(request)) => {
                     let input = Input { stamp, bytes: bytes.as_deref().unwrap_or_default(), request: &request };
                     let balance = self.unexpected_balance(&input, member);
-                    let checked = self.check_member(&input, out);
-                    out.refusals.extend(balance.map(|actual| format!("ExpectedBalance {index} {actual}")));
-                    checked
+                    refusals.extend(balance.map(|actual| Code::ExpectedBalance.with(actual).at(index)));
+                    self.check_member(&input, out)
                 }
             };
-            if let Some(problem) = checked.err().filter(|problem| !out.rejects.contains(problem)) {
-                out.rejects.push(problem);
-            }
-            for problem in out.rejects.drain(..) {
-                let is_settle = problem == Reject::Value && !batch.settlement_id.is_empty();
-                let code = if is_settle { Reject::Settle } else { problem }.code();
-                out.refusals.push(format!("{code} {index}"));
-            }
+            checked.err().into_iter().for_each(|problem| out.refuse(problem));
+            refusals.extend(out.refusals.drain(..).map(|refusal| match refusal.code {
+                Code::Value if !batch.settlement_id.is_empty() => Code::Settle.at(index),
+                _ => refusal.at(index),
+            }));
         }
+        out.refusals = refusals;
         self.draft.clear();
         self.batch_ids.clear();
     }
 
-    fn check_member(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<(), Reject> {
+    fn check_member(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<(), Code> {
         const TRANSFERS: [i32; 2] = [ExternalActionType::CashTransfer as i32, ExternalActionType::AssetTransfer as i32];
         let is_action = input.request.r#type == FeedRequestType::Action as i32;
         if !is_action || !TRANSFERS.contains(&input.request.action.r#type) {
-            return Err(Reject::Operation);
+            return Err(Code::Operation);
         }
         let drafted = self.draft_transfer(input, out)?;
         self.batch_ids.extend(drafted.and_then(|drafted| drafted.id));

@@ -4,14 +4,15 @@ use prost::Message;
 
 use super::{Engine, Input, executed_at};
 use crate::names::{FeedNo, NameKind};
-use crate::outcome::{Outcome, Reject};
+use crate::outcome::Outcome;
 use crate::proto::{ConnectionStatus, FeedConfiguration, FeedDetails};
+use crate::refusal::Code;
 
 impl Engine {
     /// A feed's FeedDetails; the first makes the feed.
     #[cold]
-    pub(super) fn set_status(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Reject> {
-        let mut details = FeedDetails::decode(input.request.status.of(input.bytes)).map_err(|_| Reject::Data)?;
+    pub(super) fn set_status(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Code> {
+        let mut details = FeedDetails::decode(input.request.status.of(input.bytes)).map_err(|_| Code::Data)?;
         details.timestamp.get_or_insert(executed_at(&input.stamp));
         let number = match self.state.feed_number(&details.feed_id) {
             Some(number) => number,
@@ -43,11 +44,11 @@ impl Engine {
 
     /// A feed's FeedConfiguration, to be given back to whichever adapter opens the feed next.
     #[cold]
-    pub(super) fn configure(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<(), Reject> {
+    pub(super) fn configure(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<(), Code> {
         let name = input.request.position.sequence.text(input.bytes);
-        let number = self.state.feed_number(name).ok_or(Reject::Data)?;
+        let number = self.state.feed_number(name).ok_or(Code::Data)?;
         let bytes = input.request.configuration.of(input.bytes);
-        FeedConfiguration::decode(bytes).map_err(|_| Reject::Data)?;
+        FeedConfiguration::decode(bytes).map_err(|_| Code::Data)?;
         self.state.feeds[number.index()].configuration = bytes.to_vec();
         out.configuration = out.keep(bytes);
         self.rehash_feed(number);

@@ -8,7 +8,17 @@ use crate::wire::{Figures, ReverseWriter};
 #[derive(Debug, Clone, Default)]
 pub(super) struct FundSums {
     names: Vec<u8>,
-    sums: Vec<(usize, usize, Dec)>,
+    sums: Vec<FundSum>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct FundSum {
+    /// Where the name lies in the buffer.
+    start: usize,
+    end: usize,
+    sum: Dec,
+    /// Whether a refund is part of it, so that it may be negative.
+    has_refund: bool,
 }
 
 impl FundSums {
@@ -22,39 +32,40 @@ impl FundSums {
     }
 
     pub(super) fn add_all(&mut self, entries: Figures<'_>) -> Result<(), OutOfRange> {
-        entries.into_iter().try_for_each(|(name, value)| self.add(name, value))
+        entries.into_iter().try_for_each(|(name, value)| self.add(name, value, value.is_negative()))
     }
 
     pub(super) fn subtract_all(&mut self, entries: Figures<'_>) -> Result<(), OutOfRange> {
-        entries.into_iter().try_for_each(|(name, value)| self.add(name, value.negated()))
+        entries.into_iter().try_for_each(|(name, value)| self.add(name, value.negated(), value.is_negative()))
     }
 
-    /// A derived sum is never negative.
+    /// A derived sum is not negative but for refunds.
     pub(super) fn floor_at_zero(&mut self) {
-        self.sums.iter_mut().for_each(|(_, _, sum)| *sum = sum.max_zero());
+        self.sums.iter_mut().filter(|fund| !fund.has_refund).for_each(|fund| fund.sum = fund.sum.max_zero());
     }
 
     pub(super) fn get(&self, name: &[u8]) -> Option<Dec> {
-        let found = self.sums.iter().find(|(start, end, _)| &self.names[*start..*end] == name);
-        found.map(|(_, _, sum)| *sum)
+        let found = self.sums.iter().find(|fund| &self.names[fund.start..fund.end] == name);
+        found.map(|fund| fund.sum)
     }
 
     /// Entries of map field `number`, in the order in which the names were first seen.
     pub(super) fn write(&self, number: u32, w: &mut ReverseWriter) {
-        for (start, end, sum) in self.sums.iter().rev() {
-            w.figure_entry(number, &self.names[*start..*end], *sum);
+        for fund in self.sums.iter().rev() {
+            w.figure_entry(number, &self.names[fund.start..fund.end], fund.sum);
         }
     }
 
-    fn add(&mut self, name: &[u8], value: Dec) -> Result<(), OutOfRange> {
+    fn add(&mut self, name: &[u8], value: Dec, has_refund: bool) -> Result<(), OutOfRange> {
         let names = &self.names;
-        if let Some((_, _, sum)) = self.sums.iter_mut().find(|(start, end, _)| &names[*start..*end] == name) {
-            *sum = sum.plus(value)?;
+        if let Some(fund) = self.sums.iter_mut().find(|fund| &names[fund.start..fund.end] == name) {
+            fund.sum = fund.sum.plus(value)?;
+            fund.has_refund |= has_refund;
             return Ok(());
         }
         let start = self.names.len();
         self.names.extend_from_slice(name);
-        self.sums.push((start, self.names.len(), value));
+        self.sums.push(FundSum { start, end: self.names.len(), sum: value, has_refund });
         Ok(())
     }
 }

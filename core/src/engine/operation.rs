@@ -4,21 +4,22 @@ use prost::Message;
 
 use super::{Engine, Input};
 use crate::metadata::Details;
-use crate::outcome::{MetadataKind, Outcome, Reject};
+use crate::outcome::{MetadataKind, Outcome};
 use crate::proto::{Operation, OperationType};
+use crate::refusal::Code;
 
 impl Engine {
     /// Applies an operation; whether it changed anything.
     #[cold]
-    pub(super) fn operate(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Reject> {
+    pub(super) fn operate(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Code> {
         let span = input.request.operation;
         if !span.is_given() {
-            return Err(Reject::Details);
+            return Err(Code::Details);
         }
-        let operation = Operation::decode(span.of(input.bytes)).map_err(|_| Reject::Data)?;
-        let r#type = OperationType::try_from(operation.r#type).map_err(|_| Reject::OperationUnknown)?;
+        let operation = Operation::decode(span.of(input.bytes)).map_err(|_| Code::Data)?;
+        let r#type = OperationType::try_from(operation.r#type).map_err(|_| Code::OperationUnknown)?;
         match r#type {
-            OperationType::Unknown => Err(Reject::OperationUnknown),
+            OperationType::Unknown => Err(Code::OperationUnknown),
             // An owner goes with all that is attached: more than a definition.
             OperationType::Transform
             | OperationType::TransformAccount
@@ -33,15 +34,13 @@ impl Engine {
         r#type: OperationType,
         operation: &Operation,
         out: &mut Outcome,
-    ) -> Result<bool, Reject> {
+    ) -> Result<bool, Code> {
         let mut kinds = MetadataKind::ALL.into_iter();
         let kind = kinds.find(|kind| kind.define() == r#type || kind.undefine() == r#type);
-        let kind = kind.ok_or(Reject::OperationUnknown)?;
-        let details = Details::of_operation(kind, operation).ok_or(Reject::Details)?;
-        out.rejects.extend(details.problems());
-        if let Some(problem) = out.rejects.first() {
-            return Err(*problem);
-        }
+        let kind = kind.ok_or(Code::OperationUnknown)?;
+        let details = Details::of_operation(kind, operation).ok_or(Code::Details)?;
+        details.problems().for_each(|problem| out.refuse(problem));
+        out.checked()?;
         Ok(if kind.define() == r#type { self.define(details, out) } else { self.undefine(details, out) })
     }
 }

@@ -9,9 +9,10 @@ use super::state::State;
 use super::{Engine, Input, executed_at, funds};
 use crate::dec::{Dec, OutOfRange};
 use crate::names::{AccountNo, CurrencyNo, InstrumentNo, NameKind, order_key};
-use crate::outcome::{ActionEvent, OrderEvent, Outcome, Reject};
+use crate::outcome::{ActionEvent, OrderEvent, Outcome};
 use crate::proto::{ExternalActionType, Side};
 use crate::record::Rules;
+use crate::refusal::Code;
 use crate::wire::{Account, FeedRequest, OrderState, Span, field};
 
 /// What an order was before this update, under the key it has now and under the one it moves from.
@@ -72,13 +73,13 @@ pub(super) struct OrderDraft {
 impl Engine {
     /// An Update or a Replace. Whether it changed anything: a feed's action is an event of its own, one through REST is
     /// nothing where it says what is known.
-    pub(super) fn update_order(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Reject> {
+    pub(super) fn update_order(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Code> {
         check_order(input, out)?;
         let before = self.find_order(input, out);
         let is_rest = input.stamp.origin.is_rest;
         let replaces = input.request.action.r#type == ExternalActionType::Replace as i32;
         if is_rest && replaces && before.order.is_none() {
-            return Err(Reject::Order);
+            return Err(Code::Order);
         }
         let executed = self.executed_kept(input, &before)?;
         let draft = self.draft_order(input, before, executed, out)?;
@@ -144,7 +145,7 @@ impl Engine {
         before: Before,
         executed: Executed,
         out: &mut Outcome,
-    ) -> Result<OrderDraft, Reject> {
+    ) -> Result<OrderDraft, Code> {
         let (bytes, order) = (input.bytes, &input.request.action.order);
         let row = before.order.map(|number| *self.state.orders.get(number));
         let currency = self.order_currency(order, row.as_ref(), bytes, out);
@@ -383,19 +384,19 @@ fn remove_ns(order: &OrderState) -> u64 {
 }
 
 /// Keys and signs; all problems at once.
-pub(super) fn check_order(input: &Input<'_>, out: &mut Outcome) -> Result<(), Reject> {
+pub(super) fn check_order(input: &Input<'_>, out: &mut Outcome) -> Result<(), Code> {
     let order = &input.request.action.order;
     let negative = |figure: Option<Dec>| figure.is_some_and(Dec::is_negative);
     if order.account.account_id.is_empty() {
-        out.rejects.push(Reject::Account);
+        out.refuse(Code::Account);
     }
     if order.order_id.is_empty() {
-        out.rejects.push(Reject::Order);
+        out.refuse(Code::Order);
     }
     if negative(order.quantity) {
-        out.rejects.push(Reject::TotalQuantity);
+        out.refuse(Code::TotalQuantity);
     }
-    out.rejects.last().map_or(Ok(()), |reject| Err(*reject))
+    out.checked()
 }
 
 /// What an open order holds back: cash for a buy, stock for a sale; neither is negative.

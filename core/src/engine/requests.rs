@@ -47,7 +47,8 @@ use life::{Happening, Next};
 
 use super::state::State;
 use super::{Engine, Input};
-use crate::outcome::{Outcome, Reject, RequestEvent, RequestUpdateEvent, RoutedRequest};
+use crate::outcome::{Outcome, RequestEvent, RequestUpdateEvent, RoutedRequest};
+use crate::refusal::Code;
 use crate::wire::{ReverseWriter, Span, field};
 
 /// The number of a request that ended with its first update.
@@ -55,17 +56,17 @@ const NO_NUMBER: u32 = u32::MAX;
 
 impl Engine {
     /// A ClientRequest: submitted by a client, or reported by an adapter. Whether it changed anything.
-    pub(super) fn request(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Reject> {
+    pub(super) fn request(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Code> {
         if !input.request.request.is_given() {
-            return Err(Reject::Details);
+            return Err(Code::Details);
         }
         if input.stamp.origin.is_client { self.submit(input, out) } else { self.report(input, out) }
     }
 
     /// A ClientRequestUpdate: the hub's own, or an adapter's. Whether it changed anything.
-    pub(super) fn request_update(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Reject> {
+    pub(super) fn request_update(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Code> {
         if !input.request.update.is_given() {
-            return Err(Reject::Details);
+            return Err(Code::Details);
         }
         if input.stamp.origin.is_dispatch { Ok(self.dispatch(input, out)) } else { self.progress(input, out) }
     }

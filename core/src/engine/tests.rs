@@ -60,11 +60,11 @@ fn check(table: &str) -> Table {
                     state.apply(&action);
                 }
             }
-            let refused = !state.outcome.rejects.is_empty();
+            let refused = !state.outcome.is_accepted();
             if refused {
                 state.stated = stated;
             }
-            assert_eq!(refused, expected.contains("refused"), "{line}: {:?}", state.outcome.rejects);
+            assert_eq!(refused, expected.contains("refused"), "{line}: {:?}", state.outcome.refusals);
             assert!(!refused || state.engine.state.hash == hash, "{line}: a refusal changes nothing");
         }
         for expected in expected.split('|').map(str::trim).filter(|text| !text.is_empty()) {
@@ -108,7 +108,7 @@ impl Table {
     }
 
     /// The codes of a refusal; none if the last update was accepted.
-    fn codes(&self) -> Vec<&str> {
+    fn codes(&self) -> Vec<std::borrow::Cow<'static, str>> {
         self.outcome.codes().collect()
     }
 
@@ -128,7 +128,7 @@ impl Table {
             ["state", account, id, ..] => format!("state {account} {id}{}", self.order_state(account, id)),
             ["order", account, id, ..] => format!("order {account} {id} {}", self.order(account, id)),
             ["events", ..] => format!("events{}", self.events()),
-            ["refused", ..] => format!("refused{}", join(self.outcome.rejects.iter().map(|reject| reject.code()))),
+            ["refused", ..] => format!("refused{}", join(self.outcome.codes())),
             ["oddities", ..] => {
                 let odd = self.engine.oddities();
                 format!("oddities {} {} {}", odd.duplicate_trades, odd.unknown_trades, odd.reconcile_mismatches)

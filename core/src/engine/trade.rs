@@ -10,9 +10,10 @@ use super::rows::{NO_TRADE, TradeRow};
 use super::{Engine, Input, funds};
 use crate::dec::{Dec, OutOfRange};
 use crate::names::trade_key;
-use crate::outcome::{Booking, Outcome, Reject, TransactionEvent};
+use crate::outcome::{Booking, Outcome, TransactionEvent};
 use crate::proto::OrderTradeType;
 use crate::record::Rules;
+use crate::refusal::Code;
 use crate::wire::Span;
 
 /// A trade as the action states it.
@@ -47,18 +48,16 @@ struct Legs {
 }
 
 impl Engine {
-    pub(super) fn trade(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Reject> {
-        let sign = trade_sign(input.request.action.order.side).ok_or(Reject::Side);
+    pub(super) fn trade(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Code> {
+        let sign = trade_sign(input.request.action.order.side).ok_or(Code::Side);
         let stated = stated_trade(input);
         // All problems at once: one does not hide another.
         let problems = [check_order(input, out).err(), sign.err(), stated.as_ref().err().copied()];
         for problem in problems.into_iter().flatten() {
-            if !out.rejects.contains(&problem) {
-                out.rejects.push(problem);
-            }
+            out.refuse(problem);
         }
         let (sign, stated) = (sign?, stated?);
-        out.rejects.first().map_or(Ok(()), |problem| Err(*problem))?;
+        out.checked()?;
         let mut before = self.find_order(input, out);
         let step = self.next_step(input, &stated, &mut before);
         let executed = self.executed_after(input, &stated, step, &before)?;
@@ -127,6 +126,9 @@ impl Engine {
     ) -> Result<Executed, OutOfRange> {
         let (mut quantity, mut value) = executed_before(&self.state, before);
         let new_value = stated.price.times(stated.quantity)?;
+        // A refund or a negative price may take a sum below zero; busts of what the hub never saw traded may not.
+        let price = input.request.action.trade.price.unwrap_or_default();
+        let mut may_be_negative = value.is_negative() || price.is_negative();
         if matches!(step, Step::Book { .. } | Step::Revise { .. }) {
             quantity = quantity.plus(stated.quantity)?;
             value = value.plus(new_value)?;
@@ -134,15 +136,16 @@ impl Engine {
         if let Step::Revise { number } = step {
             let old = self.state.trades.get(number);
             quantity = quantity.minus(old.quantity)?;
+            may_be_negative |= old.price.is_negative();
             value = value.minus(old.price.times(old.quantity)?)?;
         }
         if let (Step::Guess { .. }, Some(given)) = (step, input.request.action.order.executed_quantity) {
-            let price = input.request.action.trade.price.unwrap_or_default();
             value = value.plus(given.minus(quantity)?.times(price)?)?;
         }
         let is_floored = input.stamp.rules >= Rules::V2;
         if is_floored {
-            (quantity, value) = (quantity.max_zero(), value.max_zero());
+            quantity = quantity.max_zero();
+            value = if may_be_negative { value } else { value.max_zero() };
         }
         self.count_mismatch(input, quantity, value, step);
         let derives_funds = input.request.action.order.executed_additional_funds.count == 0;
@@ -369,21 +372,21 @@ fn is_cancel(input: &Input<'_>) -> bool {
 }
 
 /// What the action says of its trade; a cancel's figures are nothing, whatever it carries.
-fn stated_trade(input: &Input<'_>) -> Result<Stated, Reject> {
+fn stated_trade(input: &Input<'_>) -> Result<Stated, Code> {
     let trade = &input.request.action.trade;
     if !trade.span.is_given() {
-        return Err(Reject::Data);
+        return Err(Code::Data);
     }
     let kind = match OrderTradeType::try_from(trade.r#type) {
-        Ok(OrderTradeType::Unknown) | Err(_) => return Err(Reject::OperationUnknown),
+        Ok(OrderTradeType::Unknown) | Err(_) => return Err(Code::OperationUnknown),
         Ok(kind) => kind,
     };
     if kind == OrderTradeType::Cancel {
         return Ok(Stated { kind, price: Dec::ZERO, quantity: Dec::ZERO, funds: Dec::ZERO });
     }
-    let (price, quantity) = (trade.price.ok_or(Reject::Data)?, trade.quantity.ok_or(Reject::Data)?);
+    let (price, quantity) = (trade.price.ok_or(Code::Data)?, trade.quantity.ok_or(Code::Data)?);
     if quantity.is_negative() {
-        return Err(Reject::TotalQuantity);
+        return Err(Code::TotalQuantity);
     }
     Ok(Stated { kind, price, quantity, funds: funds::total(trade.additional_funds(input.bytes))? })
 }

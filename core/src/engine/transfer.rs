@@ -7,8 +7,9 @@ use super::applied::{AppliedEntry, AppliedKind, applied_key};
 use super::{Engine, Input, funds};
 use crate::dec::{Dec, OutOfRange};
 use crate::names::{AccountNo, CurrencyNo, InstrumentNo, NameKind, name_hash};
-use crate::outcome::{Booking, Outcome, Reject, TransactionEvent};
+use crate::outcome::{Booking, Outcome, TransactionEvent};
 use crate::proto::{ExternalAction, ExternalActionType, SettlementStatus};
+use crate::refusal::Code;
 use crate::wire::Span;
 
 /// The pool that is a figure of its own.
@@ -38,7 +39,7 @@ enum Verdict {
 
 impl Engine {
     /// Books a transfer of either kind; whether that changed anything.
-    pub(super) fn transfer(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Reject> {
+    pub(super) fn transfer(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Code> {
         let Some(drafted) = self.draft_transfer(input, out)? else { return Ok(false) };
         if let Some(id) = drafted.id {
             self.state.note_applied(id);
@@ -54,7 +55,7 @@ impl Engine {
         &mut self,
         input: &Input<'_>,
         out: &mut Outcome,
-    ) -> Result<Option<DraftedTransfer>, Reject> {
+    ) -> Result<Option<DraftedTransfer>, Code> {
         if input.request.action.r#type == ExternalActionType::CashTransfer as i32 {
             self.draft_cash_transfer(input, out)
         } else {
@@ -62,20 +63,20 @@ impl Engine {
         }
     }
 
-    fn draft_cash_transfer(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<Option<DraftedTransfer>, Reject> {
+    fn draft_cash_transfer(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<Option<DraftedTransfer>, Code> {
         let (bytes, transfer) = (input.bytes, &input.request.action.cash_transfer);
-        let settlement = SettlementStatus::try_from(transfer.settlement).map_err(|_| Reject::Settlement);
+        let settlement = SettlementStatus::try_from(transfer.settlement).map_err(|_| Code::Settlement);
         let is_given = transfer.span.is_given();
         let is_rest = input.stamp.origin.is_rest;
         let pool = transfer.pool.text(bytes);
         require(
             &[
-                (is_given, Reject::Details),
-                (has_account(input), Reject::Account),
-                (!is_given || !transfer.currency.is_empty(), Reject::Currency),
-                (settlement.is_ok(), Reject::Settlement),
-                (!is_rest || !is_given || transfer.value.is_some(), Reject::Value),
-                (!is_rest || !pool.ends_with(UNBOOKED_SUFFIX), Reject::Pool),
+                (is_given, Code::Details),
+                (has_account(input), Code::Account),
+                (!is_given || !transfer.currency.is_empty(), Code::Currency),
+                (settlement.is_ok(), Code::Settlement),
+                (!is_rest || !is_given || transfer.value.is_some(), Code::Value),
+                (!is_rest || !pool.ends_with(UNBOOKED_SUFFIX), Code::Pool),
             ],
             out,
         );
@@ -98,21 +99,17 @@ impl Engine {
         Ok(Some(DraftedTransfer { booking, account, instrument: None, currency, id }))
     }
 
-    fn draft_asset_transfer(
-        &mut self,
-        input: &Input<'_>,
-        out: &mut Outcome,
-    ) -> Result<Option<DraftedTransfer>, Reject> {
+    fn draft_asset_transfer(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<Option<DraftedTransfer>, Code> {
         let (bytes, transfer) = (input.bytes, &input.request.action.asset_transfer);
         let is_given = transfer.span.is_given();
         let is_rest = input.stamp.origin.is_rest;
         require(
             &[
-                (is_given, Reject::Details),
-                (has_account(input), Reject::Account),
-                (!is_given || !transfer.exchange.is_empty(), Reject::Exchange),
-                (!is_given || !transfer.code.is_empty(), Reject::Symbol),
-                (!is_rest || !is_given || transfer.value.is_some(), Reject::Value),
+                (is_given, Code::Details),
+                (has_account(input), Code::Account),
+                (!is_given || !transfer.exchange.is_empty(), Code::Exchange),
+                (!is_given || !transfer.code.is_empty(), Code::Symbol),
+                (!is_rest || !is_given || transfer.value.is_some(), Code::Value),
             ],
             out,
         );
@@ -135,17 +132,17 @@ impl Engine {
 
     /// What becomes of a transfer of which all problems but one are noted. A feed is believed: only what comes through
     /// REST can be nothing, or be there already.
-    fn judge(&self, input: &Input<'_>, moves_nothing: bool, out: &mut Outcome) -> Result<Verdict, Reject> {
+    fn judge(&self, input: &Input<'_>, moves_nothing: bool, out: &mut Outcome) -> Result<Verdict, Code> {
         let id = if input.stamp.origin.is_rest { applied_id(input) } else { None };
         let known = id.and_then(|id| self.known_transaction(id));
         if id.zip(known).is_some_and(|(id, content)| content != id.content) {
-            out.rejects.push(Reject::TransactionDuplicate);
+            out.refuse(Code::TransactionDuplicate);
         }
-        match out.rejects.first() {
-            Some(problem) => Err(*problem),
-            None if known.is_some() || (input.stamp.origin.is_rest && moves_nothing) => Ok(Verdict::Nothing),
-            None => Ok(Verdict::Book { id }),
+        out.checked()?;
+        if known.is_some() || (input.stamp.origin.is_rest && moves_nothing) {
+            return Ok(Verdict::Nothing);
         }
+        Ok(Verdict::Book { id })
     }
 
     /// The content under a transaction's id, booked before or earlier in the batch that is being checked.
@@ -236,6 +233,6 @@ fn moves(settlement: SettlementStatus, net: Dec) -> (Dec, Dec) {
 }
 
 /// Notes every condition that does not hold; all problems at once.
-fn require(conditions: &[(bool, Reject)], out: &mut Outcome) {
-    out.rejects.extend(conditions.iter().filter(|(holds, _)| !holds).map(|(_, reject)| *reject));
+fn require(conditions: &[(bool, Code)], out: &mut Outcome) {
+    conditions.iter().filter(|(holds, _)| !holds).for_each(|(_, problem)| out.refuse(*problem));
 }

@@ -18,11 +18,12 @@ mod undefine;
 use rename::Rename;
 
 use super::{Engine, Input};
-use crate::outcome::{Outcome, Reject};
+use crate::outcome::Outcome;
 use crate::proto::{
     AccountTransform, AccountTransformType, Operation, OperationType, OwnerTransform, OwnerTransformType, Transform,
     TransformType,
 };
+use crate::refusal::Code;
 use crate::wire::{ReverseWriter, Span, field, replace_fields};
 
 /// Parameter of a removal by the hub itself: all orders that are to be removed at or before an instant, in ISO-8601.
@@ -43,7 +44,7 @@ impl Engine {
         input: &Input<'_>,
         operation: &Operation,
         out: &mut Outcome,
-    ) -> Result<bool, Reject> {
+    ) -> Result<bool, Code> {
         if operation.r#type == OperationType::UndefineOwner as i32 {
             return self.undefine_owner(input, operation, out);
         }
@@ -71,27 +72,22 @@ impl Engine {
     }
 
     /// Refuses what would make more events than an outcome holds: `orders` are shown `times` times each.
-    fn require_room(&self, orders: &[u32], times: usize) -> Result<(), Reject> {
+    fn require_room(&self, orders: &[u32], times: usize) -> Result<(), Code> {
         let row = |number: &u32| self.state.orders.get(*number);
         let bytes: usize = orders.iter().map(|number| self.state.bytes.get(row(number).state).len()).sum();
-        if bytes * times > EVENT_BYTES_MAX { Err(Reject::Operation) } else { Ok(()) }
+        if bytes * times > EVENT_BYTES_MAX { Err(Code::Operation) } else { Ok(()) }
     }
 
-    fn transform_orders(
-        &mut self,
-        input: &Input<'_>,
-        transform: &Transform,
-        out: &mut Outcome,
-    ) -> Result<bool, Reject> {
-        let r#type = TransformType::try_from(transform.transform_type).map_err(|_| Reject::OperationUnknown)?;
+    fn transform_orders(&mut self, input: &Input<'_>, transform: &Transform, out: &mut Outcome) -> Result<bool, Code> {
+        let r#type = TransformType::try_from(transform.transform_type).map_err(|_| Code::OperationUnknown)?;
         match r#type {
             TransformType::Restatement => self.restate(input, transform, out),
             TransformType::Remove => self.remove_matching(transform, out),
             TransformType::RenameSymbol => {
                 let new_code = parameter(&transform.parameters, NEW_CODE);
-                require(&[(&transform.exchange, Reject::Exchange)], out);
-                require(&[(&transform.code, Reject::Symbol), (new_code, Reject::Symbol)], out);
-                out.rejects.first().map_or(Ok(()), |problem| Err(*problem))?;
+                require(&[(&transform.exchange, Code::Exchange)], out);
+                require(&[(&transform.code, Code::Symbol), (new_code, Code::Symbol)], out);
+                out.checked()?;
                 let Some(rename) = Rename::of_symbol(&self.state, &transform.exchange, &transform.code, new_code)
                 else {
                     return Ok(false);
@@ -100,8 +96,8 @@ impl Engine {
             }
             TransformType::RenameCurrency => {
                 let new_code = parameter(&transform.parameters, NEW_CODE);
-                require(&[(&transform.code, Reject::Currency), (new_code, Reject::Currency)], out);
-                out.rejects.first().map_or(Ok(()), |problem| Err(*problem))?;
+                require(&[(&transform.code, Code::Currency), (new_code, Code::Currency)], out);
+                out.checked()?;
                 let Some(rename) = Rename::of_currency(&self.state, &transform.code, new_code) else {
                     return Ok(false);
                 };
@@ -115,17 +111,17 @@ impl Engine {
         input: &Input<'_>,
         transform: &AccountTransform,
         out: &mut Outcome,
-    ) -> Result<bool, Reject> {
+    ) -> Result<bool, Code> {
         if transform.r#type != AccountTransformType::Rename as i32 {
-            return Err(Reject::OperationUnknown);
+            return Err(Code::OperationUnknown);
         }
         let account = transform.account.clone().unwrap_or_default();
         let (owner, account) = (&*account.owner_id, &*account.account_id);
         // Not said: as it is. Said and empty: an account without an owner.
         let given = |name, present| transform.parameters.get(name).map_or(present, String::as_str);
         let (new_owner, new_account) = (given(NEW_OWNER, owner), given(NEW_ACCOUNT, account));
-        require(&[(account, Reject::Account), (new_account, Reject::Account)], out);
-        out.rejects.first().map_or(Ok(()), |problem| Err(*problem))?;
+        require(&[(account, Code::Account), (new_account, Code::Account)], out);
+        out.checked()?;
         if (owner, account) == (new_owner, new_account) {
             return Ok(false);
         }
@@ -137,13 +133,13 @@ impl Engine {
         input: &Input<'_>,
         transform: &OwnerTransform,
         out: &mut Outcome,
-    ) -> Result<bool, Reject> {
+    ) -> Result<bool, Code> {
         if transform.r#type != OwnerTransformType::Rename as i32 {
-            return Err(Reject::OperationUnknown);
+            return Err(Code::OperationUnknown);
         }
         let new_owner = parameter(&transform.parameters, NEW_OWNER);
-        require(&[(&transform.owner_id, Reject::Owner), (new_owner, Reject::Owner)], out);
-        out.rejects.first().map_or(Ok(()), |problem| Err(*problem))?;
+        require(&[(&transform.owner_id, Code::Owner), (new_owner, Code::Owner)], out);
+        out.checked()?;
         if transform.owner_id == new_owner {
             return Ok(false);
         }
@@ -159,22 +155,22 @@ enum Message<'a> {
 }
 
 /// The message, its field in the operation, its id, and the field of that.
-fn stated(operation: &Operation) -> Result<(Message<'_>, u32, &str, u32), Reject> {
+fn stated(operation: &Operation) -> Result<(Message<'_>, u32, &str, u32), Code> {
     use field::{account_transform, operation as f, owner_transform, transform};
     Ok(match OperationType::try_from(operation.r#type) {
         Ok(OperationType::Transform) => {
-            let message = operation.transform.as_ref().ok_or(Reject::Details)?;
+            let message = operation.transform.as_ref().ok_or(Code::Details)?;
             (Message::Orders(message), f::TRANSFORM, &message.transform_id, transform::TRANSFORM_ID)
         }
         Ok(OperationType::TransformAccount) => {
-            let message = operation.account_transform.as_ref().ok_or(Reject::Details)?;
+            let message = operation.account_transform.as_ref().ok_or(Code::Details)?;
             (Message::Account(message), f::ACCOUNT_TRANSFORM, &message.transform_id, account_transform::TRANSFORM_ID)
         }
         Ok(OperationType::TransformOwner) => {
-            let message = operation.owner_transform.as_ref().ok_or(Reject::Details)?;
+            let message = operation.owner_transform.as_ref().ok_or(Code::Details)?;
             (Message::Owner(message), f::OWNER_TRANSFORM, &message.transform_id, owner_transform::TRANSFORM_ID)
         }
-        _ => return Err(Reject::OperationUnknown),
+        _ => return Err(Code::OperationUnknown),
     })
 }
 
@@ -206,10 +202,8 @@ fn parameter<'a>(parameters: &'a std::collections::BTreeMap<String, String>, nam
 }
 
 /// Notes every text that is missing, each problem once.
-fn require(texts: &[(&str, Reject)], out: &mut Outcome) {
+fn require(texts: &[(&str, Code)], out: &mut Outcome) {
     for (_, problem) in texts.iter().filter(|(text, _)| text.is_empty()) {
-        if !out.rejects.contains(problem) {
-            out.rejects.push(*problem);
-        }
+        out.refuse(*problem);
     }
 }

@@ -2,11 +2,12 @@
 
 use prost::{DecodeError, Message};
 
-use crate::outcome::{MetadataKind, Reject};
+use crate::outcome::MetadataKind;
 use crate::proto::{
     Account, AccountDetails, ExchangeDetails, IdentitySource, Operation, OperationType, OwnerDetails, Permissions,
     RequestStatusDetails,
 };
+use crate::refusal::Code;
 use crate::wire::field;
 
 /// See the module.
@@ -150,16 +151,16 @@ impl Details {
     }
 
     /// What is missing of the key; an account alone needs no owner.
-    pub(crate) fn problems(&self) -> impl Iterator<Item = Reject> {
+    pub(crate) fn problems(&self) -> impl Iterator<Item = Code> {
         let (first, second) = self.key();
-        let missing = |part: &str, reject: Reject| part.is_empty().then_some(reject);
+        let missing = |part: &str, reject: Code| part.is_empty().then_some(reject);
         let problems = match self.kind() {
-            MetadataKind::Owner => [missing(first, Reject::Owner), None],
-            MetadataKind::Account => [missing(second, Reject::Account), None],
-            MetadataKind::Exchange => [missing(first, Reject::Exchange), None],
-            MetadataKind::RequestStatus => [missing(first, Reject::Status), None],
-            MetadataKind::Identity => [missing(second, Reject::Identity), missing(first, Reject::IdentitySource)],
-            MetadataKind::IdentitySource => [missing(first, Reject::IdentitySource), None],
+            MetadataKind::Owner => [missing(first, Code::Owner), None],
+            MetadataKind::Account => [missing(second, Code::Account), None],
+            MetadataKind::Exchange => [missing(first, Code::Exchange), None],
+            MetadataKind::RequestStatus => [missing(first, Code::Status), None],
+            MetadataKind::Identity => [missing(second, Code::Identity), missing(first, Code::IdentitySource)],
+            MetadataKind::IdentitySource => [missing(first, Code::IdentitySource), None],
         };
         problems.into_iter().flatten()
     }

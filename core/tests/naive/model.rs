@@ -54,10 +54,26 @@ pub(crate) struct Model {
 }
 
 /// How the stated trade moves cash and stock, and the order's executed figures.
+#[derive(Default)]
 struct Delta {
     quantity: Figure,
     value: Figure,
     funds: Funds,
+    /// Whether its price, or one that it takes back, is negative.
+    has_negative_price: bool,
+    /// Kinds of funds of which it gives or takes back a refund.
+    refunds: Vec<String>,
+}
+
+fn refunds(funds: &[&Funds]) -> Vec<String> {
+    let all = funds.iter().flat_map(|funds| funds.iter());
+    all.filter(|(_, fund)| fund.sign() < 0).map(|(name, _)| name.clone()).collect()
+}
+
+/// A derived figure, which only a negative price or a refund may take below zero.
+fn derived(before: &Figure, add: &Figure, may_be_negative: bool) -> Figure {
+    let sum = before + add;
+    if may_be_negative || before.sign() < 0 { sum } else { sum.or_zero() }
 }
 
 pub(crate) fn account_of(account: Option<&proto::Account>) -> Account {
@@ -208,15 +224,20 @@ impl Model {
         let old = self.orders.remove(&old_key);
         if let Some(delta) = delta {
             let before = old.clone().unwrap_or_default();
-            let derived = |given: Option<BigNumber>, before: Option<BigNumber>, add: &Figure| {
-                given.or_else(|| Some((&Figure::of(before) + add).or_zero().number()))
-            };
-            order.executed_quantity = derived(order.executed_quantity, before.executed_quantity, &delta.quantity);
-            order.executed_value = derived(order.executed_value, before.executed_value, &delta.value);
+            let quantity = &Figure::of(before.executed_quantity) + &delta.quantity;
+            order.executed_quantity = order.executed_quantity.or(Some(quantity.or_zero().number()));
+            let value = derived(&Figure::of(before.executed_value), &delta.value, delta.has_negative_price);
+            order.executed_value = order.executed_value.or(Some(value.number()));
             if order.executed_additional_funds.is_empty() {
-                let funds = combined(&funds_of(&before.executed_additional_funds), &delta.funds, |a, b| a + b);
+                let before = funds_of(&before.executed_additional_funds);
+                let mut funds = combined(&before, &delta.funds, |a, b| a + b);
+                for (name, sum) in &mut funds {
+                    let (none, is_refund) = (Figure::default(), delta.refunds.contains(name));
+                    let of = |funds: &Funds| funds.get(name).unwrap_or(&none).clone();
+                    *sum = derived(&of(&before), &of(&delta.funds), is_refund);
+                }
                 order.executed_additional_funds =
-                    funds.iter().map(|(name, sum)| (name.clone(), sum.clone().or_zero().number())).collect();
+                    funds.iter().map(|(name, sum)| (name.clone(), sum.number())).collect();
             }
         }
         if let Some(old) = &old {
@@ -292,8 +313,16 @@ impl Model {
         let before = self.orders.get(&old_key).cloned();
         let known = self.find_trade(&old_key, &stated.trade_id);
         let old = known.as_ref().map(|at| self.trades[at].clone());
-        let none = Delta { quantity: Figure::default(), value: Figure::default(), funds: Funds::new() };
-        let new = Delta { quantity: quantity.clone(), value: &price * &quantity, funds: funds.clone() };
+        let stated_price = Figure::of(stated.price);
+        let has_negative_price = stated_price.sign() < 0 || old.as_ref().is_some_and(|old| old.price.sign() < 0);
+        let none = Delta { has_negative_price, ..Delta::default() };
+        let new = Delta {
+            quantity: quantity.clone(),
+            value: &price * &quantity,
+            funds: funds.clone(),
+            has_negative_price,
+            refunds: refunds(&[&funds]),
+        };
         let delta = match (kind, &old) {
             (OrderTradeType::Trade, None) => new,
             (OrderTradeType::Trade, Some(_)) => none,
@@ -301,8 +330,12 @@ impl Model {
                 quantity: &new.quantity - &old.quantity,
                 value: &new.value - &(&old.price * &old.quantity),
                 funds: combined(&new.funds, &old.funds, |a, b| a - b),
+                refunds: refunds(&[&new.funds, &old.funds]),
+                has_negative_price,
             },
-            (_, None) => before.as_ref().map_or(none, |before| change(before, &order, stated.price)),
+            (_, None) => before
+                .as_ref()
+                .map_or(none, |before| Delta { has_negative_price, ..change(before, &order, stated.price) }),
         };
         self.order_part(action, Some(&delta), now)?;
         // The order as stored has the currency; one removed at once had it all the same.
@@ -359,6 +392,7 @@ impl Model {
             quantity: trade.quantity.clone(),
             value: &trade.price * &trade.quantity,
             funds: trade.funds.clone(),
+            ..Delta::default()
         };
         self.move_cash(trade, &delta);
         let stock = signed(trade.buy, &trade.quantity);
@@ -461,5 +495,5 @@ fn change(before: &proto::OrderState, order: &proto::OrderState, price: Option<B
             combined(&funds_of(new), &funds_of(old), |a, b| a - b)
         }
     };
-    Delta { quantity, value, funds }
+    Delta { quantity, value, funds, ..Delta::default() }
 }

@@ -143,7 +143,7 @@ impl Altered {
     }
 
     fn keep_errors(&mut self) {
-        self.errors.extend(self.outcome.codes().map(str::to_owned));
+        self.errors.extend(self.outcome.codes().map(Cow::into_owned));
     }
 
     fn stamp(&mut self, recorded: Stamp) -> Stamp {

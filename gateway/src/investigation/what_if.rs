@@ -3,6 +3,7 @@
 //! Two engines run side by side, one as it was, one with the changes. Where they part, and how their states differ at
 //! the end, is the answer.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use ordo_core::encode;
@@ -86,7 +87,7 @@ pub fn what_if(mut replay: Replay, changes: &[Change], mut each: impl FnMut(u64)
                 place,
                 time_ns: stamp.time_ns,
                 what: words(applied.input.bytes, applied.input.request),
-                errors_before: applied.outcome.codes().map(str::to_owned).collect(),
+                errors_before: applied.outcome.codes().map(Cow::into_owned).collect(),
                 errors_after: altered.errors.clone(),
             };
             if is_same && consequence.is_none() {

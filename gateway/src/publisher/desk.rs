@@ -6,6 +6,7 @@
 mod routed;
 mod subscribing;
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -282,7 +283,7 @@ impl Desk {
     fn answer_ticket(&mut self, slot: &Slot, outcome: &Outcome) {
         let Some(ticket) = &slot.ticket else { return };
         if !outcome.is_accepted() {
-            self.tickets.push((ticket.clone(), Told::Refused(outcome.codes().map(str::to_owned).collect())));
+            self.tickets.push((ticket.clone(), Told::Refused(outcome.codes().map(Cow::into_owned).collect())));
         } else if matches!(slot.part, Part::Frame { .. }) {
             // Its last member answers.
         } else if outcome.is_silent() {
@@ -315,8 +316,8 @@ impl Desk {
         if slot.request_id().is_empty() && !failed {
             return;
         }
-        let codes = slot.recorded.then(|| outcome.codes()).into_iter().flatten();
-        let errors = slot.errors.iter().map(String::as_str).chain(codes);
+        let codes: Vec<_> = slot.recorded.then(|| outcome.codes()).into_iter().flatten().collect();
+        let errors = slot.errors.iter().map(String::as_str).chain(codes.iter().map(|code| &**code));
         self.respond_with(slot, errors);
     }
 

@@ -1,5 +1,6 @@
 //! `ordo journal dump`: the updates, readable or as JSON lines.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
@@ -130,7 +131,7 @@ impl Line {
             position: stamp.position,
             time: time(stamp.time_ns),
             what,
-            errors: applied.outcome.codes().map(str::to_owned).collect(),
+            errors: applied.outcome.codes().map(Cow::into_owned).collect(),
             update,
         }
     }

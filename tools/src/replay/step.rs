@@ -69,7 +69,7 @@ fn json_line(applied: &Applied<'_>) -> String {
         ("Reference", &words.reference),
     ];
     let texts = texts.map(|(name, text)| format!("\"{name}\":{}", quoted(text))).join(",");
-    let errors = outcome.codes().map(quoted).collect::<Vec<_>>().join(",");
+    let errors = outcome.codes().map(|code| quoted(&code)).collect::<Vec<_>>().join(",");
     let mut records = Vec::new();
     each_record(applied, |kind, removed, json| {
         records.push(format!("{{\"Record\":\"{kind}\",\"IsRemoved\":{removed},\"State\":{json}}}"));

@@ -5,6 +5,7 @@
 use super::problems::Problems;
 use crate::outcome::Outcome;
 use crate::proto::TimestampWithTimeZone;
+use crate::refusal::Code;
 use crate::wire::{Repeated, ReverseWriter, Span, TopFields, field, replace_fields};
 
 /// Where the error codes of a new state come from.
@@ -12,7 +13,7 @@ use crate::wire::{Repeated, ReverseWriter, Span, TopFields, field, replace_field
 pub(super) enum Errors<'a> {
     None,
     Found(&'a Problems),
-    One(&'static str),
+    One(Code),
     /// A repeated field of what an adapter sent.
     Received(&'a [u8], Repeated),
 }
@@ -30,8 +31,8 @@ impl Errors<'_> {
     fn write(&self, number: u32, w: &mut ReverseWriter) {
         match self {
             Errors::None => {}
-            Errors::Found(problems) => problems.iter().rev().for_each(|code| w.text(number, code.as_bytes())),
-            Errors::One(code) => w.text(number, code.as_bytes()),
+            Errors::Found(problems) => problems.iter().rev().for_each(|it| w.text(number, it.shown().as_bytes())),
+            Errors::One(code) => w.text(number, code.code().as_bytes()),
             Errors::Received(bytes, errors) => w.copy_repeated(bytes, *errors, number),
         }
     }

@@ -10,6 +10,7 @@ use crate::dec::Dec;
 use crate::engine::state::State;
 use crate::names::{InstrumentNo, NameKind, name_hash, order_key};
 use crate::proto::{ClientRequestType, Lifetime, OrderStatusDetails, OrderType, Side, TimestampWithTimeZone};
+use crate::refusal::Code;
 use crate::wire::{Account, ClientRequest, OrderState, Span, field};
 
 /// What the checks found; complete only where they found no problem.
@@ -54,7 +55,7 @@ struct Standing<'a> {
 impl<'a> Check<'a> {
     /// Checks a request of any type but a decision.
     pub(super) fn run(mut self) -> Checked {
-        self.problems.require(!self.request.account.account_id.is_empty(), "Account");
+        self.problems.require(!self.request.account.account_id.is_empty(), Code::Account);
         let body = match ClientRequestType::try_from(self.request.r#type) {
             Ok(ClientRequestType::New) => self.request.new.span,
             Ok(ClientRequestType::Amend) => self.request.amend.span,
@@ -62,12 +63,12 @@ impl<'a> Check<'a> {
             Ok(ClientRequestType::Move) => self.request.r#move.span,
             Ok(ClientRequestType::CashTransfer) => self.request.cash_transfer.span,
             _ => {
-                self.problems.push("Operation.Unknown");
+                self.problems.push(Code::OperationUnknown);
                 return Checked::default();
             }
         };
         if !body.is_given() {
-            self.problems.push("Details");
+            self.problems.push(Code::Details);
             return Checked::default();
         }
         match ClientRequestType::try_from(self.request.r#type) {
@@ -119,8 +120,8 @@ impl<'a> Check<'a> {
             return Checked::default();
         };
         // An amendment that names another instrument would be another order.
-        self.problems.require(self.is_same(amend.code, &order, order.order.code), "Symbol");
-        self.problems.require(self.is_same(amend.exchange, &order, order.order.exchange), "Exchange");
+        self.problems.require(self.is_same(amend.code, &order, order.order.code), Code::Symbol);
+        self.problems.require(self.is_same(amend.exchange, &order, order.order.exchange), Code::Exchange);
         self.permitted(&order, |status| status.can_amend);
         self.not_stale(&order, amend.prev_request_id);
         self.halts_of(&order, &self.request.account);
@@ -133,7 +134,7 @@ impl<'a> Check<'a> {
         self.permitted(&order, |status| status.can_cancel);
         self.not_stale(&order, cancel.prev_request_id);
         let is_remaining = cancel.quantity.is_none_or(|quantity| Some(quantity) == order.remaining);
-        self.problems.require(is_remaining, "TotalQuantity");
+        self.problems.require(is_remaining, Code::TotalQuantity);
         self.routed_as(&order)
     }
 
@@ -141,7 +142,7 @@ impl<'a> Check<'a> {
         let moved = &self.request.r#move;
         let from = &moved.prev_account;
         let is_another = account_hash(from, self.bytes) != account_hash(&self.request.account, self.bytes);
-        self.problems.require(!from.account_id.is_empty() && is_another, "Account");
+        self.problems.require(!from.account_id.is_empty() && is_another, Code::Account);
         let Some(order) = self.order(from, moved.order_id) else {
             self.halts(&self.request.account, moved.exchange.text(self.bytes), moved.code.text(self.bytes));
             return Checked::default();
@@ -155,8 +156,8 @@ impl<'a> Check<'a> {
 
     fn cash_transfer(&mut self) -> Checked {
         let transfer = &self.request.cash_transfer;
-        self.problems.require(!transfer.currency.is_empty(), "Currency");
-        self.problems.require(transfer.value.is_some_and(|value| !value.is_zero()), "Value");
+        self.problems.require(!transfer.currency.is_empty(), Code::Currency);
+        self.problems.require(transfer.value.is_some_and(|value| !value.is_zero()), Code::Value);
         let owner = self.request.account.owner_id.text(self.bytes);
         let destination = self.state.cash_route(owner, transfer.ex_destination.text(self.bytes), self.problems);
         Checked { destination, ..Checked::default() }
@@ -164,17 +165,17 @@ impl<'a> Check<'a> {
 
     fn terms(&mut self, terms: &Terms) {
         let problems = &mut *self.problems;
-        problems.require(!terms.code.is_empty(), "Symbol");
-        problems.require(!terms.exchange.is_empty(), "Exchange");
-        problems.require(Side::try_from(terms.side).is_ok_and(|side| side != Side::Unknown), "Side");
+        problems.require(!terms.code.is_empty(), Code::Symbol);
+        problems.require(!terms.exchange.is_empty(), Code::Exchange);
+        problems.require(Side::try_from(terms.side).is_ok_and(|side| side != Side::Unknown), Code::Side);
         let order_type = OrderType::try_from(terms.order_type).ok().filter(|known| *known != OrderType::Unknown);
-        problems.require(order_type.is_some(), "OrderType");
+        problems.require(order_type.is_some(), Code::OrderType);
         let is_positive = terms.quantity.is_some_and(|quantity| !quantity.is_zero() && !quantity.is_negative());
-        problems.require(is_positive, "TotalQuantity");
+        problems.require(is_positive, Code::TotalQuantity);
         let needs_price = matches!(order_type, Some(OrderType::Limit | OrderType::StopLimit));
-        problems.require(!needs_price || terms.price.is_some(), "LimitPrice.Missing");
+        problems.require(!needs_price || terms.price.is_some(), Code::LimitPriceMissing);
         let needs_date = terms.lifetime == Lifetime::GoodTillDate as i32;
-        problems.require(!needs_date || terms.expiry_date.is_some(), "ExpiryDate");
+        problems.require(!needs_date || terms.expiry_date.is_some(), Code::ExpiryDate);
     }
 
     /// The order of an account, noted as unknown where there is none.
@@ -182,7 +183,7 @@ impl<'a> Check<'a> {
         let key = order_key(account_hash(account, self.bytes), order_id.of(self.bytes));
         let number = self.state.order_numbers.get(key).filter(|_| !order_id.is_empty());
         let Some(number) = number else {
-            self.problems.push("Order");
+            self.problems.push(Code::Order);
             return None;
         };
         let row = self.state.orders.get(number);
@@ -201,14 +202,14 @@ impl<'a> Check<'a> {
         let status = order.order.status.text(order.bytes);
         let exchange = self.state.metadata.exchange(order.order.exchange.text(order.bytes));
         let known = exchange.and_then(|details| details.order_statuses.iter().find(|known| known.code == status));
-        self.problems.require(known.is_none_or(permits), "Order.Status");
+        self.problems.require(known.is_none_or(permits), Code::OrderStatus);
     }
 
     /// Whether the sender knows the order's last request.
     fn not_stale(&mut self, order: &Standing<'_>, prev_request_id: Span) {
         let last = order.order.request_id.of(order.bytes);
         let is_known = prev_request_id.is_empty() || prev_request_id.of(self.bytes) == last;
-        self.problems.require(is_known, "Request.Stale");
+        self.problems.require(is_known, Code::RequestStale);
     }
 
     fn halts_of(&mut self, order: &Standing<'_>, account: &Account) {

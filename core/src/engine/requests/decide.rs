@@ -13,6 +13,7 @@ use crate::engine::{Engine, Input, executed_at};
 use crate::names::request_key;
 use crate::outcome::Outcome;
 use crate::proto::{self, ClientQueueUpdateType, ClientRequestType};
+use crate::refusal::Code;
 use crate::wire::{ClientRequest, ClientRequestUpdate, Span};
 
 /// The role of whoever released a request.
@@ -22,10 +23,10 @@ impl Engine {
     /// Carries out a decision. The decision itself is a request that ends with this update.
     #[cold]
     pub(super) fn decide(&mut self, entry: &Entry<'_>, input: &Input<'_>, problems: &mut Problems, out: &mut Outcome) {
-        problems.require(!entry.request.account.account_id.is_empty(), "Account");
+        problems.require(!entry.request.account.account_id.is_empty(), Code::Account);
         let decision = &entry.request.update;
         if !decision.span.is_given() || !decision.update.span.is_given() {
-            problems.push("Details");
+            problems.push(Code::Details);
         } else if let Some(number) = self.target(entry, problems) {
             self.carry_out(number, entry, input, problems, out);
         }
@@ -42,7 +43,7 @@ impl Engine {
         let number = self.state.requests.get(key).filter(|_| !update.request_id.is_empty());
         if number.is_none() {
             let has_ended = self.state.requests.ended.get(key).is_some();
-            problems.push(if has_ended { "Status" } else { "RequestID" });
+            problems.push(if has_ended { Code::Status } else { Code::RequestId });
         }
         number
     }
@@ -79,7 +80,7 @@ impl Engine {
             Ok(ClientQueueUpdateType::Replace) => return Some(Happening::Replace),
             Ok(ClientQueueUpdateType::Update) => {}
             _ => {
-                problems.push("Operation.Unknown");
+                problems.push(Code::OperationUnknown);
                 return None;
             }
         }
@@ -87,7 +88,7 @@ impl Engine {
         let end = self.state.end_of_status(status);
         if update.is_completed || end.is_some() {
             // Only its adapter can complete a request.
-            problems.require(end.is_none_or(|end| end == Phase::Rejected), "Status");
+            problems.require(end.is_none_or(|end| end == Phase::Rejected), Code::Status);
             return problems.is_empty().then_some(Happening::Refuse);
         }
         let target = &update.target;

@@ -13,10 +13,8 @@ use crate::engine::{Engine, Input, executed_at};
 use crate::names::{FeedNo, request_key};
 use crate::outcome::{Delivery, Outcome};
 use crate::proto;
+use crate::refusal::Code;
 use crate::wire::ClientRequestUpdate;
-
-/// The error of a request whose time was up before any adapter had it.
-const TIMEOUT: &str = "Timeout";
 
 /// The body of the update behind a client's request, to be recorded as [`crate::record::Origin::DISPATCH`]: delivers the
 /// request, if it is Pending and its feed online.
@@ -43,7 +41,7 @@ pub fn backlog_body(feed: &str) -> Vec<u8> {
 pub fn timeout_body() -> Vec<u8> {
     body(proto::ClientRequestUpdate {
         status: Some(Phase::Rejected.code().to_owned()),
-        errors: vec![TIMEOUT.to_owned()],
+        errors: vec![Code::Timeout.code().to_owned()],
         is_completed: true,
         ..proto::ClientRequestUpdate::default()
     })
@@ -116,7 +114,7 @@ impl Engine {
         let Some(phase) = self.follow(number, Happening::TimeOut) else { return false };
         let old = *self.state.requests.rows.get(number);
         let status = Some(phase.code().as_bytes());
-        let facts = Facts { status, errors: Some(Errors::One(TIMEOUT)), is_completed: true, ..Facts::default() };
+        let facts = Facts { status, errors: Some(Errors::One(Code::Timeout)), is_completed: true, ..Facts::default() };
         keep_hub_update(&old, &self.state, &facts, &mut self.scratch, out);
         let bytes = self.state.bytes.get(old.state);
         let state = keep_changed(bytes, &facts, executed_at(&input.stamp), &mut self.scratch, out);

@@ -7,6 +7,7 @@ use std::ops::Bound;
 
 use super::problems::Problems;
 use crate::engine::state::State;
+use crate::refusal::Code;
 
 const HALTED: &str = "Halted";
 /// Of an exchange's metadata: the symbol's code follows.
@@ -33,13 +34,17 @@ impl State {
         let identity = scope.identity.and_then(|(source, identity)| metadata.identity(source, identity));
         let exchange = metadata.exchange(scope.exchange).map(|details| &details.metadata);
         let owner = |code: &str| metadata.owner(code).map(|details| &details.metadata);
-        let mut note = |is_halted: bool, halt: &'static str| problems.require(!is_halted, halt);
-        note(is_halted(account), "Halted account");
-        note(is_halted(identity.map(|permissions| &permissions.metadata)), "Halted identity");
-        note(is_halted(owner(scope.owner)), "Halted owner");
-        note(exchange.is_some_and(|metadata| is_symbol_halted(metadata, scope.code)), "Halted symbol");
-        note(is_halted(exchange), "Halted exchange");
-        note(is_halted(owner(EVERYBODY)), "Halted everybody");
+        let mut note = |is_halted: bool, scope: &str| {
+            if is_halted {
+                problems.push(Code::Halted.about(scope));
+            }
+        };
+        note(is_halted(account), "account");
+        note(is_halted(identity.map(|permissions| &permissions.metadata)), "identity");
+        note(is_halted(owner(scope.owner)), "owner");
+        note(exchange.is_some_and(|metadata| is_symbol_halted(metadata, scope.code)), "symbol");
+        note(is_halted(exchange), "exchange");
+        note(is_halted(owner(EVERYBODY)), "everybody");
     }
 }
 

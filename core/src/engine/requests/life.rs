@@ -4,6 +4,8 @@
 //! as Completed or Rejected where its first update ends it. From there on this table decides. Statuses that an adapter
 //! gives under names of its own are shown as given; here they are the phase that their RequestStatusDetails imply.
 
+use crate::refusal::Code;
+
 /// How far a request is. The number goes into hashes and images: never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -59,7 +61,7 @@ pub enum Next {
     /// Nothing changes, and nothing is wrong: the happening came late, or twice.
     Ignored,
     /// The sender's mistake, by this error code.
-    Refused(&'static str),
+    Refused(Code),
 }
 
 use Happening::{
@@ -73,7 +75,7 @@ use Phase::{Completed, Pending, Queued, Rejected, Submitted};
 pub const PHASES: [Phase; 5] = [Pending, Queued, Submitted, Completed, Rejected];
 
 /// A decision on a request that is not queued.
-const NOT_QUEUED: Next = Next::Refused("Status");
+const NOT_QUEUED: Next = Next::Refused(Code::Status);
 
 /// The table: a line for every happening, a column for every phase of [`PHASES`].
 #[rustfmt::skip]

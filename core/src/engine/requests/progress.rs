@@ -11,22 +11,23 @@ use super::{Phase, RequestRow, request_of, tell_update};
 use crate::engine::state::State;
 use crate::engine::{Engine, Input, executed_at};
 use crate::names::{FeedNo, request_key};
-use crate::outcome::{Outcome, Reject};
+use crate::outcome::Outcome;
 use crate::proto;
+use crate::refusal::Code;
 use crate::wire::{ClientRequestUpdate, Span, field};
 
 impl Engine {
-    pub(super) fn progress(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Reject> {
+    pub(super) fn progress(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Code> {
         let bytes = input.bytes;
-        let update = ClientRequestUpdate::decode(bytes, input.request.update).map_err(|_| Reject::Data)?;
-        let keys = [(update.account.account_id, Reject::Account), (update.request_id, Reject::RequestId)];
-        out.rejects.extend(keys.into_iter().filter(|(key, _)| key.is_empty()).map(|(_, missing)| missing));
-        out.rejects.first().map_or(Ok(()), |missing| Err(*missing))?;
+        let update = ClientRequestUpdate::decode(bytes, input.request.update).map_err(|_| Code::Data)?;
+        let keys = [(update.account.account_id, Code::Account), (update.request_id, Code::RequestId)];
+        keys.into_iter().filter(|(key, _)| key.is_empty()).for_each(|(_, missing)| out.refuse(missing));
+        out.checked()?;
         let key = request_key(account_hash(&update.account, bytes), update.request_id.of(bytes));
         let Some(number) = self.state.requests.get(key) else {
             // A second answer, or one that came after the end: the first end counts.
             let has_ended = self.state.requests.ended.get(key).is_some();
-            return if has_ended { Ok(false) } else { Err(Reject::RequestId) };
+            return if has_ended { Ok(false) } else { Err(Code::RequestId) };
         };
         let happening = self.happening(&update, bytes);
         if happening == Happening::Release {

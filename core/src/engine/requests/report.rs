@@ -11,8 +11,9 @@ use super::submit::Entry;
 use super::{NO_NUMBER, Phase, RequestRow};
 use crate::engine::{Engine, Input, executed_at};
 use crate::names::{AccountNo, InstrumentNo, NameKind, order_key, request_key};
-use crate::outcome::{Outcome, Reject};
+use crate::outcome::Outcome;
 use crate::proto::{self, ClientRequestType};
+use crate::refusal::Code;
 use crate::wire::ClientRequest;
 
 /// The property of a reported request that gives its status: the message has no field of its own for it.
@@ -20,18 +21,18 @@ const STATUS: &str = "Status";
 
 impl Engine {
     #[cold]
-    pub(super) fn report(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Reject> {
+    pub(super) fn report(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Code> {
         let (bytes, span) = (input.bytes, input.request.request);
-        let request = ClientRequest::decode(bytes, span).map_err(|_| Reject::Data)?;
-        let keys = [(request.account.account_id, Reject::Account), (request.request_id, Reject::RequestId)];
-        out.rejects.extend(keys.into_iter().filter(|(key, _)| key.is_empty()).map(|(_, missing)| missing));
+        let request = ClientRequest::decode(bytes, span).map_err(|_| Code::Data)?;
+        let keys = [(request.account.account_id, Code::Account), (request.request_id, Code::RequestId)];
+        keys.into_iter().filter(|(key, _)| key.is_empty()).for_each(|(_, missing)| out.refuse(missing));
         match ClientRequestType::try_from(request.r#type) {
-            Ok(ClientRequestType::Unknown) | Err(_) => out.rejects.push(Reject::OperationUnknown),
+            Ok(ClientRequestType::Unknown) | Err(_) => out.refuse(Code::OperationUnknown),
             // Decisions are those of clients.
-            Ok(ClientRequestType::Update) => out.rejects.push(Reject::Operation),
+            Ok(ClientRequestType::Update) => out.refuse(Code::Operation),
             Ok(_) => {}
         }
-        out.rejects.first().map_or(Ok(()), |problem| Err(*problem))?;
+        out.checked()?;
         let hash = account_hash(&request.account, bytes);
         let key = request_key(hash, request.request_id.of(bytes));
         if let Some(number) = self.state.requests.get(key) {

@@ -7,6 +7,7 @@ use crate::names::FeedNo;
 use crate::names::NameKind;
 use crate::outcome::Outcome;
 use crate::proto::OwnerDetails;
+use crate::refusal::Code;
 
 /// A feed that a request goes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +36,7 @@ impl State {
         problems: &mut Problems,
     ) -> Option<Destination> {
         match self.metadata.route(exchange, ex_destination) {
-            Route::Ambiguous => problems.push("Route.Ambiguous"),
+            Route::Ambiguous => problems.push(Code::RouteAmbiguous),
             Route::To(route) => {
                 let is_described = self.metadata.exchange(exchange).is_some();
                 return self.destination(route, is_described, problems);
@@ -63,7 +64,7 @@ impl State {
             row.details.is_some() || row.position != 0
         });
         if name.is_empty() || feed == Some(FeedNo::OMS) || !(is_there || is_described) {
-            problems.push("Route");
+            problems.push(Code::Route);
             return None;
         }
         Some(feed.map_or_else(|| Destination::Unseen(name.into()), Destination::Feed))

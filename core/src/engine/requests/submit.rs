@@ -8,8 +8,9 @@ use super::{EndedRequest, Link, NO_NUMBER, Phase, RequestRow};
 use crate::engine::byte_store::Handle;
 use crate::engine::{Engine, Input, executed_at};
 use crate::names::{AccountNo, FeedNo, InstrumentNo, NameKind, request_key};
-use crate::outcome::{Decision, Outcome, Reject, RequestAnswer, RoutedRequest};
+use crate::outcome::{Decision, Outcome, RequestAnswer, RoutedRequest};
 use crate::proto::ClientRequestType;
+use crate::refusal::Code;
 use crate::wire::{ClientRequest, field};
 
 /// A request as it comes in.
@@ -60,15 +61,15 @@ impl<'a> Entry<'a> {
 }
 
 impl Engine {
-    pub(super) fn submit(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Reject> {
+    pub(super) fn submit(&mut self, input: &Input<'_>, out: &mut Outcome) -> Result<bool, Code> {
         let (bytes, span) = (input.bytes, input.request.request);
-        let request = ClientRequest::decode(bytes, span).map_err(|_| Reject::Data)?;
+        let request = ClientRequest::decode(bytes, span).map_err(|_| Code::Data)?;
         if request.is_validate {
             // Never recorded: the state answers it.
-            return Err(Reject::Operation);
+            return Err(Code::Operation);
         }
         if request.request_id.is_empty() {
-            return Err(Reject::RequestId);
+            return Err(Code::RequestId);
         }
         let key = request_key(account_hash(&request.account, bytes), request.request_id.of(bytes));
         let account = &request.account;
@@ -116,7 +117,7 @@ impl Engine {
 
     fn answer_duplicate(&mut self, entry: &Entry<'_>, out: &mut Outcome) {
         let status = Phase::Rejected.code().as_bytes();
-        let errors = Errors::One("RequestID.Duplicate");
+        let errors = Errors::One(Code::RequestDuplicate);
         let response = keep_response(entry.asked(), b"", status, errors, &mut self.scratch, out);
         tell_answer(entry, Decision::Duplicate, response, out);
     }

@@ -30,7 +30,7 @@ impl Table {
     /// Opens a batch and applies its members; the codes, and the position of each member.
     fn batch(&mut self, batch: &Batch) -> (Vec<String>, Vec<i64>) {
         let stamp = self.open(batch);
-        let codes = self.outcome.codes().map(str::to_owned).collect();
+        let codes = self.outcome.codes().map(std::borrow::Cow::into_owned).collect();
         assert_eq!(self.engine.sequence(), stamp.sequence);
         let positions = (0..).zip(&batch.members).map(|(at, member)| {
             let bytes = member.update.as_ref().map(|update| update.encode_to_vec()).unwrap_or_default();

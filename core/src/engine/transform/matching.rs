@@ -4,8 +4,8 @@ use super::super::rows::OrderRow;
 use super::super::state::State;
 use super::stored_order::StoredOrder;
 use super::{DUE_BY, FROM_STATUS};
-use crate::outcome::Reject;
 use crate::proto::{TimestampWithTimeZone, Transform};
+use crate::refusal::Code;
 
 /// Of more orders that are due the earliest go first, and the others with the hub's next removal.
 const DUE_AT_ONCE_MAX: usize = 250_000;
@@ -36,12 +36,12 @@ impl<'a> Matching<'a> {
     }
 
     /// A removal names the status too, or else an instant.
-    pub(super) fn removal(state: &State, transform: &'a Transform) -> Result<Matching<'a>, Reject> {
+    pub(super) fn removal(state: &State, transform: &'a Transform) -> Result<Matching<'a>, Code> {
         let mut matching = Matching::restatement(state, transform);
         match transform.parameters.get(DUE_BY) {
             Some(due_by) => {
-                let due_by: TimestampWithTimeZone = due_by.parse().map_err(|_| Reject::Data)?;
-                matching.due_by_ns = Some(due_by.unix_nanos().map_err(|_| Reject::Data)?);
+                let due_by: TimestampWithTimeZone = due_by.parse().map_err(|_| Code::Data)?;
+                matching.due_by_ns = Some(due_by.unix_nanos().map_err(|_| Code::Data)?);
             }
             None => matching.statuses.push(&transform.order_status),
         }

@@ -10,7 +10,8 @@ use super::positions::{merged_cash, merged_holding};
 use super::stored_order::StoredOrder;
 use crate::dec::OutOfRange;
 use crate::names::{AccountNo, CurrencyNo, InstrumentNo, NameKind, name_hash, order_key};
-use crate::outcome::{Outcome, Reject};
+use crate::outcome::Outcome;
+use crate::refusal::Code;
 use crate::wire::field;
 
 /// The number of a name that no record named yet. No record has it.
@@ -138,7 +139,7 @@ impl Rename {
     }
 
     /// Which records follow, and what becomes of them.
-    fn moves(&self, state: &State) -> Result<Moves, Reject> {
+    fn moves(&self, state: &State) -> Result<Moves, Code> {
         Ok(Moves {
             orders: self.order_moves(state)?,
             cash: self.cash_moves(state)?,
@@ -147,7 +148,7 @@ impl Rename {
         })
     }
 
-    fn order_moves(&self, state: &State) -> Result<Vec<u32>, Reject> {
+    fn order_moves(&self, state: &State) -> Result<Vec<u32>, Code> {
         let mut moves = Vec::new();
         for (number, row) in state.orders.iter().filter_map(|(number, row)| Some((number, row?))) {
             let account = self.account(row.account);
@@ -159,7 +160,7 @@ impl Rename {
                 let id = StoredOrder::of(state.bytes.get(row.state)).order_id;
                 let key = order_key(state.names.account(account).hash, id);
                 if state.order_numbers.get(key).is_some() {
-                    return Err(Reject::OrderDuplicate);
+                    return Err(Code::OrderDuplicate);
                 }
             }
             moves.push(number);
@@ -229,7 +230,7 @@ impl Rename {
 
 impl Engine {
     /// Moves what has the old name to the new one; whether anything has it.
-    pub(super) fn rename(&mut self, input: &Input<'_>, mut rename: Rename, out: &mut Outcome) -> Result<bool, Reject> {
+    pub(super) fn rename(&mut self, input: &Input<'_>, mut rename: Rename, out: &mut Outcome) -> Result<bool, Code> {
         let moves = rename.moves(&self.state)?;
         self.require_room(&moves.orders, 2)?;
         let is_used =

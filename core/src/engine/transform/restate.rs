@@ -7,8 +7,9 @@ use super::matching::Matching;
 use super::positions::Reservations;
 use super::stored_order::StoredOrder;
 use crate::dec::{Dec, OutOfRange};
-use crate::outcome::{Outcome, Reject};
+use crate::outcome::Outcome;
 use crate::proto::Transform;
+use crate::refusal::Code;
 use crate::wire::{OrderState, Span, field};
 
 /// An order as it will be; its new state lies in the outcome's bytes.
@@ -25,10 +26,10 @@ impl Engine {
         input: &Input<'_>,
         transform: &Transform,
         out: &mut Outcome,
-    ) -> Result<bool, Reject> {
+    ) -> Result<bool, Code> {
         // A restatement is what a Transform is unless it says otherwise: one that says nothing at all harms nobody.
         if transform.order_status.is_empty() {
-            return Err(Reject::Status);
+            return Err(Code::Status);
         }
         let completed_by_instrument = self.completion_by_instrument(&transform.order_status);
         let (mut restated, mut reservations) = (Vec::new(), Reservations::default());
@@ -127,7 +128,7 @@ impl Engine {
     }
 
     /// Removes matching orders; an open one gives back what it held.
-    pub(super) fn remove_matching(&mut self, transform: &Transform, out: &mut Outcome) -> Result<bool, Reject> {
+    pub(super) fn remove_matching(&mut self, transform: &Transform, out: &mut Outcome) -> Result<bool, Code> {
         let orders = Matching::removal(&self.state, transform)?.orders(&self.state);
         self.require_room(&orders, 1)?;
         let mut reservations = Reservations::default();

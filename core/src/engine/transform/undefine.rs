@@ -5,8 +5,9 @@ use super::super::state::State;
 use super::super::{Engine, Input};
 use crate::metadata::Details;
 use crate::names::AccountNo;
-use crate::outcome::{MetadataKind, Outcome, Reject};
+use crate::outcome::{MetadataKind, Outcome};
 use crate::proto::Operation;
+use crate::refusal::Code;
 
 impl Engine {
     pub(super) fn undefine_owner(
@@ -14,16 +15,16 @@ impl Engine {
         input: &Input<'_>,
         operation: &Operation,
         out: &mut Outcome,
-    ) -> Result<bool, Reject> {
-        let owner = &*operation.owner_details.as_ref().ok_or(Reject::Details)?.owner_id;
+    ) -> Result<bool, Code> {
+        let owner = &*operation.owner_details.as_ref().ok_or(Code::Details)?.owner_id;
         if owner.is_empty() {
-            return Err(Reject::Owner);
+            return Err(Code::Owner);
         }
         let accounts: Vec<bool> = self.state.names.accounts.iter().map(|name| *name.owner == *owner).collect();
         let is_owned = |account: AccountNo| accounts[account.index()];
         let is_asked_first = input.stamp.origin.is_rest && !input.stamp.origin.is_forced;
         if is_asked_first && self.is_in_use(is_owned) {
-            return Err(Reject::OwnerInUse);
+            return Err(Code::OwnerInUse);
         }
         let orders = self.state.orders.iter().filter(|(_, row)| row.is_some_and(|row| is_owned(row.account)));
         let orders: Vec<u32> = orders.map(|(number, _)| number).collect();

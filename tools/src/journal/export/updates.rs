@@ -1,5 +1,7 @@
 //! Updates as rows: what was received, as it was received.
 
+use std::borrow::Cow;
+
 use ordo_core::json::message;
 use ordo_gateway::investigation::words;
 use ordo_gateway::replay::Applied;
@@ -23,7 +25,7 @@ pub(super) const COLUMNS: Columns = &[
 pub(super) fn row(applied: &Applied<'_>) -> Result<Row, Failure> {
     let (bytes, request) = (applied.input.bytes, applied.input.request);
     let words = words(bytes, request);
-    let errors: Vec<&str> = applied.outcome.codes().collect();
+    let errors: Vec<Cow<'_, str>> = applied.outcome.codes().collect();
     let mut row = place(applied);
     row.extend([words.kind, words.account, words.order_id, words.reference, errors.join(", ")].map(text));
     row.push(text(json(message::FEED_REQUEST, request.span.of(bytes))?));
