@@ -20,6 +20,10 @@ const REASON_CORRECTION: &str = "TradeCorrection";
 /// The reason of an adjustment that a cancel made.
 const REASON_CANCEL: &str = "TradeCancel";
 
+/// The same of a transfer that the older protocol corrected or cancelled.
+const REASON_TRANSFER_CORRECTION: &str = "Correction";
+const REASON_TRANSFER_CANCEL: &str = "Cancel";
+
 /// Content of a `CashPosition`: all four figures, zero or not.
 #[inline]
 pub fn cash_position(w: &mut ReverseWriter, names: &Names, outcome: &Outcome, event: &BalanceEvent) {
@@ -116,6 +120,7 @@ pub fn action_event(w: &mut ReverseWriter, input: &Input<'_>, outcome: &Outcome)
 /// Content of the `ExternalAction` of an order action.
 pub fn external_action(w: &mut ReverseWriter, input: &Input<'_>, outcome: &Outcome, event: &ActionEvent) {
     use field::external_action as f;
+    let input = &outcome.read_as(input);
     let (bytes, action) = (input.bytes, &input.request.action);
     if action.trade.span.is_given() {
         w.delimited(f::TRADE, action.trade.span.of(bytes));
@@ -241,6 +246,7 @@ pub fn transaction(
     event: &TransactionEvent,
 ) {
     use field::client_transaction as f;
+    let input = &outcome.read_as(input);
     let (bytes, action) = (input.bytes, &input.request.action);
     let kind = match event.booking {
         Booking::Trade { cash, stock } => {
@@ -262,6 +268,11 @@ pub fn transaction(
             w.delimited(f::ASSET_TRANSFER, action.asset_transfer.span.of(bytes));
             transfer_details(w, input, outcome, event);
             ClientTransactionType::AssetTransfer
+        }
+        Booking::TransferAdjustment { cancel } => {
+            transfer_adjustment(w, input, event, cancel);
+            transfer_details(w, input, outcome, event);
+            ClientTransactionType::Adjustment
         }
     };
     w.int(f::TYPE, kind as i64);
@@ -324,6 +335,27 @@ fn trade_legs(
     w.copy_repeated(bytes, action.trade.additional_funds, money::ADDITIONAL_FUNDS);
     w.text(money::CURRENCY, names.currency(event.currency).as_bytes());
     w.close(field::client_transaction::CASH_TRANSFER, before);
+}
+
+/// The difference that a corrected or cancelled transfer makes, from the transfer of that difference.
+fn transfer_adjustment(w: &mut ReverseWriter, input: &Input<'_>, event: &TransactionEvent, cancel: bool) {
+    use field::{asset_adjustment as asset, cash_adjustment as money};
+    let (bytes, action) = (input.bytes, &input.request.action);
+    let reason = if cancel { REASON_TRANSFER_CANCEL } else { REASON_TRANSFER_CORRECTION }.as_bytes();
+    let before = w.len();
+    if event.instrument.is_some() {
+        w.text(asset::REASON, reason);
+        w.figure(asset::VALUE, action.asset_transfer.value.unwrap_or_default());
+        w.text(asset::EXCHANGE, action.asset_transfer.exchange.of(bytes));
+        w.text(asset::CODE, action.asset_transfer.code.of(bytes));
+        w.close(field::client_transaction::ASSET_ADJUSTMENT, before);
+    } else {
+        w.int(money::SETTLEMENT, i64::from(action.cash_transfer.settlement));
+        w.text(money::REASON, reason);
+        w.figure(money::VALUE, action.cash_transfer.value.unwrap_or_default());
+        w.text(money::CURRENCY, action.cash_transfer.currency.of(bytes));
+        w.close(field::client_transaction::CASH_ADJUSTMENT, before);
+    }
 }
 
 fn adjustment_legs(

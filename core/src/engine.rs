@@ -18,6 +18,7 @@ mod feeds;
 mod funds;
 mod image;
 mod index;
+mod legacy;
 mod lineage;
 mod metadata;
 mod operation;
@@ -33,7 +34,7 @@ mod trade;
 mod transfer;
 mod transform;
 
-pub use image::{IMAGE_VERSION, ImageError, ImageHeader};
+pub use image::{IMAGE_VERSION, IMAGE_VERSION_OLDEST, ImageError, ImageHeader};
 pub use state::FeedRow;
 
 use applied::AppliedEntry;
@@ -261,6 +262,12 @@ impl Engine {
                     return Ok(false);
                 }
             }
+            Ok(
+                FeedRequestType::LegacyUpdate
+                | FeedRequestType::LegacyTrade
+                | FeedRequestType::LegacyRequest
+                | FeedRequestType::LegacyTransaction,
+            ) if knows_requests(input) => return self.translated(input, out),
             Ok(FeedRequestType::Status) => return self.set_status(input, out),
             Ok(FeedRequestType::Configure) => {
                 self.configure(input, out)?;

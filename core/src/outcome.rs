@@ -11,10 +11,11 @@ pub use request::{Decision, Delivery, RequestAnswer, RequestEvent, RequestUpdate
 use std::borrow::Cow;
 
 use crate::dec::Dec;
+use crate::engine::Input;
 use crate::names::{AccountNo, CurrencyNo, FeedNo, InstrumentNo, NameKind};
 use crate::record::{Origin, Rules};
 use crate::refusal::{Code, Refusal};
-use crate::wire::Span;
+use crate::wire::{FeedRequest, Span};
 
 /// Where an update stands in the record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -121,6 +122,10 @@ pub enum Booking {
     },
     CashTransfer,
     AssetTransfer,
+    /// A transfer of the older protocol corrected or cancelled: the transfer in the message is the difference.
+    TransferAdjustment {
+        cancel: bool,
+    },
 }
 
 /// A transaction, booked to an account that need not be the order's present one.
@@ -201,9 +206,18 @@ pub struct Outcome {
     pub deliveries: Vec<Delivery>,
     /// The engine's answer to a client request; none for any other update.
     pub answer: Option<RequestAnswer>,
+    /// Of an update in a form of the older protocol: the same in a form of today, which the events refer to.
+    pub translated: Option<Box<Translated>>,
     /// A FeedConfiguration to be given back on Resume, in the bytes.
     pub configuration: Span,
     pub bytes: Vec<u8>,
+}
+
+/// A FeedRequest that stands for another one, with its own bytes.
+#[derive(Debug)]
+pub struct Translated {
+    pub bytes: Vec<u8>,
+    pub request: FeedRequest,
 }
 
 /// Room kept from one update to the next; what a rare large one took beyond it is given back.
@@ -236,6 +250,7 @@ impl Outcome {
         self.routed = None;
         self.request_update = None;
         self.answer = None;
+        self.translated = None;
         self.configuration = Span::default();
         self.refusals.clear();
         self.metadata.clear();
@@ -246,6 +261,15 @@ impl Outcome {
         clear_keeping(&mut self.requests, EVENTS_KEPT);
         clear_keeping(&mut self.deliveries, EVENTS_KEPT);
         clear_keeping(&mut self.bytes, BYTES_KEPT);
+    }
+
+    /// The update as the events refer to it: another than the one received only in forms of the older protocol.
+    #[inline]
+    pub fn read_as<'a>(&'a self, input: &Input<'a>) -> Input<'a> {
+        match &self.translated {
+            Some(translated) => Input { bytes: &translated.bytes, request: &translated.request, ..*input },
+            None => *input,
+        }
     }
 
     /// Whether the update was applied.

@@ -36,20 +36,22 @@ pub use life::Phase;
 pub use status::default_statuses;
 pub use validate::Validation;
 
+pub(in crate::engine) use bytes::request_of;
 pub(in crate::engine) use chain::Link;
 pub(in crate::engine) use ended::EndedRequest;
 pub(in crate::engine) use problems::Problems;
+pub(in crate::engine) use progress::change_request;
 pub(in crate::engine) use row::RequestRow;
 pub(in crate::engine) use table::Requests;
 
-use bytes::{Facts, keep_update, request_of, request_span, text_of};
+use bytes::{Facts, keep_update, request_span, text_of};
 use life::{Happening, Next};
 
 use super::state::State;
 use super::{Engine, Input};
 use crate::outcome::{Outcome, RequestEvent, RequestUpdateEvent, RoutedRequest};
 use crate::refusal::Code;
-use crate::wire::{ReverseWriter, Span, field};
+use crate::wire::{ClientRequest, ReverseWriter, Span, field};
 
 /// The number of a request that ended with its first update.
 const NO_NUMBER: u32 = u32::MAX;
@@ -138,4 +140,11 @@ impl RequestRow {
             state,
         }
     }
+}
+
+/// Whether bytes are a ClientRequestState that the engine can go on with.
+pub(in crate::engine) fn is_state(bytes: &[u8]) -> bool {
+    let request = request_of(bytes);
+    let is_request = ClientRequest::decode(request, Span::whole(request)).is_ok();
+    is_request && <crate::proto::ClientRequestState as prost::Message>::decode(bytes).is_ok()
 }

@@ -121,7 +121,7 @@ pub(super) fn keep_changed(
 }
 
 /// The ClientRequest inside a state.
-pub(super) fn request_of(state: &[u8]) -> &[u8] {
+pub(in crate::engine) fn request_of(state: &[u8]) -> &[u8] {
     text_of(state, field::client_request_state::REQUEST)
 }
 

@@ -114,7 +114,11 @@ fn keep_with_update(state: Span, update: &ClientRequestUpdate, bytes: &[u8], out
 }
 
 /// Keeps a state of the outcome with its request changed. Cold.
-pub(super) fn change_request(state: Span, out: &mut Outcome, change: impl FnOnce(&mut proto::ClientRequest)) -> Span {
+pub(in crate::engine) fn change_request(
+    state: Span,
+    out: &mut Outcome,
+    change: impl FnOnce(&mut proto::ClientRequest),
+) -> Span {
     use field::client_request_state as f;
     let stored = out.bytes_of(state);
     let mut request = proto::ClientRequest::decode(request_of(stored)).expect("invariant: the decoder accepted it");

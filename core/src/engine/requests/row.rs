@@ -33,9 +33,9 @@ pub(in crate::engine) struct RequestRow {
     pub(in crate::engine) state: Handle,
     pub(in crate::engine) hash: u128,
     /// In the list of its feed, by phase.
-    pub(super) in_feed: Link,
+    pub(in crate::engine) in_feed: Link,
     /// Among all that are Pending.
-    pub(super) in_pending: Link,
+    pub(in crate::engine) in_pending: Link,
 }
 
 impl RequestRow {

@@ -137,6 +137,8 @@ impl Engine {
         let Checked { destination, order, .. } = checked;
         let destination = destination.expect("invariant: a request without problems has a destination");
         let is_queued = !request.queue.queue_id.is_empty();
+        // A rename of the currency finds the request by its number.
+        self.state.currency(request.cash_transfer.currency.of(bytes), out);
         let row = if is_queued {
             RequestRow { instrument, expire_ns: entry.expire_ns(), ..entry.row(Phase::Queued, input) }
         } else {
