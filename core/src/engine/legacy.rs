@@ -114,7 +114,7 @@ fn decode<M: Message + Default>(span: wire::Span, bytes: &[u8]) -> Result<M, Cod
 
 fn of_action(action: Box<ExternalAction>) -> FeedRequest {
     let r#type = FeedRequestType::Action as i32;
-    FeedRequest { r#type, action: Some(action), ..FeedRequest::default() }
+    FeedRequest { r#type, action: Some(*action), ..FeedRequest::default() }
 }
 
 fn whole(units: i64) -> BigNumber {

@@ -14,8 +14,8 @@ pub(super) enum Errors<'a> {
     None,
     Found(&'a Problems),
     One(Code),
-    /// A repeated field of what an adapter sent.
-    Received(&'a [u8], Repeated),
+    /// A repeated field of that number, of what an adapter sent.
+    Received(&'a [u8], Repeated, u32),
 }
 
 impl Errors<'_> {
@@ -24,7 +24,7 @@ impl Errors<'_> {
             Errors::None => true,
             Errors::Found(problems) => problems.is_empty(),
             Errors::One(_) => false,
-            Errors::Received(_, errors) => errors.count == 0,
+            Errors::Received(_, errors, _) => errors.count == 0,
         }
     }
 
@@ -33,7 +33,13 @@ impl Errors<'_> {
             Errors::None => {}
             Errors::Found(problems) => problems.iter().rev().for_each(|it| w.text(number, it.shown().as_bytes())),
             Errors::One(code) => w.text(number, code.code().as_bytes()),
-            Errors::Received(bytes, errors) => w.copy_repeated(bytes, *errors, number),
+            Errors::Received(bytes, errors, sent_as) if *sent_as == number => w.copy_repeated(bytes, *errors, number),
+            Errors::Received(bytes, errors, sent_as) => {
+                let fields = TopFields::of(&bytes[errors.start as usize..errors.end as usize]);
+                let codes: Vec<&[u8]> =
+                    fields.filter(|field| field.number == *sent_as).map(|field| field.content).collect();
+                codes.into_iter().rev().for_each(|code| w.text(number, code));
+            }
         }
     }
 }

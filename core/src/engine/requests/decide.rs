@@ -14,7 +14,7 @@ use crate::names::request_key;
 use crate::outcome::Outcome;
 use crate::proto::{self, ClientQueueUpdateType, ClientRequestType};
 use crate::refusal::Code;
-use crate::wire::{ClientRequest, ClientRequestUpdate, Span};
+use crate::wire::{ClientRequest, ClientRequestUpdate, Span, field};
 
 /// The role of whoever released a request.
 const AUTHORISER: &str = "Authoriser";
@@ -200,7 +200,7 @@ fn facts_of<'a>(update: &ClientRequestUpdate, bytes: &'a [u8], phase: Phase) -> 
         external_id: given(update.external_id),
         order_id: given(update.order_id),
         status: given(update.status).filter(|_| phase.is_end()).or(ended),
-        errors: Some(Errors::Received(bytes, update.errors)),
+        errors: Some(Errors::Received(bytes, update.errors, field::client_request_update::ERRORS)),
         text: given(update.text),
         route: None,
         is_completed: phase.is_end(),

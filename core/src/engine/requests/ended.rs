@@ -63,13 +63,6 @@ impl Ended {
         self.len
     }
 
-    /// Bytes that the entries and their table take.
-    pub(in crate::engine) fn bytes(&self) -> usize {
-        let pages = self.pages.len() * PAGE * size_of::<EndedRequest>();
-        let slots: usize = self.shards.iter().map(|shard| shard.numbers.len()).sum();
-        pages + slots * size_of::<u32>()
-    }
-
     /// All entries, oldest first.
     pub(in crate::engine) fn iter(&self) -> impl Iterator<Item = &EndedRequest> {
         self.pages.iter().flatten().skip(self.first_at)
@@ -234,6 +227,13 @@ mod tests {
         }
     }
 
+    /// Bytes that the entries and their table take.
+    fn bytes(ended: &Ended) -> usize {
+        let pages = ended.pages.len() * PAGE * size_of::<EndedRequest>();
+        let slots: usize = ended.shards.iter().map(|shard| shard.numbers.len()).sum();
+        pages + slots * size_of::<u32>()
+    }
+
     #[test]
     fn an_ended_request_takes_less_than_64_bytes() {
         let mut ended = Ended::default();
@@ -241,7 +241,7 @@ mod tests {
             let key = xxhash_rust::xxh3::xxh3_128(&at.to_le_bytes());
             ended.push(entry(key, at));
             if at > 200_000 && at.is_multiple_of(10_000) {
-                assert!(ended.bytes() < 64 * ended.len(), "{} bytes for {}", ended.bytes(), ended.len());
+                assert!(bytes(&ended) < 64 * ended.len(), "{} bytes for {}", bytes(&ended), ended.len());
             }
         }
     }

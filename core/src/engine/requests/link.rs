@@ -48,7 +48,7 @@ impl Engine {
         let facts = Facts {
             order_id: Some(order.order_id.of(bytes)),
             status: Some(phase.code().as_bytes()),
-            errors: Some(Errors::Received(bytes, order.errors)),
+            errors: Some(Errors::Received(bytes, order.errors, crate::wire::field::order_state::ERRORS)),
             is_completed: true,
             ..Facts::default()
         };

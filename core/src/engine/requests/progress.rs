@@ -68,7 +68,7 @@ impl Engine {
             external_id: given(update.external_id),
             order_id: given(update.order_id).or_else(|| self.state.order_of_request(&old)),
             status: given(update.status).or(becomes_other),
-            errors: Some(Errors::Received(bytes, update.errors)),
+            errors: Some(Errors::Received(bytes, update.errors, field::client_request_update::ERRORS)),
             text: given(update.text),
             route: given(update.route),
             is_completed: phase.is_end(),
