@@ -71,7 +71,7 @@ impl Loaded {
         let (sequence, time_ns) = (self.sequence, 1_777_689_383_817_000_000 + self.sequence);
         let stamp = Stamp { sequence, time_ns, feed: FeedNo::OMS, ..Stamp::default() };
         let start = Instant::now();
-        self.engine.apply(&Input { stamp, bytes: &bytes, request: &request }, &mut self.outcome);
+        self.engine.apply(Input { stamp, bytes: &bytes, request: &request }, &mut self.outcome);
         self.applying.saturating_record(start.elapsed().as_nanos() as u64);
         assert!(self.outcome.is_accepted(), "{:?}", self.outcome.refusals);
     }

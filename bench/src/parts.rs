@@ -67,7 +67,7 @@ fn engine_with_feed() -> Engine {
     .encode_to_vec();
     let request = FeedRequest::decode(&status).expect("a status decodes");
     let stamp = Stamp { sequence: 1, time_ns: 1, feed: FeedNo::OMS, ..Stamp::default() };
-    engine.apply(&Input { stamp, bytes: &status, request: &request }, &mut Outcome::default());
+    engine.apply(Input { stamp, bytes: &status, request: &request }, &mut Outcome::default());
     engine
 }
 
@@ -87,7 +87,7 @@ pub fn image(trades: u64) -> Image {
     for position in 1..=trades {
         let trade = recorded(position);
         let stamp = Stamp { sequence: position + 1, ..stamp(position) };
-        engine.apply(&Input { stamp, bytes: &trade.bytes, request: &trade.request }, &mut outcome);
+        engine.apply(Input { stamp, bytes: &trade.bytes, request: &trade.request }, &mut outcome);
     }
     let timed = Instant::now();
     let image = engine.image();
@@ -122,7 +122,7 @@ pub fn engine_on(mut requests: impl Iterator<Item = Vec<u8>>) -> f64 {
         for update in &batch {
             count += 1;
             let stamp = Stamp { sequence: count + 1, ..stamp(count) };
-            engine.apply(&Input { stamp, bytes: &update.bytes, request: &update.request }, &mut outcome);
+            engine.apply(Input { stamp, bytes: &update.bytes, request: &update.request }, &mut outcome);
             black_box(&outcome);
         }
         applying += start.elapsed();
@@ -182,7 +182,7 @@ fn applied() -> (Names, Vec<Recorded>, Vec<Outcome>) {
         .map(|(trade, position)| {
             let mut outcome = Outcome::with_room();
             let stamp = Stamp { sequence: position + 1, ..stamp(position) };
-            engine.apply(&Input { stamp, bytes: &trade.bytes, request: &trade.request }, &mut outcome);
+            engine.apply(Input { stamp, bytes: &trade.bytes, request: &trade.request }, &mut outcome);
             outcome
         })
         .collect();

@@ -13,6 +13,8 @@ use std::path::Path;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
 
+use crate::carried::CARRIED;
+
 /// Decoded into structs. All else that they contain is checked and kept as a span.
 const HOT: &[&str] = &[
     "FeedRequest",
@@ -71,6 +73,7 @@ enum Shape {
     Repeated(Box<Shape>),
     TextMap,
     FigureMap,
+    CarriedMap,
     ColdMap(String),
 }
 
@@ -89,6 +92,7 @@ impl<'a> Schema<'a> {
             return match entry.field[1].r#type() {
                 Type::String => Shape::TextMap,
                 Type::Message if type_name(&entry.field[1]) == "BigNumber" => Shape::FigureMap,
+                Type::Message if type_name(&entry.field[1]) == CARRIED => Shape::CarriedMap,
                 Type::Message => Shape::ColdMap(type_name(&entry.field[1])),
                 other => panic!("a map to {other:?} is not in the schema"),
             };
@@ -126,7 +130,9 @@ impl<'a> Schema<'a> {
                 Shape::Figure => "Option<Dec>".to_owned(),
                 Shape::Time => "Option<TimestampWithTimeZone>".to_owned(),
                 Shape::Hot(name) => name,
-                Shape::Repeated(_) | Shape::TextMap | Shape::FigureMap | Shape::ColdMap(_) => "Repeated".to_owned(),
+                Shape::Repeated(_) | Shape::TextMap | Shape::FigureMap | Shape::CarriedMap | Shape::ColdMap(_) => {
+                    "Repeated".to_owned()
+                }
             };
             let _ = writeln!(code, "    pub {}: {rust},", ident(field.name()));
         }
@@ -136,8 +142,10 @@ impl<'a> Schema<'a> {
     fn write_decode(&self, code: &mut String, name: &str) {
         let message = self.messages[name];
         let _ = writeln!(code, "impl {name} {{");
-        let _ =
-            writeln!(code, "    pub(super) fn read(&mut self, input: &[u8], span: Span) -> Result<(), DecodeError> {{");
+        let _ = writeln!(
+            code,
+            "    pub(super) fn read(&mut self, input: Source<'_>, span: Span) -> Result<(), DecodeError> {{"
+        );
         let _ = writeln!(code, "        self.span = span;");
         let _ = writeln!(code, "        let mut r = Reader::new(input, span);");
         let _ = writeln!(code, "        while let Some(tag) = r.tag()? {{\n            match tag {{");
@@ -172,6 +180,9 @@ impl<'a> Schema<'a> {
                 }
                 Shape::TextMap => format!("{{ let at = r.tag_at(); r.text_entry()?; {member}.add(at, r.at()) }}"),
                 Shape::FigureMap => format!("{{ let at = r.tag_at(); r.figure_entry()?; {member}.add(at, r.at()) }}"),
+                Shape::CarriedMap => {
+                    format!("{{ let at = r.tag_at(); r.carried_entry()?; {member}.add(at, r.at()) }}")
+                }
                 Shape::ColdMap(cold) => format!(
                     "{{ let at = r.tag_at(); if let Some(value) = r.message_entry()? {{ check_{}(input, value)? }} \
                      {member}.add(at, r.at()) }}",
@@ -181,7 +192,9 @@ impl<'a> Schema<'a> {
             let _ = writeln!(code, "                {tag} => {action},");
         }
         write_unknown(code, message);
-        let maps = message.field.iter().filter(|f| matches!(self.shape(message, f), Shape::FigureMap));
+        let is_number_map =
+            |f: &&FieldDescriptorProto| matches!(self.shape(message, f), Shape::FigureMap | Shape::CarriedMap);
+        let maps = message.field.iter().filter(is_number_map);
         for field in maps {
             let (member, tag) = (ident(field.name()), tag(field));
             let _ =
@@ -194,16 +207,19 @@ impl<'a> Schema<'a> {
 
     fn write_accessors(&self, code: &mut String, message: &DescriptorProto) {
         for field in &message.field {
-            if matches!(self.shape(message, field), Shape::FigureMap) {
-                let (member, tag) = (ident(field.name()), tag(field));
-                let _ = writeln!(
-                    code,
-                    "\n    /// The entries of `{}`, in the order received.\n    \
-                     pub fn {member}<'a>(&self, input: &'a [u8]) -> Figures<'a> {{\n        \
-                     Figures::new(input, self.{member}, {tag})\n    }}",
-                    field.name()
-                );
-            }
+            let entries = match self.shape(message, field) {
+                Shape::FigureMap => "Figures",
+                Shape::CarriedMap => "Carried",
+                _ => continue,
+            };
+            let (member, tag) = (ident(field.name()), tag(field));
+            let _ = writeln!(
+                code,
+                "\n    /// The entries of `{}`, in the order received.\n    \
+                 pub fn {member}<'a>(&self, input: &'a [u8]) -> {entries}<'a> {{\n        \
+                 {entries}::new(input, self.{member}, {tag})\n    }}",
+                field.name()
+            );
         }
     }
 
@@ -233,8 +249,11 @@ impl<'a> Schema<'a> {
     /// A cold message is checked to be what prost would accept, and nothing of it is kept.
     fn write_check(&self, code: &mut String, name: &str) {
         let message = self.messages[name];
-        let _ =
-            writeln!(code, "#[cold]\nfn check_{}(input: &[u8], span: Span) -> Result<(), DecodeError> {{", snake(name));
+        let _ = writeln!(
+            code,
+            "#[cold]\nfn check_{}(input: Source<'_>, span: Span) -> Result<(), DecodeError> {{",
+            snake(name)
+        );
         if DEFERRED.contains(&name) {
             let _ = writeln!(code, "    {name}::default().read(input, span)\n}}\n");
             return;
@@ -264,6 +283,7 @@ impl<'a> Schema<'a> {
                 Shape::Cold(inner) => nested(&inner),
                 Shape::TextMap => "r.text_entry()?".to_owned(),
                 Shape::FigureMap => "r.figure_entry()?".to_owned(),
+                Shape::CarriedMap => "r.carried_entry()?".to_owned(),
                 Shape::ColdMap(inner) => {
                     format!("if let Some(value) = r.message_entry()? {{ check_{}(input, value)? }}", snake(&inner))
                 }

@@ -12,9 +12,13 @@ use std::path::Path;
 
 use ::prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorSet};
 
-/// The prost types of every package, and `descriptors.bin`: the descriptor set itself, comments included.
+/// The prost types of every package.
 pub(crate) fn write_prost(descriptors: &FileDescriptorSet, out: &Path) {
     prost_types::write(descriptors, out);
+}
+
+/// `descriptors.bin`: the descriptor set itself, comments included.
+pub(crate) fn write_descriptors(descriptors: &FileDescriptorSet, out: &Path) {
     let encoded = protox::prost::Message::encode_to_vec(descriptors);
     std::fs::write(out.join("descriptors.bin"), encoded).expect("OUT_DIR is writable");
 }

@@ -14,8 +14,10 @@ mod byte_store;
 mod cost;
 mod describe;
 mod draft;
+mod due;
 mod feeds;
 mod funds;
+mod ids;
 mod image;
 mod index;
 mod legacy;
@@ -34,6 +36,7 @@ mod trade;
 mod transfer;
 mod transform;
 
+pub use due::{Due, DueKind};
 pub use image::{IMAGE_VERSION, IMAGE_VERSION_OLDEST, ImageError, ImageHeader};
 pub use state::FeedRow;
 
@@ -163,7 +166,7 @@ impl Engine {
         self.take_position(changed, out);
         self.sequence = input.stamp.sequence;
         self.time_ns = input.stamp.time_ns;
-        if !out.is_silent() {
+        if !out.takes_no_position() {
             self.public_time_ns = input.stamp.time_ns;
         }
     }
@@ -178,8 +181,8 @@ impl Engine {
         self.draft.clear();
     }
 
-    /// Ends what takes no position and is told to nobody.
-    fn end_silent(&mut self, stamp: Stamp, out: &mut Outcome) {
+    /// Ends a step that takes no position and has no event.
+    fn end_without_position(&mut self, stamp: Stamp, out: &mut Outcome) {
         out.stamp.position = 0;
         self.sequence = stamp.sequence;
         self.time_ns = stamp.time_ns;

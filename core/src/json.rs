@@ -9,10 +9,11 @@
 //! throws it away.
 //!
 //! Absent on purpose: a tree of values between the two forms; `Any`, oneofs with names, extensions and groups, which
-//! the schema has none of; repairing (a name twice, trailing text and a byte-order mark are errors).
+//! the schema has none of; repairing (a name twice and trailing text are errors; a byte order mark is skipped).
 
 mod array;
 mod error;
+mod head;
 mod read;
 mod scalar;
 mod schema;
@@ -22,6 +23,7 @@ mod write;
 
 pub use array::{ArrayWriter, Delimited, array_from_delimited, array_to_delimited, put_delimited};
 pub use error::JsonError;
+pub use head::Head;
 pub use schema::{MessageId, message};
 pub use wire::Malformed;
 

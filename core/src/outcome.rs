@@ -299,9 +299,15 @@ impl Outcome {
         self.refusals.first().map_or(Ok(()), |refusal| Err(refusal.code))
     }
 
-    /// An update that made no public change: no position, no event.
-    pub fn is_silent(&self) -> bool {
+    /// Whether the step made no public change: it has no position and no event.
+    pub fn takes_no_position(&self) -> bool {
         self.stamp.position == 0
+    }
+
+    /// The former name of [`Outcome::takes_no_position`].
+    #[doc(hidden)]
+    pub fn is_silent(&self) -> bool {
+        self.takes_no_position()
     }
 
     /// Adds bytes and says where they are.

@@ -8,8 +8,10 @@
 //! Absent on purpose: rules. A message that decodes has the right shape, no more.
 
 mod big_number;
+mod carried_number;
 
 pub use big_number::{BigNumber, from_wire, is_out_of_range};
+pub use carried_number::{CARRIED_DIGITS_MAX, CARRIED_SCALE_MAX, CarriedNumber, is_carried, write_carried};
 pub use protocol::*;
 
 /// `Paritech.OMS2.Protocol`: what feeds, clients and the hub say to each other.

@@ -3,9 +3,11 @@
 //!
 //! These are recorded bytes: a tag or a flag here is never given another meaning.
 
+mod due;
 mod rules;
 mod step;
 
+pub use due::{DUE_BY, DueRecord, due, removal_body};
 pub use rules::{Rules, UnknownRules};
 pub use step::{Step, StepError, StepHeader, StepKind};
 

@@ -221,6 +221,7 @@ mod tests {
         assert_eq!(Code::Settle.at(0).shown(), "Settle 0");
         assert_eq!(Code::Halted.about("account").shown(), "Halted account");
         assert!(matches!(Refusal::from(Code::Side).shown(), Cow::Borrowed("Side")));
-        assert!(Refusal::from(Code::Side) == Code::Side && Code::Side.at(1) != Code::Side);
+        let (plain, indexed) = (Refusal::from(Code::Side), Code::Side.at(1));
+        assert!(plain == Code::Side && indexed != Code::Side, "a code alone has no values");
     }
 }

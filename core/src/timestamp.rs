@@ -1,7 +1,7 @@
 //! Instants as the wire has them: `TimestampWithTimeZone`, to and from nanoseconds and ISO-8601 text.
 //!
 //! The instant is in UTC; the offset, in minutes east, only says which local time to write. There is no clock here:
-//! time comes stamped in the input. No leap seconds, no time zones by name, no local time without an offset, nothing
+//! time comes stamped in the input. No leap seconds, no time zones by name, nothing
 //! before 1970 and nothing whose local time is beyond the year 9999.
 
 use std::io::Write;
@@ -14,9 +14,9 @@ use crate::proto::TimestampWithTimeZone;
 /// Why a text or a message is no instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum TimestampError {
-    #[error("not an ISO-8601 date and time with offset")]
+    #[error("not an ISO-8601 date or time")]
     Malformed,
-    /// A month 13, an hour 24, an offset beyond 18 hours, more than nine digits of a second.
+    /// A month 13, an hour 24, an instant too late, more than nine digits of a second.
     #[error("date, time or offset out of range")]
     OutOfRange,
 }
@@ -45,17 +45,36 @@ impl TimestampWithTimeZone {
         whole.checked_add(u64::from(nanoseconds)).ok_or(TimestampError::OutOfRange)
     }
 
-    /// Itself, if its three fields are in range and the local time can be written.
+    /// The seconds of the last instant that is received: 2261-12-31T23:59:59Z. One counted from the year 1 lies beyond.
+    pub const SECONDS_MAX: u64 = 9_214_646_399;
+
+    /// Itself with an offset of minutes, if the instant is in range and its local time can be written. An odd offset never
+    /// costs the instant: see [`TimestampWithTimeZone::offset_minutes`].
     ///
     /// # Errors
     /// `OutOfRange`.
     pub fn checked(self) -> Result<TimestampWithTimeZone, TimestampError> {
+        let checked = TimestampWithTimeZone { tz_offset: self.offset_minutes(), ..self };
         let is_fraction = u64::from(self.nanoseconds) < NANOS_PER_SECOND;
-        let is_offset = self.tz_offset.unsigned_abs() <= OFFSET_MINUTES_MAX;
-        if is_fraction && is_offset && self.local_seconds().is_some() {
-            Ok(self)
-        } else {
-            Err(TimestampError::OutOfRange)
+        if is_fraction && checked.local_seconds().is_some() { Ok(checked) } else { Err(TimestampError::OutOfRange) }
+    }
+
+    /// As [`TimestampWithTimeZone::checked`], and not past the year 2261: what a client may send.
+    ///
+    /// # Errors
+    /// `OutOfRange`.
+    pub fn received(self) -> Result<TimestampWithTimeZone, TimestampError> {
+        if self.seconds > TimestampWithTimeZone::SECONDS_MAX { Err(TimestampError::OutOfRange) } else { self.checked() }
+    }
+
+    /// The offset in minutes east of UTC, within 18 hours. One beyond that is seconds where those are whole minutes within
+    /// 18 hours, else none.
+    fn offset_minutes(self) -> i32 {
+        let is_offset = |minutes: u32| minutes <= OFFSET_MINUTES_MAX;
+        match self.tz_offset {
+            minutes if is_offset(minutes.unsigned_abs()) => minutes,
+            seconds if seconds % 60 == 0 && is_offset((seconds / 60).unsigned_abs()) => seconds / 60,
+            _ => 0,
         }
     }
 
@@ -65,18 +84,20 @@ impl TimestampWithTimeZone {
     /// # Errors
     /// As [`TimestampWithTimeZone::checked`]; nothing is written then.
     pub fn write_iso(self, out: &mut Vec<u8>) -> Result<(), TimestampError> {
-        let local = self.checked()?.local_seconds().ok_or(TimestampError::OutOfRange)?;
+        let checked = self.checked()?;
+        let TimestampWithTimeZone { nanoseconds, tz_offset, .. } = checked;
+        let local = checked.local_seconds().ok_or(TimestampError::OutOfRange)?;
         let (year, month, day) = civil_date(local.div_euclid(SECONDS_PER_DAY));
         let second_of_day = local.rem_euclid(SECONDS_PER_DAY);
         let (hour, minute, second) = (second_of_day / 3600, second_of_day / 60 % 60, second_of_day % 60);
         put(out, format_args!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"));
-        match self.nanoseconds {
+        match nanoseconds {
             0 => {}
             n if n % 1_000_000 == 0 => put(out, format_args!(".{:03}", n / 1_000_000)),
             n if n % 1_000 == 0 => put(out, format_args!(".{:06}", n / 1_000)),
             n => put(out, format_args!(".{n:09}")),
         }
-        match self.tz_offset {
+        match tz_offset {
             0 => out.push(b'Z'),
             offset => {
                 let (sign, size) = (if offset < 0 { '-' } else { '+' }, offset.unsigned_abs());
@@ -110,8 +131,10 @@ fn put(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
 impl FromStr for TimestampWithTimeZone {
     type Err = TimestampError;
 
-    /// The extended form (`2025-01-01T00:00:00Z`) or the basic one (`20250101T000000Z`), never half of each;
-    /// an offset (`Z`, `+10:00`, `+1000`, `+10`) has to be there.
+    /// The extended form (`2025-01-01T00:00:00Z`) or the basic one (`20250101T000000Z`), never half of each. UTC where
+    /// there is no offset (`Z`, `+10:00`, `+1000`, `+10`), the first instant of the day where there is no time, a full
+    /// minute where there are no seconds; a space may stand for the `T`. An offset beyond 18 hours counts for the
+    /// instant and is not kept.
     fn from_str(text: &str) -> Result<TimestampWithTimeZone, TimestampError> {
         let mut text = Text { rest: text.as_bytes() };
         let year = text.digits(4)?;
@@ -121,13 +144,12 @@ impl FromStr for TimestampWithTimeZone {
         let month = text.digits(2)?;
         separator(&mut text, b'-')?;
         let day = text.digits(2)?;
-        text.expect(b'T')?;
-        let hour = text.digits(2)?;
-        separator(&mut text, b':')?;
-        let minute = text.digits(2)?;
-        separator(&mut text, b':')?;
-        let second = text.digits(2)?;
-        let nanoseconds = text.fraction()?;
+        let (hour, minute, second, nanoseconds) = if text.rest.is_empty() {
+            (0, 0, 0, 0)
+        } else {
+            text.expect_one_of(b"Tt ")?;
+            text.time_of_day(is_extended)?
+        };
         let tz_offset = text.offset()?;
         if !text.rest.is_empty() {
             return Err(TimestampError::Malformed);
@@ -139,6 +161,8 @@ impl FromStr for TimestampWithTimeZone {
         let second_of_day = i64::from(hour * 3600 + minute * 60 + second);
         let local = unix_day(year.into(), month.into(), day.into()) * SECONDS_PER_DAY + second_of_day;
         let seconds = u64::try_from(local - i64::from(tz_offset) * 60).map_err(|_| TimestampError::OutOfRange)?;
+        let is_kept = tz_offset.unsigned_abs() <= OFFSET_MINUTES_MAX;
+        let tz_offset = if is_kept { tz_offset } else { 0 };
         TimestampWithTimeZone { seconds, nanoseconds, tz_offset }.checked()
     }
 }
@@ -156,6 +180,25 @@ impl Text<'_> {
 
     fn expect(&mut self, byte: u8) -> Result<(), TimestampError> {
         if self.next() == Some(byte) { Ok(()) } else { Err(TimestampError::Malformed) }
+    }
+
+    fn expect_one_of(&mut self, bytes: &[u8]) -> Result<(), TimestampError> {
+        if self.next().is_some_and(|byte| bytes.contains(&byte)) { Ok(()) } else { Err(TimestampError::Malformed) }
+    }
+
+    /// Hour, minute, second and nanoseconds.
+    fn time_of_day(&mut self, is_extended: bool) -> Result<(u32, u32, u32, u32), TimestampError> {
+        let separator = |text: &mut Text<'_>| if is_extended { text.expect(b':') } else { Ok(()) };
+        let hour = self.digits(2)?;
+        separator(self)?;
+        let minute = self.digits(2)?;
+        let has_seconds = self.rest.first().is_some_and(|byte| *byte == b':' || byte.is_ascii_digit());
+        if !has_seconds {
+            return Ok((hour, minute, 0, 0));
+        }
+        separator(self)?;
+        let second = self.digits(2)?;
+        Ok((hour, minute, second, self.fraction()?))
     }
 
     fn digits(&mut self, count: usize) -> Result<u32, TimestampError> {
@@ -185,7 +228,7 @@ impl Text<'_> {
     /// Minutes east of UTC.
     fn offset(&mut self) -> Result<i32, TimestampError> {
         let sign = match self.next() {
-            Some(b'Z') => return Ok(0),
+            None | Some(b'Z' | b'z') => return Ok(0),
             Some(b'+') => 1,
             Some(b'-') => -1,
             _ => return Err(TimestampError::Malformed),

@@ -123,7 +123,7 @@ impl Views {
         if let Some((feed, details)) = outcome.status {
             self.set_feed(feed, outcome.bytes_of(details).into());
         }
-        if !outcome.is_silent() {
+        if !outcome.takes_no_position() {
             self.set_position(outcome.stamp.feed, outcome.stamp.position);
             self.time_ns = outcome.stamp.time_ns;
         }

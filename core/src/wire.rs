@@ -19,7 +19,7 @@ mod flat {
     // Generated code repeats itself as people would not.
     #![allow(clippy::manual_range_patterns)]
 
-    use super::reader::{Figures, Reader, keys_differ};
+    use super::reader::{Carried, Figures, Reader, Source, keys_differ};
     use super::{DecodeError, Repeated, Span, once};
     use crate::dec::Dec;
     use crate::proto::TimestampWithTimeZone;
@@ -29,7 +29,9 @@ mod flat {
 
 pub use fields::{TopField, TopFields, replace_fields};
 pub use flat::*;
-pub use reader::Figures;
+pub use reader::{Carried, Figures};
+
+use reader::Source;
 pub use reverse::ReverseWriter;
 
 use thiserror::Error;
@@ -119,26 +121,36 @@ impl RequestMessage {
     /// [`DecodeError`]; nothing is kept of a message that has one.
     pub fn decode(input: &[u8]) -> Result<RequestMessage, DecodeError> {
         let mut message = RequestMessage::default();
-        message.read(input, Span::whole(input))?;
+        message.read(Source::recorded(input), Span::whole(input))?;
         Ok(message)
     }
 }
 
 impl FeedRequest {
-    /// Decodes the feed request at `span` of `input`; spans in the result point into `input`.
+    /// Decodes the recorded feed request at `span` of `input`; spans in the result point into `input`.
     ///
     /// # Errors
     /// [`DecodeError`]; `self` is then unspecified.
     pub fn decode_into(&mut self, input: &[u8], span: Span) -> Result<(), DecodeError> {
         *self = FeedRequest::default();
-        self.read(input, span)
+        self.read(Source::recorded(input), span)
+    }
+
+    /// The same of one that was just received: an instant past the year 2261 is malformed, which older records may
+    /// hold.
+    ///
+    /// # Errors
+    /// As [`FeedRequest::decode_into`].
+    pub fn receive_into(&mut self, input: &[u8], span: Span) -> Result<(), DecodeError> {
+        *self = FeedRequest::default();
+        self.read(Source::received(input), span)
     }
 
     /// # Errors
     /// As [`FeedRequest::decode_into`].
     pub fn decode(input: &[u8]) -> Result<FeedRequest, DecodeError> {
         let mut request = FeedRequest::default();
-        request.read(input, Span::whole(input))?;
+        request.read(Source::recorded(input), Span::whole(input))?;
         Ok(request)
     }
 }
@@ -149,7 +161,7 @@ impl OrderState {
     /// As [`FeedRequest::decode_into`].
     pub fn decode(input: &[u8]) -> Result<OrderState, DecodeError> {
         let mut order = OrderState::default();
-        order.read(input, Span::whole(input))?;
+        order.read(Source::recorded(input), Span::whole(input))?;
         Ok(order)
     }
 }
@@ -159,7 +171,7 @@ impl OrderTrade {
     /// As [`FeedRequest::decode_into`].
     pub fn decode(input: &[u8]) -> Result<OrderTrade, DecodeError> {
         let mut trade = OrderTrade::default();
-        trade.read(input, Span::whole(input))?;
+        trade.read(Source::recorded(input), Span::whole(input))?;
         Ok(trade)
     }
 }
@@ -171,7 +183,7 @@ impl ClientRequest {
     /// As [`FeedRequest::decode_into`]; none for one inside a feed request that was decoded.
     pub fn decode(input: &[u8], span: Span) -> Result<ClientRequest, DecodeError> {
         let mut request = ClientRequest::default();
-        request.read(input, span)?;
+        request.read(Source::recorded(input), span)?;
         Ok(request)
     }
 }
@@ -181,7 +193,7 @@ impl ClientRequestUpdate {
     /// As [`ClientRequest::decode`].
     pub fn decode(input: &[u8], span: Span) -> Result<ClientRequestUpdate, DecodeError> {
         let mut update = ClientRequestUpdate::default();
-        update.read(input, span)?;
+        update.read(Source::recorded(input), span)?;
         Ok(update)
     }
 }

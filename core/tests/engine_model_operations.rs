@@ -81,11 +81,11 @@ impl Twins {
         assert_eq!(accepted, effect != Effect::Refused, "{}", place());
         let records = [outcome.orders.len(), outcome.balances.len(), outcome.holdings.len(), outcome.metadata.len()];
         if effect == Effect::Changed {
-            assert!(!outcome.is_silent() && records != [0; 4], "{}", place());
+            assert!(!outcome.takes_no_position() && records != [0; 4], "{}", place());
             self.follow(operation);
         } else {
             assert_eq!(records, [0; 4], "{}", place());
-            assert!(outcome.is_silent() || !origin.is_rest, "over REST it was never there: {}", place());
+            assert!(outcome.takes_no_position() || !origin.is_rest, "over REST it was never there: {}", place());
         }
         self.stream.hear(operation, origin, effect, &self.model);
         let effect = match effect {

@@ -3,7 +3,7 @@
 mod desk;
 
 use desk::{Desk, SECOND, account, amend, cancel, cash, decision, figure, moved, new, order, queued, status, target};
-use ordo_core::engine::requests::RequestDueKind;
+use ordo_core::engine::DueKind;
 use ordo_core::metadata::Details;
 use ordo_core::outcome::Decision;
 use ordo_core::proto::{
@@ -46,7 +46,7 @@ fn a_request_waits_for_its_feed_and_is_delivered_when_it_comes() {
     }
     desk.online("XNAS");
     let due = desk.engine.next_request_due().expect("a backlog");
-    assert_eq!((due.at_ns, due.kind, due.count), (0, RequestDueKind::Dispatch(desk.feed("XNAS")), 3));
+    assert_eq!((due.at_ns, due.kind), (0, DueKind::Dispatch { feed: desk.feed("XNAS"), requests: 3 }));
     for id in ["R1", "R2", "R3"] {
         desk.backlog("XNAS");
         assert_eq!(desk.delivered()[0].1, id, "first in, first out");
@@ -84,7 +84,7 @@ fn a_request_whose_feed_does_not_come_times_out() {
     let mut desk = Desk::new();
     desk.submit(&new("R1"));
     let due = desk.engine.next_request_due().expect("its time-out");
-    assert_eq!((due.at_ns, due.kind), (desk.now_ns + 30 * SECOND, RequestDueKind::Timeout));
+    assert_eq!((due.at_ns, due.kind), (desk.now_ns + 30 * SECOND, DueKind::RequestTimeout));
     desk.wait(29);
     desk.time_out();
     assert!(desk.outcome.is_silent(), "not yet");

@@ -46,7 +46,14 @@ fn binary_cut_or_changed_at_every_byte_does_not_panic_and_can_be_read_again_wher
     let check = |bytes: &[u8]| {
         let mut text = Vec::new();
         if json::from_binary(message::REQUEST_MESSAGE, bytes, Style::default(), &mut text).is_ok() {
-            read(message::REQUEST_MESSAGE, &text, false).expect("what is written is read");
+            // An instant past 2261 is written, as older records may hold it, and not received.
+            let is_late =
+                |path: &str| ["Timestamp", "Created", "ExpiryDate", "RemoveAfter"].iter().any(|at| path.ends_with(at));
+            match read(message::REQUEST_MESSAGE, &text, false) {
+                Ok(_) => {}
+                Err(json::JsonError::Mismatch(path)) if is_late(&path) => {}
+                Err(error) => panic!("what is written is read: {error:?}"),
+            }
         }
     };
     for at in 0..bytes.len() {

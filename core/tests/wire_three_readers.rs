@@ -145,7 +145,7 @@ fn check_flat(bytes: &[u8], said: Option<&proto::RequestMessage>) -> Result<(), 
     let envelope = RequestMessage::decode(bytes)?;
     let mut feed = FeedRequest::default();
     if envelope.feed.is_given() {
-        feed.decode_into(bytes, envelope.feed)?;
+        feed.receive_into(bytes, envelope.feed)?;
     }
     // These two are prost's at once.
     let subscription = cold::<proto::SubscriptionDetails>(bytes, envelope.subscription)?;

@@ -264,7 +264,7 @@ impl Replay {
         let undecoded = |error| ReplayError::Step { sequence: stamp.sequence, error: StepError::Update(error) };
         self.current.decoded.map_err(undecoded)?;
         let input = Input { stamp, bytes: &self.current.body, request: &self.current.request };
-        self.engine.apply(&input, &mut self.outcome);
+        self.engine.apply(input, &mut self.outcome);
         self.expected.extend(Checkpoint::due(before, &self.engine));
         self.updates += 1;
         self.applied = Some(stamp);

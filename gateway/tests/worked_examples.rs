@@ -187,7 +187,7 @@ fn a_transaction_carries_what_its_update_said() {
     let a = account("XS", "A");
     let id = ordo_core::proto::Id { name: "Batch".into(), values: [("ID".to_owned(), "7".to_owned())].into() };
     let said = ordo_core::proto::OrderUpdate {
-        values: [("Rate".to_owned(), number("1.250"))].into(),
+        values: [("Rate".to_owned(), number("1.250").into())].into(),
         properties: [("Desk".to_owned(), "North".to_owned())].into(),
         i_ds: vec![id.clone()],
         ..Default::default()
@@ -350,7 +350,8 @@ impl Play {
             }
             "asset" => {
                 let mut details = self.details(words[1], after("as").expect("a transfer has an id")[0]);
-                details.values = after("price").map(|rest| ("Price".into(), number(rest[0]))).into_iter().collect();
+                details.values =
+                    after("price").map(|rest| ("Price".into(), number(rest[0]).into())).into_iter().collect();
                 assets(details, asset_transfer(words[2]))
             }
             "new" => {
@@ -368,7 +369,7 @@ impl Play {
                 update(self.order(words[1]), OrderUpdateReason::Replace)
             }
             "reserve" => {
-                self.known(words[1]).values.insert("ReservePrice".into(), number(words[2]));
+                self.known(words[1]).values.insert("ReservePrice".into(), number(words[2]).into());
                 update(self.order(words[1]), OrderUpdateReason::Replace)
             }
             "cancel" => {

@@ -9,6 +9,7 @@ use ::prost_types::{DescriptorProto, FileDescriptorSet};
 use super::Index;
 
 const BIG_NUMBER: &str = ".Paritech.OMS2.Protocol.BigNumber";
+const CARRIED_NUMBER: &str = ".Paritech.OMS2.Protocol.CarriedNumber";
 
 /// Message fields of more than this many bytes lie behind a box: most shapes set one of many.
 const INLINE_BYTES_MAX: usize = 64;
@@ -17,6 +18,7 @@ pub(super) fn write(descriptors: &FileDescriptorSet, out: &Path) {
     let index = Index::new(descriptors);
     let mut config = prost_build::Config::new();
     config.out_dir(out).btree_map(["."]).extern_path(BIG_NUMBER, "crate::proto::BigNumber");
+    config.extern_path(CARRIED_NUMBER, "crate::proto::CarriedNumber");
     let mut sizes = BTreeMap::new();
     for (name, message) in &index.messages {
         for field in message.field.iter().filter(|f| f.r#type() == Type::Message && f.label() != Label::Repeated) {

@@ -7,6 +7,7 @@ use ::prost_types::field_descriptor_proto::{Label, Type};
 use ::prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto};
 
 use super::{Index, map_entry};
+use crate::carried::CARRIED;
 
 /// Figures that stand in the JSON even where the binary has none: zero then.
 const ALWAYS: [(&str, &[&str]); 2] = [
@@ -38,13 +39,14 @@ pub(super) fn text(index: &Index<'_>) -> String {
 fn write_ids(out: &mut String, index: &Index<'_>) {
     out.push_str("/// One handle per message of the schema.\npub mod message {\nuse super::MessageId;\n");
     let mut seen = BTreeSet::new();
-    for (id, (full, message)) in index.messages.iter().enumerate() {
+    let published = |message: &DescriptorProto| message.name() != CARRIED;
+    for (id, (full, message)) in index.messages.iter().enumerate().filter(|(_, (_, message))| published(message)) {
         let constant = screaming(message.name());
         assert!(seen.insert(constant.clone()), "{constant} names two messages");
         writeln!(out, "/// `{}`\npub const {constant}: MessageId = MessageId({id});", &full[1..]).unwrap();
     }
     out.push_str("/// Every message, in the order of their full names.\npub const ALL: &[MessageId] = &[\n");
-    for message in index.messages.values() {
+    for message in index.messages.values().filter(|message| published(message)) {
         writeln!(out, "{},", screaming(message.name())).unwrap();
     }
     out.push_str("];\n}\n");
@@ -69,6 +71,7 @@ fn write_message(out: &mut String, ids: &BTreeMap<&str, usize>, message: &Descri
     assert!(message.field.len() <= FIELDS_MAX, "{name} has more fields than the reader can mark");
     let shape = match name {
         "BigNumber" => "Shape::Decimal",
+        CARRIED => "Shape::Carried",
         "TimestampWithTimeZone" => "Shape::Timestamp",
         _ => "Shape::Object",
     };

@@ -17,10 +17,12 @@ use super::state::State;
 #[repr(u8)]
 pub(super) enum AppliedKind {
     Transform = 1,
-    /// Of an account.
+    /// A cash transfer of an account; by rules of version 1 of either kind.
     Transaction = 2,
     /// With its content, so that another one under the same id is another key.
     Settlement = 3,
+    /// An asset transfer of an account.
+    AssetTransaction = 4,
 }
 
 /// What is remembered of an id.
@@ -72,7 +74,7 @@ impl State {
     /// The content that was applied under a key.
     pub(super) fn applied(&self, key: u128, now_ns: u64) -> Option<u64> {
         let (content, time_ns) = *self.applied.by_key.get(&key)?;
-        // Pruning comes later than this: what is too old is as good as gone.
+        // Pruning comes later: an id past its retention is not compared, though it may still be stored.
         (now_ns.saturating_sub(time_ns) < self.idempotency_retention_ns()).then_some(content)
     }
 
@@ -84,7 +86,7 @@ impl State {
         self.rehash(old, entry_hash(entry));
     }
 
-    /// Forgets what is too old, at most `limit` entries; how many of them are left to be forgotten at once is not said.
+    /// Forgets ids past their retention, at most `limit` of them at a time.
     pub(super) fn prune_applied(&mut self, now_ns: u64, limit: usize) {
         let retention_ns = self.idempotency_retention_ns();
         for _ in 0..limit {

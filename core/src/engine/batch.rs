@@ -29,7 +29,7 @@ pub(super) struct OpenBatch {
 
 impl Engine {
     /// Checks a batch, and says in `out` what is wrong with any of it: codes with the zero-based place of the member
-    /// behind. The outcome is silent either way, and like any other for those who follow: names may be new in it. The
+    /// behind. The outcome takes no position either way; names may be new in it all the same. The
     /// members then go through [`Engine::apply`] with the batch's
     /// sequence, the first at its time or later, whether it was accepted or not.
     ///
@@ -111,7 +111,7 @@ impl Engine {
         drafted.map_or(self.state.cash.get(number).figures, |draft| draft.figures).balance
     }
 
-    /// Lets an update come after an open batch; whether it is to be applied.
+    /// Admits the next update while a batch is open; whether it is to be applied.
     #[cold]
     pub(super) fn goes_on(&mut self, stamp: Stamp, out: &mut Outcome) -> bool {
         if stamp.sequence != self.sequence {
@@ -126,7 +126,7 @@ impl Engine {
         self.sequence -= 1;
         if !applies {
             self.begin(stamp, out);
-            self.end_silent(stamp, out);
+            self.end_without_position(stamp, out);
         }
         applies
     }

@@ -1,6 +1,6 @@
 //! The whole state as one outcome: what those who follow need after an image was loaded in place of a replay.
 
-use super::metadata::tell_definition;
+use super::metadata::show_definition;
 use super::{Engine, cash_event, holding_event};
 use crate::names::FeedNo;
 use crate::outcome::{MetadataKind, Outcome};
@@ -10,11 +10,11 @@ impl Engine {
     pub fn describe(&self, out: &mut Outcome) {
         out.clear();
         let kinds = MetadataKind::ALL.into_iter();
-        kinds.flat_map(|kind| self.state.metadata.all(kind)).for_each(|record| tell_definition(record, out));
+        kinds.flat_map(|kind| self.state.metadata.all(kind)).for_each(|record| show_definition(record, out));
         let mut scratch = crate::wire::ReverseWriter::default();
         for (number, row) in self.state.orders.iter() {
             if row.is_some() {
-                self.state.tell_order(number, false, out);
+                self.state.show_order(number, false, out);
             }
         }
         for (number, row) in self.state.requests.rows.iter() {

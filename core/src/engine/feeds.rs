@@ -2,6 +2,7 @@
 
 use prost::Message;
 
+use super::due::expiry_ns;
 use super::{Engine, Input, executed_at};
 use crate::names::{FeedNo, NameKind};
 use crate::outcome::Outcome;
@@ -27,7 +28,10 @@ impl Engine {
         let encoded = out.keep(&details.encode_to_vec());
         out.status = Some((number, encoded));
         let redelivers = is_opened && is_online(Some(&details));
+        let expired_ns = expiry_ns(row);
         row.details = Some(details);
+        let expires_ns = expiry_ns(row);
+        self.state.due.feeds.reschedule(number, expired_ns, expires_ns);
         self.rehash_feed(number);
         if redelivers {
             self.redeliver(number, out);

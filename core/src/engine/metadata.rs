@@ -23,7 +23,7 @@ impl Engine {
         if known.is_some_and(|known| known.bytes == record.bytes) {
             return false;
         }
-        tell_definition(&record, out);
+        show_definition(&record, out);
         self.state.set_metadata(record);
         true
     }
@@ -41,7 +41,7 @@ impl Engine {
 }
 
 /// The event of a definition as it is.
-pub(super) fn tell_definition(record: &MetadataRecord, out: &mut Outcome) {
+pub(super) fn show_definition(record: &MetadataRecord, out: &mut Outcome) {
     let (kind, (first, second)) = (record.details.kind(), record.details.key());
     let (first, second) = (out.keep(first.as_bytes()), out.keep(second.as_bytes()));
     let details = out.keep(&record.bytes);

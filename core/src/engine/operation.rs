@@ -2,6 +2,7 @@
 
 use prost::Message;
 
+use super::ids::refuse_long_texts;
 use super::{Engine, Input};
 use crate::metadata::Details;
 use crate::outcome::{MetadataKind, Outcome};
@@ -25,12 +26,13 @@ impl Engine {
             | OperationType::TransformAccount
             | OperationType::TransformOwner
             | OperationType::UndefineOwner => self.transform(input, &operation, out),
-            _ => self.define_or_undefine(r#type, &operation, out),
+            _ => self.define_or_undefine(input, r#type, &operation, out),
         }
     }
 
     fn define_or_undefine(
         &mut self,
+        input: &Input<'_>,
         r#type: OperationType,
         operation: &Operation,
         out: &mut Outcome,
@@ -40,6 +42,10 @@ impl Engine {
         let kind = kind.ok_or(Code::OperationUnknown)?;
         let details = Details::of_operation(kind, operation).ok_or(Code::Details)?;
         details.problems().for_each(|problem| out.refuse(problem));
+        // What older rules let in can still be dropped.
+        if kind.define() == r#type {
+            refuse_long_texts(input.stamp.rules, &details.ids(), out);
+        }
         out.checked()?;
         Ok(if kind.define() == r#type { self.define(details, out) } else { self.undefine(details, out) })
     }

@@ -4,6 +4,7 @@
 //! those of the old state are given back, those of the new one taken, in the same draft.
 
 use super::byte_store::Handle;
+use super::ids::refuse_long;
 use super::rows::{NO_TRADE, OrderRow};
 use super::state::State;
 use super::{Engine, Input, executed_at, funds};
@@ -254,7 +255,7 @@ impl Engine {
         }
     }
 
-    /// What of the estimated funds is still to be paid: never less than nothing, fund by fund.
+    /// The estimated funds that are not paid yet, floored at zero fund by fund.
     pub(super) fn outstanding_fees(&self, order: &OrderState, bytes: &[u8], derived: bool) -> Result<Dec, OutOfRange> {
         order.additional_funds(bytes).try_fold(Dec::ZERO, |sum, (name, estimated)| {
             let paid = if derived {
@@ -298,7 +299,7 @@ impl Engine {
     pub(super) fn write_order(&mut self, draft: &OrderDraft, input: &Input<'_>, out: &mut Outcome) {
         let before = draft.before;
         if let Some(there) = before.there {
-            self.state.tell_order(there, true, out);
+            self.state.show_order(there, true, out);
             self.state.take_order(there);
         }
         let (account, instrument, state) = (before.account, draft.instrument, draft.state);
@@ -334,7 +335,7 @@ impl Engine {
         let (old, new_bytes) = (*self.state.orders.get(number), out.bytes_of(draft.state));
         let row = draft.row(old.state);
         let same = same_figures(&old, &row) && same_order(self.state.bytes.get(old.state), new_bytes, input.request);
-        // Nobody is told of a state that says the same, so what was told stays, byte for byte.
+        // A state with the same content makes no event, so the published bytes stay as they are.
         let state = if same { old.state } else { self.state.bytes.replace(old.state, new_bytes) };
         self.state.set_order(number, OrderRow { state, ..row });
         !same
@@ -385,7 +386,8 @@ fn remove_ns(order: &OrderState) -> u64 {
 
 /// Keys and signs; all problems at once.
 pub(super) fn check_order(input: &Input<'_>, out: &mut Outcome) -> Result<(), Code> {
-    let order = &input.request.action.order;
+    let action = &input.request.action;
+    let (order, previous) = (&action.order, &action.update.previous_account);
     let negative = |figure: Option<Dec>| figure.is_some_and(Dec::is_negative);
     if order.account.account_id.is_empty() {
         out.refuse(Code::Account);
@@ -393,13 +395,26 @@ pub(super) fn check_order(input: &Input<'_>, out: &mut Outcome) -> Result<(), Co
     if order.order_id.is_empty() {
         out.refuse(Code::Order);
     }
+    let ids = [
+        (order.account.owner_id, Code::Owner),
+        (order.account.account_id, Code::Account),
+        (previous.owner_id, Code::Owner),
+        (previous.account_id, Code::Account),
+        (order.order_id, Code::Order),
+        (order.exchange, Code::Exchange),
+        (order.code, Code::Symbol),
+        (order.currency, Code::Currency),
+        (order.request_id, Code::RequestId),
+        (action.trade.trade_id, Code::TradeId),
+    ];
+    refuse_long(input, &ids, out);
     if negative(order.quantity) {
         out.refuse(Code::TotalQuantity);
     }
     out.checked()
 }
 
-/// What an open order holds back: cash for a buy, stock for a sale; neither is negative.
+/// The reservation of an open order: cash for a buy, stock for a sale; neither is negative.
 pub(super) fn reservation(
     order: &OrderState,
     bytes: &[u8],
@@ -411,18 +426,13 @@ pub(super) fn reservation(
         Some(Sign::Buy) => {
             let price = match order.price {
                 Some(price) => price,
-                None => reserve_price(order, bytes),
+                None => order.values(bytes).figure(b"ReservePrice")?.unwrap_or_default(),
             };
             Ok((remaining.times(price)?.plus(fees)?.max_zero(), Dec::ZERO))
         }
         Some(Sign::Sell) => Ok((Dec::ZERO, remaining)),
         None => Ok((Dec::ZERO, Dec::ZERO)),
     }
-}
-
-/// The price that a market order is reserved at, where somebody gave one.
-fn reserve_price(order: &OrderState, bytes: &[u8]) -> Dec {
-    order.values(bytes).find(|(name, _)| *name == b"ReservePrice").map_or(Dec::ZERO, |(_, price)| price)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,11 +1,9 @@
 //! The table of orders: every write of an order's row goes through here, so that key, hash and removal time agree.
 //!
-//! Hot path: engine thread. An order without a time of removal costs nothing here; one with it costs an entry in an
-//! ordered set.
+//! Hot path: engine thread.
 
 use super::rows::{NO_TRADE, OrderRow};
 use super::state::State;
-use super::{Engine, NANOS_PER_SECOND};
 use crate::names::InstrumentNo;
 use crate::outcome::{FormerOrder, OrderEvent, Outcome};
 use crate::wire::Span;
@@ -20,7 +18,7 @@ impl OrderRow {
 
 impl State {
     /// Shows an order as it stands: for the last time, where it is about to go.
-    pub(super) fn tell_order(&self, number: u32, removed: bool, out: &mut Outcome) {
+    pub(super) fn show_order(&self, number: u32, removed: bool, out: &mut Outcome) {
         let row = self.orders.get(number);
         let state = out.keep(self.bytes.get(row.state));
         out.orders.push(row.event(number, removed, state));
@@ -81,46 +79,5 @@ impl State {
         self.rehash(row.hash, 0);
         self.schedule(number, self.due_ns(&row), 0);
         row
-    }
-
-    /// When an order is to be removed; 0: never.
-    #[inline]
-    fn due_ns(&self, row: &OrderRow) -> u64 {
-        let retention_s = self.settings.completed_order_retention_s;
-        if row.remove_ns != 0 || row.completed_ns == 0 || retention_s == 0 {
-            return row.remove_ns;
-        }
-        row.completed_ns.saturating_add(retention_s.saturating_mul(NANOS_PER_SECOND))
-    }
-
-    #[inline]
-    fn schedule(&mut self, number: u32, old_ns: u64, new_ns: u64) {
-        if old_ns == new_ns {
-            return;
-        }
-        if old_ns != 0 {
-            self.due.remove(&(old_ns, number));
-        }
-        if new_ns != 0 {
-            self.due.insert((new_ns, number));
-        }
-    }
-
-    /// All times of removal anew: after an image, or a change of what decides them.
-    pub(super) fn schedule_all(&mut self) {
-        let rows = self.orders.iter().filter_map(|(number, row)| Some((self.due_ns(row?), number)));
-        self.due = rows.filter(|(due_ns, _)| *due_ns != 0).collect();
-    }
-
-    /// The numbers of the orders that are to be removed at or before an instant, earliest first.
-    pub(super) fn orders_due(&self, by_ns: u64) -> Vec<u32> {
-        self.due.range(..=(by_ns, u32::MAX)).map(|(_, number)| *number).collect()
-    }
-}
-
-impl Engine {
-    /// When the next order is to be removed. O(log n).
-    pub fn next_removal_ns(&self) -> Option<u64> {
-        self.state.due.first().map(|(due_ns, _)| *due_ns)
     }
 }

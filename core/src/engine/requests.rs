@@ -31,7 +31,6 @@ mod table;
 mod validate;
 
 pub use dispatch::{backlog_body, dispatch_body, timeout_body};
-pub use due::{RequestDue, RequestDueKind};
 pub use life::Phase;
 pub use status::default_statuses;
 pub use validate::Validation;

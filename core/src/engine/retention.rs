@@ -25,8 +25,8 @@ pub(super) struct Gone {
 }
 
 impl Engine {
-    /// Lets time pass: forgets trades of orders long gone, and ids no longer compared. Public to nobody: the outcome
-    /// is silent. At most a few thousand records a call, O(log n) each; more are due at once while
+    /// Lets time pass: forgets trades of orders long gone, and ids no longer compared. The outcome takes no
+    /// position. At most a few thousand records a call, O(log n) each; more are due at once while
     /// [`Engine::next_prune_ns`] is not later than the tick.
     ///
     /// # Panics
@@ -36,17 +36,7 @@ impl Engine {
         self.state.prune_gone(stamp.time_ns, PRUNED_BY_A_TICK);
         self.state.prune_applied(stamp.time_ns, PRUNED_BY_A_TICK);
         self.state.prune_ended(stamp.time_ns, PRUNED_BY_A_TICK);
-        self.end_silent(stamp, out);
-    }
-
-    /// When a [`Engine::tick`] will next have something to forget. O(1).
-    pub fn next_prune_ns(&self) -> Option<u64> {
-        let state = &self.state;
-        let gone =
-            state.gone_since.peek().map(|Reverse((since_ns, _))| since_ns.saturating_add(state.trade_retention_ns()));
-        let oldest_ns = state.applied.oldest_ns();
-        let applied = oldest_ns.map(|time_ns| time_ns.saturating_add(state.idempotency_retention_ns()));
-        gone.into_iter().chain(applied).chain(state.next_ended_prune_ns()).min()
+        self.end_without_position(stamp, out);
     }
 }
 
@@ -182,7 +172,7 @@ impl State {
         keys.len()
     }
 
-    fn trade_retention_ns(&self) -> u64 {
+    pub(super) fn trade_retention_ns(&self) -> u64 {
         self.settings.trade_retention_s.saturating_mul(NANOS_PER_SECOND)
     }
 }

@@ -9,7 +9,7 @@ use crate::outcome::{Outcome, Stamp};
 use crate::record::Settings;
 
 impl Engine {
-    /// Puts settings in force from here on. Public to nobody: the outcome is silent.
+    /// Puts settings in force from here on. The outcome takes no position.
     ///
     /// # Panics
     /// As [`Engine::apply`].
@@ -17,7 +17,7 @@ impl Engine {
         self.begin(stamp, out);
         self.state.put_settings(settings.clone());
         self.state.schedule_all();
-        self.end_silent(stamp, out);
+        self.end_without_position(stamp, out);
     }
 
     pub fn settings(&self) -> &Settings {
@@ -33,7 +33,7 @@ impl State {
     }
 }
 
-/// Those of the beginning are as good as none.
+/// The initial settings hash to 0.
 fn settings_hash(settings: &Settings) -> u128 {
     if *settings == Settings::initial() { 0 } else { bytes_hash(b'S', 0, &settings.encode_to_vec()) }
 }

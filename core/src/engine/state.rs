@@ -7,6 +7,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::applied::Applied;
 use super::byte_store::ByteStore;
+use super::due::DueList;
 use super::index::Index;
 use super::requests::Requests;
 use super::retention::Gone;
@@ -65,8 +66,8 @@ pub(super) struct State {
     pub(super) settings: Settings,
     /// Ids of transforms, transactions and settlements that were applied.
     pub(super) applied: Applied,
-    /// When orders are to be removed, and their numbers. Follows from the orders and the settings.
-    pub(super) due: BTreeSet<(u64, u32)>,
+    /// When orders and feeds become due. Follows from them and the settings.
+    pub(super) due: DueList,
     /// The time of the update that is being applied.
     pub(super) now_ns: u64,
     /// Sum of the hashes of all records: kept up to date, never computed over.
@@ -98,7 +99,7 @@ impl State {
             metadata: Metadata::default(),
             settings: Settings::initial(),
             applied: Applied::default(),
-            due: BTreeSet::new(),
+            due: DueList::default(),
             now_ns: 0,
             hash: 0,
         }

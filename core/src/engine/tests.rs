@@ -92,7 +92,7 @@ impl Table {
 
     fn apply_at(&mut self, stamp: Stamp, bytes: &[u8]) {
         let request = FeedRequest::decode(bytes).expect("written by prost");
-        self.engine.apply(&Input { stamp, bytes, request: &request }, &mut self.outcome);
+        self.engine.apply(Input { stamp, bytes, request: &request }, &mut self.outcome);
         self.views.fold(&self.outcome);
     }
 

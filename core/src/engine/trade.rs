@@ -209,7 +209,7 @@ impl Engine {
         self.draft_cash(&legs)?;
         let row = self.draft.holding(&self.state, holding_number);
         row.book_leg(stock, stated.price, order.currency)?;
-        self.tell(Booking::Trade { cash: value, stock }, &legs, Span::default(), out);
+        self.note_transaction(Booking::Trade { cash: value, stock }, &legs, Span::default(), out);
         Ok(key.map_or(NO_TRADE, |key| self.index_trade(input, stated, key, sign, &legs, 0)))
     }
 
@@ -234,7 +234,7 @@ impl Engine {
         let revisions = old.revisions + 1;
         let id = self.revision_id(input, revisions, out);
         let cancel = stated.kind == OrderTradeType::Cancel;
-        self.tell(Booking::Adjustment { cash: legs.cash, stock: legs.stock, cancel }, &legs, id, out);
+        self.note_transaction(Booking::Adjustment { cash: legs.cash, stock: legs.stock, cancel }, &legs, id, out);
         let fund_entries = self.keep_funds(input, cancel, old.fund_entries);
         let row = TradeRow {
             is_cancelled: cancel,
@@ -283,7 +283,7 @@ impl Engine {
         self.draft.holding(&self.state, legs.holding_number).book_unpriced(legs.stock)?;
         let id = self.revision_id(input, 1, out);
         let cancel = stated.kind == OrderTradeType::Cancel;
-        self.tell(Booking::Adjustment { cash: legs.cash, stock: legs.stock, cancel }, &legs, id, out);
+        self.note_transaction(Booking::Adjustment { cash: legs.cash, stock: legs.stock, cancel }, &legs, id, out);
         Ok(key.map_or(NO_TRADE, |key| self.index_trade(input, stated, key, sign, &legs, 1)))
     }
 
@@ -355,7 +355,7 @@ impl Engine {
         Span { start: span.start, len: out.bytes.len() as u32 - span.start }
     }
 
-    fn tell(&self, booking: Booking, legs: &Legs, id: Span, out: &mut Outcome) {
+    fn note_transaction(&self, booking: Booking, legs: &Legs, id: Span, out: &mut Outcome) {
         let (cash, holding) = (self.state.cash.get(legs.cash_number), self.state.holdings.get(legs.holding_number));
         out.transaction = Some(TransactionEvent {
             booking,

@@ -4,11 +4,13 @@ use prost::Message;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::applied::{AppliedEntry, AppliedKind, applied_key};
+use super::ids::refuse_long;
 use super::{Engine, Input, funds};
 use crate::dec::{Dec, OutOfRange};
 use crate::names::{AccountNo, CurrencyNo, InstrumentNo, NameKind, name_hash};
 use crate::outcome::{Booking, Outcome, TransactionEvent};
 use crate::proto::{ExternalAction, ExternalActionType, SettlementStatus};
+use crate::record::Rules;
 use crate::refusal::Code;
 use crate::wire::Span;
 
@@ -80,6 +82,7 @@ impl Engine {
             ],
             out,
         );
+        refuse_long(input, &[(transfer.currency, Code::Currency)], out);
         let moves_nothing = transfer.value.is_none_or(Dec::is_zero) && transfer.additional_funds.count == 0;
         let Verdict::Book { id } = self.judge(input, moves_nothing, out)? else { return Ok(None) };
         let settlement = settlement?;
@@ -113,14 +116,16 @@ impl Engine {
             ],
             out,
         );
+        let ids =
+            [(transfer.exchange, Code::Exchange), (transfer.code, Code::Symbol), (transfer.order_id, Code::Order)];
+        refuse_long(input, &ids, out);
         let quantity = transfer.value.unwrap_or_default();
         let Verdict::Book { id } = self.judge(input, quantity.is_zero(), out)? else { return Ok(None) };
         let account = self.transaction_account(input, out);
         let (exchange, code) = (transfer.exchange.of(bytes), transfer.code.of(bytes));
         let instrument = InstrumentNo(self.state.number(NameKind::Instrument, exchange, code, out));
         let number = self.state.holding_number(account, instrument);
-        let mut values = input.request.action.transaction.values(bytes);
-        let price = values.find(|(name, _)| *name == b"Price").map(|(_, price)| price);
+        let price = input.request.action.transaction.values(bytes).figure(b"Price")?;
         let row = self.draft.holding(&self.state, number);
         match price {
             Some(price) => row.book_leg(quantity, price, row.currency)?,
@@ -133,8 +138,10 @@ impl Engine {
     /// What becomes of a transfer of which all problems but one are noted. A feed is believed: only what comes through
     /// REST can be nothing, or be there already.
     fn judge(&self, input: &Input<'_>, moves_nothing: bool, out: &mut Outcome) -> Result<Verdict, Code> {
+        let account = &input.request.action.transaction.account;
+        refuse_long(input, &[(account.owner_id, Code::Owner), (account.account_id, Code::Account)], out);
         let id = if input.stamp.origin.is_rest { applied_id(input) } else { None };
-        let known = id.and_then(|id| self.known_transaction(id));
+        let known = id.and_then(|id| self.known_transaction(input, id));
         if id.zip(known).is_some_and(|(id, content)| content != id.content) {
             out.refuse(Code::TransactionDuplicate);
         }
@@ -146,9 +153,13 @@ impl Engine {
     }
 
     /// The content under a transaction's id, booked before or earlier in the batch that is being checked.
-    fn known_transaction(&self, id: AppliedEntry) -> Option<u64> {
+    fn known_transaction(&self, input: &Input<'_>, id: AppliedEntry) -> Option<u64> {
         let in_batch = self.batch_ids.iter().find(|known| known.key == id.key).map(|known| known.content);
-        in_batch.or_else(|| self.state.applied(id.key, id.time_ns))
+        let applied = || self.state.applied(id.key, id.time_ns);
+        // Noted before kinds were told apart: the same content is the same transfer, another one may be of cash.
+        let key = || transaction_key(input, AppliedKind::Transaction);
+        let of_old_rules = || self.state.applied(key(), id.time_ns).filter(|content| *content == id.content);
+        in_batch.or_else(applied).or_else(of_old_rules)
     }
 
     fn settle(&mut self, number: u32, settlement: SettlementStatus, net: Dec) -> Result<(), OutOfRange> {
@@ -208,18 +219,30 @@ fn has_account(input: &Input<'_>) -> bool {
 #[cold]
 fn applied_id(input: &Input<'_>) -> Option<AppliedEntry> {
     let (bytes, action) = (input.bytes, &input.request.action);
-    let id = action.transaction.transaction_id.of(bytes);
-    if id.is_empty() {
+    if action.transaction.transaction_id.is_empty() {
         return None;
     }
-    let account = &action.transaction.account;
-    let account = name_hash(NameKind::Account, account.owner_id.of(bytes), account.account_id.of(bytes));
-    let key = applied_key(AppliedKind::Transaction, &account.to_le_bytes(), id);
+    // The cash and the asset leg of one business transaction may share an id.
+    let is_asset = action.r#type == ExternalActionType::AssetTransfer as i32;
+    let key = transaction_key(
+        input,
+        match input.stamp.rules {
+            Rules::V2 if is_asset => AppliedKind::AssetTransaction,
+            Rules::V1 | Rules::V2 => AppliedKind::Transaction,
+        },
+    );
     let mut stated = ExternalAction::decode(action.span.of(bytes)).expect("invariant: the decoder accepted it");
     if let Some(transaction) = &mut stated.transaction {
         transaction.authorities.clear();
     }
     Some(AppliedEntry { key, content: xxh3_64(&stated.encode_to_vec()), time_ns: input.stamp.time_ns })
+}
+
+fn transaction_key(input: &Input<'_>, kind: AppliedKind) -> u128 {
+    let (bytes, transaction) = (input.bytes, &input.request.action.transaction);
+    let account = &transaction.account;
+    let account = name_hash(NameKind::Account, account.owner_id.of(bytes), account.account_id.of(bytes));
+    applied_key(kind, &account.to_le_bytes(), transaction.transaction_id.of(bytes))
 }
 
 /// What a transfer of `net` adds to the booked and to the unbooked figure.

@@ -18,17 +18,17 @@ mod undefine;
 
 use rename::Rename;
 
+use super::ids::refuse_long_texts;
 use super::{Engine, Input};
 use crate::outcome::Outcome;
 use crate::proto::{
     AccountTransform, AccountTransformType, Operation, OperationType, OwnerTransform, OwnerTransformType, Transform,
     TransformType,
 };
+use crate::record::DUE_BY;
 use crate::refusal::Code;
 use crate::wire::{ReverseWriter, Span, field, replace_fields};
 
-/// Parameter of a removal by the hub itself: all orders that are to be removed at or before an instant, in ISO-8601.
-const DUE_BY: &str = "DueBy";
 /// What the events of one transform may take: places in an outcome are 32 bits. Some ten million orders; more are
 /// transformed in parts.
 const EVENT_BYTES_MAX: usize = 3 << 30;
@@ -88,6 +88,7 @@ impl Engine {
                 let new_code = parameter(&transform.parameters, NEW_CODE);
                 require(&[(&transform.exchange, Code::Exchange)], out);
                 require(&[(&transform.code, Code::Symbol), (new_code, Code::Symbol)], out);
+                refuse_long_texts(input.stamp.rules, &[(new_code, Code::Symbol)], out);
                 out.checked()?;
                 let Some(rename) = Rename::of_symbol(&self.state, &transform.exchange, &transform.code, new_code)
                 else {
@@ -98,6 +99,7 @@ impl Engine {
             TransformType::RenameCurrency => {
                 let new_code = parameter(&transform.parameters, NEW_CODE);
                 require(&[(&transform.code, Code::Currency), (new_code, Code::Currency)], out);
+                refuse_long_texts(input.stamp.rules, &[(new_code, Code::Currency)], out);
                 out.checked()?;
                 let Some(rename) = Rename::of_currency(&self.state, &transform.code, new_code) else {
                     return Ok(false);
@@ -122,6 +124,7 @@ impl Engine {
         let given = |name, present| transform.parameters.get(name).map_or(present, String::as_str);
         let (new_owner, new_account) = (given(NEW_OWNER, owner), given(NEW_ACCOUNT, account));
         require(&[(account, Code::Account), (new_account, Code::Account)], out);
+        refuse_long_texts(input.stamp.rules, &[(new_owner, Code::Owner), (new_account, Code::Account)], out);
         out.checked()?;
         if (owner, account) == (new_owner, new_account) {
             return Ok(false);
@@ -140,6 +143,7 @@ impl Engine {
         }
         let new_owner = parameter(&transform.parameters, NEW_OWNER);
         require(&[(&transform.owner_id, Code::Owner), (new_owner, Code::Owner)], out);
+        refuse_long_texts(input.stamp.rules, &[(new_owner, Code::Owner)], out);
         out.checked()?;
         if transform.owner_id == new_owner {
             return Ok(false);

@@ -9,7 +9,7 @@ use prost::Message as _;
 use super::JsonError;
 use super::schema::Kind;
 use crate::dec::{Dec, ParseDecError};
-use crate::proto::{self, BigNumber, TimestampWithTimeZone};
+use crate::proto::{self, BigNumber, CarriedNumber, TimestampWithTimeZone};
 
 /// Either alphabet is read (`-_` are made `+/` first), padded or not.
 const ANY_PADDING: GeneralPurpose = GeneralPurpose::new(
@@ -71,9 +71,31 @@ pub(super) fn put_decimal(digits: &str, out: &mut Vec<u8>) -> Result<(), JsonErr
     Ok(())
 }
 
+/// A number that is carried; a figure has the form that it has everywhere.
+pub(super) fn put_carried(digits: &str, out: &mut Vec<u8>) -> Result<(), JsonError> {
+    match decimal(digits) {
+        Ok(figure) => BigNumber::from(figure).encode_raw(out),
+        Err(JsonError::NumberOutOfRange) => {
+            let carried = CarriedNumber::from_digits(digits).map_err(|_| JsonError::NumberOutOfRange)?;
+            carried.encode_raw(out);
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
 /// What stands behind `start` is a BigNumber in any form; afterwards it is canonical.
 pub(super) fn recode_decimal(out: &mut Vec<u8>, start: usize) -> Result<(), JsonError> {
-    let number = BigNumber::decode(&out[start..]).map_err(|error| {
+    recode::<BigNumber>(out, start)
+}
+
+/// As [`recode_decimal`], for a number that is carried.
+pub(super) fn recode_carried(out: &mut Vec<u8>, start: usize) -> Result<(), JsonError> {
+    recode::<CarriedNumber>(out, start)
+}
+
+fn recode<M: prost::Message + Default>(out: &mut Vec<u8>, start: usize) -> Result<(), JsonError> {
+    let number = M::decode(&out[start..]).map_err(|error| {
         if proto::is_out_of_range(&error) { JsonError::NumberOutOfRange } else { JsonError::mismatch() }
     })?;
     out.truncate(start);
@@ -83,14 +105,14 @@ pub(super) fn recode_decimal(out: &mut Vec<u8>, start: usize) -> Result<(), Json
 
 pub(super) fn put_timestamp(text: &str, out: &mut Vec<u8>) -> Result<(), JsonError> {
     let instant: TimestampWithTimeZone = text.parse().map_err(|_| JsonError::mismatch())?;
-    instant.encode_raw(out);
+    instant.received().map_err(|_| JsonError::mismatch())?.encode_raw(out);
     Ok(())
 }
 
 /// As [`recode_decimal`], for a timestamp.
 pub(super) fn recode_timestamp(out: &mut Vec<u8>, start: usize) -> Result<(), JsonError> {
     let instant = TimestampWithTimeZone::decode(&out[start..]).map_err(|_| JsonError::mismatch())?;
-    instant.checked().map_err(|_| JsonError::mismatch())?;
+    let instant = instant.received().map_err(|_| JsonError::mismatch())?;
     out.truncate(start);
     instant.encode_raw(out);
     Ok(())

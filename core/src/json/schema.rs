@@ -43,6 +43,8 @@ pub(super) enum Shape {
     Object,
     /// `BigNumber`: a JSON number.
     Decimal,
+    /// The same of any size.
+    Carried,
     /// `TimestampWithTimeZone`: an ISO-8601 string.
     Timestamp,
 }

@@ -218,8 +218,9 @@ fn timestamps_are_text_or_the_object() {
             (r#"{"Seconds":"60","Nanoseconds":5000000,"TzOffset":-90}"#, r#""1969-12-31T22:31:00.005-01:30""#),
             ("{}", r#""1970-01-01T00:00:00Z""#),
             (r#"{"Nanoseconds":1000000000}"#, "Data.Deserialise TimestampWithTimeZone"),
-            (r#"{"TzOffset":1081}"#, "Data.Deserialise TimestampWithTimeZone"),
-            (r#"{"Seconds":253402300800}"#, "Data.Deserialise TimestampWithTimeZone"),
+            (r#"{"TzOffset":1081}"#, r#""1970-01-01T00:00:00Z""#),
+            (r#"{"TzOffset":36000}"#, r#""1970-01-01T10:00:00+10:00""#),
+            (r#"{"Seconds":9214646400}"#, "Data.Deserialise TimestampWithTimeZone"),
             (r#""yesterday""#, "Data.Deserialise TimestampWithTimeZone"),
             ("0", "Data.Deserialise TimestampWithTimeZone"),
         ],
@@ -283,7 +284,8 @@ fn what_is_no_json_is_data() {
         b"{}}",
         b"{} x",
         b"{}{}",
-        b"\xef\xbb\xbf{}",
+        b"\xef\xbb\xbf\xef\xbb\xbf{}",
+        b"\xef\xbb{}",
         b"{'OrderID':1}",
         b"{OrderID:1}",
         b"{\"OrderID\":\"1\",}",
@@ -357,3 +359,49 @@ fn lengths_of_more_than_a_byte_are_right() {
 }
 
 mod binary_form;
+
+#[test]
+fn numbers_that_nothing_computes_with_are_given_back_whatever_their_size() {
+    let (large, small) = (format!("1{}", "0".repeat(400)), format!("-0.{}1", "0".repeat(99)));
+    let values = |numbers: [&str; 2]| format!(r#"{{"Values":{{"a":{},"b":{}}}}}"#, numbers[0], numbers[1]);
+    let shown = values([&large, &small]);
+    assert_eq!(again(ORDER_STATE, &shown), shown);
+    assert_eq!(again(ORDER_STATE, &values(["1e400", "-1e-100"])), shown);
+    assert_eq!(again(ORDER_STATE, &values([&format!("\"{large}\""), "\"-1E-100\""])), shown);
+    let object = r#"{"Scale":50,"IsNegative":true,"Value":"AQ=="}"#;
+    assert_eq!(again(ORDER_STATE, &values([object, "10.50"])), values([&format!("-0.{}1", "0".repeat(49)), "10.50"]));
+    assert_eq!(again(ORDER_STATE, &values(["1e5000", "1"])), "NumberOutOfRange");
+    // The hub computes those of a position.
+    assert_eq!(again(CASH_POSITION, r#"{"Values":{"P":1e400}}"#), "NumberOutOfRange");
+}
+
+#[test]
+fn a_byte_order_mark_is_skipped() {
+    assert_eq!(again(ORDER_STATE, "\u{feff}{\"OrderID\":\"1\"}"), r#"{"OrderID":"1"}"#);
+}
+
+#[test]
+fn the_head_of_a_message_is_made_out_as_far_as_it_can_be() {
+    let head = |text: &str| {
+        let Head { request_id, r#type } = Head::of(REQUEST_MESSAGE, text.as_bytes());
+        (request_id, r#type)
+    };
+    let feed = crate::proto::RequestMessageType::FeedRequest as i32;
+    for (text, request_id, number) in [
+        (r#"{"Type":"FeedRequest","RequestID":"r1","Feed":{"Nonsense":1}}"#, "r1", feed),
+        (r#"{"Feed":{"Action":{"Order":[}}},"Type":29,"RequestID":"r1"}"#, "r1", feed),
+        (r#"{"requestId":"r1","type":29,"Feed":{"Type":"#, "r1", feed),
+        (r#"{"RequestID":"r\u0031","Type":"RequestMessageType_FeedRequest""#, "r1", feed),
+        (r#"{"RequestID":7,"Type":"Nonsense","X":[{"a":"}"}],"RequestID":"r1"}"#, "r1", 0),
+        (r#"{"RequestID":"r1"#, "", 0),
+        (r#"["RequestID","r1"]"#, "", 0),
+        ("", "", 0),
+    ] {
+        assert_eq!(head(text), (request_id.to_owned(), number), "{text}");
+    }
+    let whole = r#"{"X":{"a":[1,"\\\"",null]},"RequestID":"é","Type":30}"#;
+    for cut in 0..whole.len() {
+        let head = Head::of(REQUEST_MESSAGE, &whole.as_bytes()[..cut]);
+        assert!(["", "é"].contains(&&*head.request_id), "{cut}: {head:?}");
+    }
+}

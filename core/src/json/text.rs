@@ -10,6 +10,8 @@ use serde_json::value::RawValue;
 
 use super::{DEPTH_MAX, JsonError};
 
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 pub(super) struct Text<'a> {
     text: &'a str,
     at: usize,
@@ -17,11 +19,19 @@ pub(super) struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
-    /// Refuses what is not UTF-8 and not one JSON value: BOM, NaN, trailing text, comments.
+    /// Refuses what is not UTF-8 and not one JSON value: NaN, trailing text, comments. A byte order mark is skipped.
     pub(super) fn new(bytes: &'a [u8]) -> Result<Text<'a>, JsonError> {
+        let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
         let text = simdutf8::basic::from_utf8(bytes).map_err(|_| JsonError::Syntax)?;
         let value: &'a RawValue = serde_json::from_str(text).map_err(|_| JsonError::Syntax)?;
         Ok(Text { text: value.get(), at: 0, depth: 0 })
+    }
+
+    /// The cursor over what may be no JSON: it ends where that shows.
+    pub(super) fn unchecked(bytes: &'a [u8]) -> Text<'a> {
+        let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+        let valid = std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
+        Text { text: std::str::from_utf8(&bytes[..valid]).unwrap_or_default(), at: 0, depth: 0 }
     }
 
     /// The first byte of what comes next: it tells the kind of a value. 0 at the end.

@@ -11,7 +11,7 @@ use std::ops::Range;
 use super::schema::{Field, Kind, Message, MessageId, Presence, Shape};
 use super::wire::{Fields, Value};
 use super::{Malformed, Style, scalar};
-use crate::proto::{TimestampWithTimeZone, from_wire};
+use crate::proto::{TimestampWithTimeZone, from_wire, write_carried};
 
 type Result<T> = std::result::Result<T, Malformed>;
 
@@ -72,6 +72,7 @@ impl<'a, 'o> Writer<'a, 'o> {
         match message.shape {
             Shape::Object => self.object(message, start)?,
             Shape::Decimal => self.decimal(start)?,
+            Shape::Carried => self.carried(start)?,
             Shape::Timestamp => self.timestamp(start)?,
         }
         self.found.truncate(start);
@@ -219,13 +220,25 @@ impl<'a, 'o> Writer<'a, 'o> {
     }
 
     fn decimal(&mut self, start: usize) -> Result<()> {
-        let (scale, sign, value) = (self.last(start, 0), self.last(start, 1), self.last(start, 2));
-        let scale = scale.map_or(0, |found| found.varint() as u32);
-        let is_negative = sign.is_some_and(|found| found.varint() != 0);
-        let dec = from_wire(scale, is_negative, value.map_or(&[], Found::bytes));
-        let dec = dec.map_err(|_| Malformed::NumberOutOfRange)?;
+        let (scale, is_negative, magnitude) = self.number(start);
+        let dec = from_wire(scale, is_negative, magnitude).map_err(|_| Malformed::NumberOutOfRange)?;
         self.put(format_args!("{dec}"));
         Ok(())
+    }
+
+    fn carried(&mut self, start: usize) -> Result<()> {
+        let (scale, is_negative, magnitude) = self.number(start);
+        let mut digits = String::new();
+        write_carried(scale, is_negative, magnitude, &mut digits).map_err(|_| Malformed::NumberOutOfRange)?;
+        self.out.extend_from_slice(digits.as_bytes());
+        Ok(())
+    }
+
+    /// Scale, sign and magnitude of the number on top of the stack.
+    fn number(&self, start: usize) -> (u32, bool, &'a [u8]) {
+        let (scale, sign, value) = (self.last(start, 0), self.last(start, 1), self.last(start, 2));
+        let scale = scale.map_or(0, |found| found.varint() as u32);
+        (scale, sign.is_some_and(|found| found.varint() != 0), value.map_or(&[], Found::bytes))
     }
 
     fn timestamp(&mut self, start: usize) -> Result<()> {

@@ -165,6 +165,18 @@ impl Details {
         problems.into_iter().flatten()
     }
 
+    /// The ids that the record is kept under, each with the code of what is wrong with it. Of those alone that a limit
+    /// holds for: owners, accounts and exchanges.
+    pub(crate) fn ids(&self) -> Vec<(&str, Code)> {
+        let (first, second) = self.key();
+        match self.kind() {
+            MetadataKind::Owner => vec![(first, Code::Owner)],
+            MetadataKind::Account => vec![(first, Code::Owner), (second, Code::Account)],
+            MetadataKind::Exchange => vec![(first, Code::Exchange)],
+            MetadataKind::RequestStatus | MetadataKind::Identity | MetadataKind::IdentitySource => Vec::new(),
+        }
+    }
+
     /// The message itself; the same content has the same bytes.
     pub fn encode(&self) -> Vec<u8> {
         match self {

@@ -185,7 +185,7 @@ pub fn is_out_of_range(error: &DecodeError) -> bool {
 }
 
 #[cold]
-fn out_of_range() -> DecodeError {
+pub(super) fn out_of_range() -> DecodeError {
     // Deprecated for want of a successor: a `Message` written by hand has no other way to refuse.
     #[allow(deprecated)]
     DecodeError::new(OUT_OF_RANGE)

@@ -32,7 +32,7 @@ pub struct TopFields<'a> {
 
 impl<'a> TopFields<'a> {
     pub fn of(input: &'a [u8]) -> TopFields<'a> {
-        TopFields { input, reader: Reader::new(input, Span::whole(input)) }
+        TopFields { input, reader: Reader::of_bytes(input, Span::whole(input)) }
     }
 }
 

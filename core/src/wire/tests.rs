@@ -3,16 +3,18 @@
 use super::reader::Reader;
 use super::*;
 use crate::dec::Dec;
-use crate::proto::TimestampWithTimeZone;
+use prost::Message as _;
+
+use crate::proto::{self, TimestampWithTimeZone};
 
 fn reader(bytes: &[u8]) -> Reader<'_> {
-    Reader::new(bytes, Span::whole(bytes))
+    Reader::of_bytes(bytes, Span::whole(bytes))
 }
 
 #[test]
 fn a_varint_is_read_within_its_span_only() {
     let bytes = b"\x96\x01\x96\x01";
-    let mut r = Reader::new(bytes, Span { start: 1, len: 2 });
+    let mut r = Reader::of_bytes(bytes, Span { start: 1, len: 2 });
     assert_eq!((r.varint(), r.varint()), (Ok(1), Err(DecodeError::Malformed)));
     assert_eq!(reader(bytes).varint(), Ok(150));
     assert_eq!(reader(b"").varint(), Err(DecodeError::Malformed));
@@ -77,8 +79,8 @@ fn an_instant_is_checked_while_it_is_read() {
     assert!(reader(b"\x06\x08\x01\x10\x05\x18\xb0").time().is_err(), "cut");
     let read = reader(b"\x07\x08\x01\x10\x05\x18\xb0\x09").time().unwrap();
     assert_eq!((read.seconds, read.nanoseconds, read.tz_offset), (1, 5, 600));
-    // 1081 minutes, and 10^9 nanoseconds.
-    assert_eq!(reader(b"\x03\x18\xf2\x10").time(), Err(DecodeError::Malformed));
+    // 1081 minutes are an odd offset, and 10^9 nanoseconds none.
+    assert_eq!(reader(b"\x03\x18\xf2\x10").time(), Ok(TimestampWithTimeZone::default()));
     assert_eq!(reader(b"\x06\x10\x80\x94\xeb\xdc\x03").time(), Err(DecodeError::Malformed));
 }
 
@@ -140,4 +142,40 @@ fn what_stands_between_the_occurrences_of_a_field_is_left_out() {
     assert_eq!(w.bytes(), b"\x0a\x01a\x0a\x01b\x0a\x00!");
     w.copy_repeated(bytes, Repeated::default(), 1);
     assert_eq!(w.len(), 9);
+}
+
+#[test]
+fn a_number_that_nothing_computes_with_may_have_any_size_and_a_figure_may_not() {
+    let large = proto::CarriedNumber::from_digits(&format!("-0.{}", "7".repeat(60))).expect("carried");
+    let mut order = proto::OrderState { order_id: "1".into(), ..Default::default() };
+    order.values.insert("Wide".into(), large.clone());
+    order.values.insert("ReservePrice".into(), Dec::whole(5).into());
+    let bytes = order.encode_to_vec();
+    let flat = OrderState::decode(&bytes).expect("both read it");
+    assert_eq!(flat.values(&bytes).figure(b"ReservePrice"), Ok(Some(Dec::whole(5))));
+    assert_eq!(flat.values(&bytes).figure(b"Wide"), Err(crate::dec::OutOfRange));
+    assert_eq!(flat.values(&bytes).figure(b"None"), Ok(None));
+    assert_eq!(
+        proto::OrderState::decode(&bytes[..]).map(|order| order.values["Wide"].to_string()),
+        Ok(large.to_string())
+    );
+    // The same number as a price: tag 22, and the length that it has.
+    let number = large.encode_to_vec();
+    let price = [&[0xb2, 0x01, number.len() as u8][..], &number].concat();
+    assert_eq!(OrderState::decode(&price).map(drop), Err(DecodeError::NumberOutOfRange));
+}
+
+#[test]
+fn an_instant_past_2261_is_of_the_record_and_is_not_received() {
+    let at = |seconds| Some(TimestampWithTimeZone { seconds, nanoseconds: 0, tz_offset: 0 });
+    let request = |remove_after| {
+        let order = proto::OrderState { remove_after, ..Default::default() };
+        let action = proto::ExternalAction { order: Some(Box::new(order)), ..Default::default() };
+        proto::FeedRequest { action: Some(action), ..Default::default() }.encode_to_vec()
+    };
+    let (last, late) = (request(at(TimestampWithTimeZone::SECONDS_MAX)), request(at(253_402_300_799)));
+    let mut read = FeedRequest::default();
+    assert_eq!(read.receive_into(&last, Span::whole(&last)), Ok(()));
+    assert_eq!(read.receive_into(&late, Span::whole(&late)), Err(DecodeError::Malformed));
+    assert_eq!(read.decode_into(&late, Span::whole(&late)), Ok(()));
 }

@@ -105,7 +105,7 @@ impl Transcode for BigNumber {
 
 fn timestamp(descriptor: &MessageDescriptor, tape: &mut Tape<'_>) -> DynamicMessage {
     let mut message = DynamicMessage::new(descriptor.clone());
-    message.set_field_by_name("Seconds", Value::U64(tape.one_of(&[0, 1, 951_868_799, 1_795_323_845, 253_402_235_999])));
+    message.set_field_by_name("Seconds", Value::U64(tape.one_of(&[0, 1, 951_868_799, 1_795_323_845, 9_214_646_399])));
     message.set_field_by_name("Nanoseconds", Value::U32(tape.one_of(&[0, 1, 1_000, 500_000_000, 999_999_999])));
     message.set_field_by_name("TzOffset", Value::I32(tape.one_of(&[0, 600, -210, 1080, -1080, 1])));
     message

@@ -111,7 +111,7 @@ impl Hub {
     pub(crate) fn operate(&mut self, operation: &proto::Operation, origin: Origin) -> bool {
         let bytes = operation_request(operation);
         let accepted = self.apply_from(&bytes, origin);
-        if self.outcome.is_silent() {
+        if self.outcome.takes_no_position() {
             let outcome = &self.outcome;
             let told = (outcome.orders.len(), outcome.balances.len(), outcome.holdings.len(), outcome.metadata.len());
             assert_eq!(told, (0, 0, 0, 0), "an update without a position has no events");
@@ -131,7 +131,7 @@ impl Hub {
     fn apply_from(&mut self, bytes: &[u8], origin: Origin) -> bool {
         let request = FeedRequest::decode(bytes).expect("written by prost");
         let stamp = Stamp { origin, ..self.next_stamp() };
-        self.engine.apply(&Input { stamp, bytes, request: &request }, &mut self.outcome);
+        self.engine.apply(Input { stamp, bytes, request: &request }, &mut self.outcome);
         self.views.fold(&self.outcome);
         self.log.push(Logged::Update(stamp, bytes.to_vec()));
         self.outcome.is_accepted()
@@ -178,7 +178,7 @@ impl Hub {
             match entry {
                 Logged::Update(stamp, bytes) => {
                     let request = FeedRequest::decode(bytes).expect("it was applied");
-                    engine.apply(&Input { stamp: *stamp, bytes, request: &request }, &mut outcome);
+                    engine.apply(Input { stamp: *stamp, bytes, request: &request }, &mut outcome);
                 }
                 Logged::Tick(stamp) => engine.apply(Step::Tick(*stamp), &mut outcome),
                 Logged::Settings(stamp, settings) => engine.apply(settings_step(*stamp, settings), &mut outcome),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ordo_core::metadata::Details;
-use ordo_core::proto::{self, BigNumber, OperationType, OrderTradeType, Side, TimestampWithTimeZone};
+use ordo_core::proto::{self, BigNumber, CarriedNumber, OperationType, OrderTradeType, Side, TimestampWithTimeZone};
 use ordo_core::record::Settings;
 
 use super::figure::Figure;
@@ -84,6 +84,10 @@ fn funds_of(map: &BTreeMap<String, BigNumber>) -> Funds {
     map.iter().map(|(name, value)| (name.clone(), Figure::of(Some(*value)))).collect()
 }
 
+fn figure_of(number: &CarriedNumber) -> BigNumber {
+    number.dec().expect("figures of the tests fit").into()
+}
+
 fn total(funds: &Funds) -> Figure {
     funds.values().cloned().sum()
 }
@@ -112,7 +116,7 @@ pub(crate) fn reservation(order: &proto::OrderState) -> (Figure, Figure) {
     let remaining = (&Figure::of(order.quantity) - &Figure::of(order.executed_quantity)).or_zero();
     match buys(order.side) {
         Some(true) => {
-            let price = order.price.or_else(|| order.values.get("ReservePrice").copied());
+            let price = order.price.or_else(|| order.values.get("ReservePrice").map(figure_of));
             let paid = funds_of(&order.executed_additional_funds);
             let fees = funds_of(&order.additional_funds)
                 .into_iter()
@@ -444,7 +448,7 @@ impl Model {
         let key = (account, (transfer.exchange.clone(), transfer.code.clone()));
         let (position, quantity) = (self.positions.entry(key).or_default(), Figure::of(transfer.value));
         match action.transaction.as_ref().and_then(|details| details.values.get("Price")) {
-            Some(price) => position.leg(&quantity, &Figure::of(Some(*price)), None),
+            Some(price) => position.leg(&quantity, &Figure::of(Some(figure_of(price))), None),
             None => position.unpriced(&quantity),
         }
         Some(())

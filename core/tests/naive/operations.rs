@@ -123,9 +123,13 @@ impl Model {
         let from = transform.parameters.get("FromStatus");
         let orders = self.orders.values_mut().filter(|order| matches(transform, order));
         for order in orders.filter(|order| from.is_none_or(|from| *from == order.status)) {
-            order.status.clone_from(&transform.order_status);
+            if !transform.order_status.is_empty() {
+                order.status.clone_from(&transform.order_status);
+            }
             let exchange = (OperationType::DefineExchange as i32, order.exchange.clone(), String::new());
-            if let Some(Details::Exchange(details)) = definitions.get(&exchange) {
+            if let Some(Details::Exchange(details)) =
+                definitions.get(&exchange).filter(|_| !transform.order_status.is_empty())
+            {
                 let status = details.order_statuses.iter().find(|status| status.code == order.status);
                 order.is_completed = status.map_or(order.is_completed, |status| status.is_completed);
             }

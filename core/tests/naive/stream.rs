@@ -171,7 +171,7 @@ impl Stream {
             ..Default::default()
         };
         if self.rng.one_in(4) {
-            state.values.insert("ReservePrice".into(), self.figure(5_000));
+            state.values.insert("ReservePrice".into(), self.figure(5_000).into());
         }
         self.funds(&mut state.additional_funds, true);
         self.orders.push(Known { state: state.clone(), trades: Vec::new(), gone: false, is_twin: false });
@@ -302,7 +302,7 @@ impl Stream {
         if self.rng.one_in(4) {
             let mut update = proto::OrderUpdate { reason: 20, ..Default::default() };
             update.properties.insert("Venue".into(), "é".into());
-            update.values.insert("Last".into(), number("1.50"));
+            update.values.insert("Last".into(), number("1.50").into());
             update.i_ds.push(proto::Id { name: "Fix".into(), ..Default::default() });
             action.update = Some(Box::new(update));
         }
@@ -395,7 +395,7 @@ impl Stream {
         let mut transaction = self.details();
         if self.rng.one_in(2) {
             let price = self.price().unwrap_or_else(|| number("0"));
-            transaction.values.insert("Price".into(), price);
+            transaction.values.insert("Price".into(), price.into());
         }
         proto::ExternalAction {
             r#type: ExternalActionType::AssetTransfer as i32,

@@ -6,29 +6,47 @@ use num_bigint::BigUint;
 const BITS_MAX: u64 = 127;
 const SCALE_MAX: u32 = 38;
 
-#[derive(Debug, Clone, Default, PartialEq)]
+/// Of a number that is carried: bits of what has 1,024 digits, in whole bytes, and its places.
+const CARRIED_BITS_MAX: u64 = 426 * 8;
+const CARRIED_SCALE_MAX: u32 = 1_024;
+
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Figure {
     pub(crate) scale: u32,
     pub(crate) is_negative: bool,
     pub(crate) magnitude: BigUint,
+    /// Whether no rule computes with it, so that it may be larger. Not part of what it says.
+    pub(crate) is_carried: bool,
+}
+
+impl PartialEq for Figure {
+    fn eq(&self, other: &Figure) -> bool {
+        (self.scale, self.is_negative, &self.magnitude) == (other.scale, other.is_negative, &other.magnitude)
+    }
 }
 
 impl Figure {
     /// Whether it can be held exactly; zeros at the end may be shed for that, as long as the scale is too large.
     pub(crate) fn is_held(&self) -> bool {
-        self.shed().is_some()
+        let fits = self.magnitude.bits() <= CARRIED_BITS_MAX && self.scale <= CARRIED_SCALE_MAX;
+        self.shed().is_some() || (self.is_carried && fits)
     }
 
     /// As it is shown and sent on: no minus before zero, a scale within range.
     pub(crate) fn canonical(&self) -> Figure {
-        self.shed().expect("only what is held is shown")
+        self.shed().unwrap_or_else(|| self.clone())
     }
 
     fn shed(&self) -> Option<Figure> {
         let (mut scale, mut magnitude) = (self.scale, self.magnitude.clone());
         let zero = BigUint::default();
         if magnitude == zero {
-            return Some(Figure { scale: scale.min(SCALE_MAX), is_negative: false, magnitude });
+            return Some(Figure {
+                scale: scale.min(SCALE_MAX),
+                is_negative: false,
+                magnitude,
+                is_carried: self.is_carried,
+            });
         }
         if magnitude.bits() > BITS_MAX {
             return None;
@@ -40,7 +58,7 @@ impl Figure {
             magnitude /= 10u8;
             scale -= 1;
         }
-        Some(Figure { scale, is_negative: self.is_negative, magnitude })
+        Some(Figure { scale, magnitude, is_negative: self.is_negative, is_carried: self.is_carried })
     }
 
     /// All its digits: `-10.50`.

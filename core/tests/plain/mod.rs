@@ -40,10 +40,20 @@ pub(crate) struct Instant {
 }
 
 impl Instant {
-    /// Whether the local time can be written: up to the year 9999, offsets up to 18 hours.
+    /// Whether a client may send it: up to the year 2261, in any offset, the local time not before 0000.
     pub(crate) fn is_one(self) -> bool {
-        let local = i128::from(self.seconds) + 60 * i128::from(self.minutes_east);
-        self.nanoseconds < 1_000_000_000 && self.minutes_east.unsigned_abs() <= 18 * 60 && local < 253_402_300_800
+        self.nanoseconds < 1_000_000_000 && self.seconds <= 9_214_646_399
+    }
+
+    /// As it is shown: an odd offset is seconds, or none.
+    pub(crate) fn canonical(self) -> Instant {
+        let is_offset = |minutes: i32| minutes.unsigned_abs() <= 18 * 60;
+        let minutes_east = match self.minutes_east {
+            minutes if is_offset(minutes) => minutes,
+            seconds if seconds % 60 == 0 && is_offset(seconds / 60) => seconds / 60,
+            _ => 0,
+        };
+        Instant { minutes_east, ..self }
     }
 }
 

@@ -83,6 +83,9 @@ fn entry(
     let Kind::Message(descriptor) = field.kind() else { unreachable!("a map is a list of entries") };
     let kind = descriptor.map_entry_value_field().kind();
     let (mut key, mut given) = (String::new(), None);
+    if is_carried(field) {
+        given = Some(Value::Figure(Figure { is_carried: true, ..Figure::default() }));
+    }
     while !bytes.is_empty() {
         let (number, wire) = tag(&mut bytes)?;
         match descriptor.get_field(number) {
@@ -93,6 +96,15 @@ fn entry(
         }
     }
     Ok((key, given.unwrap_or_else(|| default_of(&kind))))
+}
+
+/// Numbers that no rule computes with. The hub computes those of positions itself.
+fn is_carried(map: &FieldDescriptor) -> bool {
+    let of_position = ["CashPosition", "AssetPosition"].contains(&map.parent_message().name());
+    map.name() == "Values"
+        && !of_position
+        && matches!(map.kind(), Kind::Message(entry) if matches!(
+            entry.map_entry_value_field().kind(), Kind::Message(inner) if inner.name() == "BigNumber"))
 }
 
 /// One more occurrence of a field: sub-messages are merged, of the others the last one counts.
@@ -207,6 +219,7 @@ pub(crate) fn normalise(descriptor: &MessageDescriptor, tree: &mut Tree) {
 fn normalise_value(kind: &Kind, value: &mut Value) {
     match (value, kind) {
         (Value::Figure(figure), _) => *figure = figure.canonical(),
+        (Value::Instant(instant), _) => *instant = instant.canonical(),
         (Value::Message(tree), Kind::Message(inner)) => normalise(inner, tree),
         _ => {}
     }

@@ -145,7 +145,7 @@ impl Shape<'_> {
     fn time(&mut self) -> Vec<u8> {
         let bad = self.flaw == Flaw::Time && self.rng.one_in(3);
         let choose = |rng: &mut Rng, good: &[u64], never: &[u64]| rng.one_of(if bad { never } else { good });
-        let seconds = choose(self.rng, &[0, 1, 1_795_323_845, 253_402_235_999], &[1, 253_402_300_800, u64::MAX]);
+        let seconds = choose(self.rng, &[0, 1, 1_795_323_845, 9_214_646_399], &[1, 9_214_646_400, u64::MAX]);
         let nanos = choose(self.rng, &[0, 1, 999_999_999], &[0, 1_000_000_000, u64::from(u32::MAX)]);
         // Zigzag of minutes east.
         let offset = choose(self.rng, &[0, 1200, 419, 2160], &[0, 2162, u64::from(u32::MAX)]);

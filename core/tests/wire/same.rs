@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use ordo_core::dec::Dec;
-use ordo_core::proto::{self, BigNumber};
-use ordo_core::wire::{self, Figures, Repeated, ReverseWriter, Span, field};
+use ordo_core::proto::{self, BigNumber, CarriedNumber, TimestampWithTimeZone};
+use ordo_core::wire::{self, Carried, Figures, Repeated, ReverseWriter, Span, field};
 use prost::Message;
 
 /// # Panics
@@ -63,10 +63,12 @@ pub(crate) fn order(bytes: &[u8], flat: &wire::OrderState, said: &proto::OrderSt
     figure(flat.quantity, said.quantity);
     figure(flat.executed_value, said.executed_value);
     figure(flat.executed_quantity, said.executed_quantity);
-    assert_eq!(flat.expiry_date, said.expiry_date);
-    assert_eq!((flat.created, flat.timestamp, flat.remove_after), (said.created, said.timestamp, said.remove_after));
+    instant(flat.expiry_date, said.expiry_date);
+    instant(flat.created, said.created);
+    instant(flat.timestamp, said.timestamp);
+    instant(flat.remove_after, said.remove_after);
     figures(flat.additional_funds(bytes), &said.additional_funds);
-    figures(flat.values(bytes), &said.values);
+    carried(flat.values(bytes), &said.values);
     figures(flat.executed_additional_funds(bytes), &said.executed_additional_funds);
     let none = proto::OrderState::default;
     repeated(
@@ -87,7 +89,7 @@ fn update(bytes: &[u8], flat: &wire::OrderUpdate, said: &proto::OrderUpdate) {
     text(bytes, flat.update_id, &said.update_id);
     account(bytes, &flat.previous_account, said.previous_account.as_ref());
     assert_eq!((flat.r#type, flat.reason), (said.r#type, said.reason));
-    figures(flat.values(bytes), &said.values);
+    carried(flat.values(bytes), &said.values);
     let none = proto::OrderUpdate::default;
     let properties = proto::OrderUpdate { properties: said.properties.clone(), ..none() };
     repeated(bytes, flat.properties, f::PROPERTIES, &properties);
@@ -107,8 +109,8 @@ fn transaction(bytes: &[u8], flat: &wire::TransactionDetails, said: &proto::Tran
     use field::transaction_details as f;
     text(bytes, flat.transaction_id, &said.transaction_id);
     account(bytes, &flat.account, said.account.as_ref());
-    assert_eq!(flat.timestamp, said.timestamp);
-    figures(flat.values(bytes), &said.values);
+    instant(flat.timestamp, said.timestamp);
+    carried(flat.values(bytes), &said.values);
     let none = proto::TransactionDetails::default;
     let authorities = proto::TransactionDetails { authorities: said.authorities.clone(), ..none() };
     repeated(bytes, flat.authorities, f::AUTHORITIES, &authorities);
@@ -170,6 +172,19 @@ fn optional_text(bytes: &[u8], span: Span, said: Option<&str>) {
 /// Value and scale: `10.5` is not `10.50`.
 fn figure(flat: Option<Dec>, said: Option<BigNumber>) {
     assert_eq!(flat.map(BigNumber::from), said);
+}
+
+/// Those that can be held; the bytes of all of them are compared with the message's.
+fn carried(flat: Carried<'_>, said: &BTreeMap<String, CarriedNumber>) {
+    let read: BTreeMap<String, Option<Dec>> =
+        flat.map(|(key, value)| (String::from_utf8(key.to_vec()).expect("checked"), value.ok())).collect();
+    let said: BTreeMap<String, Option<Dec>> = said.iter().map(|(key, value)| (key.clone(), value.dec().ok())).collect();
+    assert_eq!(read, said);
+}
+
+/// An odd offset is read as what it can mean.
+fn instant(flat: Option<TimestampWithTimeZone>, said: Option<TimestampWithTimeZone>) {
+    assert_eq!(flat, said.map(|said| said.checked().expect("the flat decoder read it")));
 }
 
 fn figures(flat: Figures<'_>, said: &BTreeMap<String, BigNumber>) {

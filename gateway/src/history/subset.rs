@@ -50,7 +50,7 @@ impl Apart {
             self.engine.know_feed(name);
         }
         let stamp = after(&self.engine, applied.input.stamp);
-        self.engine.apply(&Input { stamp, ..applied.input }, &mut self.outcome);
+        self.engine.apply(Input { stamp, ..applied.input }, &mut self.outcome);
     }
 }
 

@@ -93,7 +93,7 @@ impl Altered {
             None if was_silent && recorded.stamp.origin.is_rest => {}
             None => {
                 let stamp = self.stamp(recorded.stamp);
-                self.engine.apply(&Input { stamp, ..*recorded }, &mut self.outcome);
+                self.engine.apply(Input { stamp, ..*recorded }, &mut self.outcome);
                 self.keep_errors();
             }
             Some(Instead::Update(body)) => self.apply_body(place, recorded.stamp, &body)?,
@@ -136,7 +136,7 @@ impl Altered {
         let decoded = request.decode_into(body, Span::whole(body));
         decoded.map_err(|_| WhatIf::Update(place.clone()))?;
         let stamp = self.stamp(stamp);
-        self.engine.apply(&Input { stamp, bytes: body, request: &request }, &mut self.outcome);
+        self.engine.apply(Input { stamp, bytes: body, request: &request }, &mut self.outcome);
         self.request = request;
         self.keep_errors();
         Ok(())

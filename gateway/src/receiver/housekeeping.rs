@@ -5,11 +5,8 @@
 
 use std::time::{Duration, Instant};
 
-use ordo_core::proto::{
-    ConnectionStatus, FeedRequest, FeedRequestType, Operation, OperationType, TimestampWithTimeZone, Transform,
-    TransformType,
-};
-use prost::Message;
+use ordo_core::proto::ConnectionStatus;
+pub(crate) use ordo_core::record::removal_body;
 
 use super::Receiver;
 use super::owed::Owed;
@@ -65,31 +62,6 @@ impl Receiver {
     }
 }
 
-/// The removal of all orders due by an instant, as the hub records it.
-pub(crate) fn removal_body(by_ns: u64) -> Vec<u8> {
-    let transform = Transform {
-        transform_type: TransformType::Remove as i32,
-        parameters: [("DueBy".to_owned(), iso(by_ns))].into(),
-        ..Transform::default()
-    };
-    let operation = Operation {
-        r#type: OperationType::Transform as i32,
-        transform: Some(transform.into()),
-        ..Operation::default()
-    };
-    FeedRequest {
-        r#type: FeedRequestType::Operation as i32,
-        operation: Some(operation.into()),
-        ..FeedRequest::default()
-    }
-    .encode_to_vec()
-}
-
-/// In UTC, to the nanosecond.
-fn iso(ns: u64) -> String {
-    TimestampWithTimeZone::from_unix_nanos(ns).to_iso().expect("invariant: the clock shows a year of four digits")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,12 +80,5 @@ mod tests {
         assert!(!due.is_to_be_asked(1_000, 2_000, after(499), 8), "it may not have been seen yet");
         assert!(due.is_to_be_asked(1_000, 2_000, after(500), 8), "another order of the same time");
         assert!(!due.is_to_be_asked(u64::MAX, u64::MAX - 1, after(500), 8), "there is none");
-    }
-
-    #[test]
-    fn a_removal_says_by_when_to_the_nanosecond() {
-        let request = FeedRequest::decode(&*removal_body(1_790_000_000_123_456_789)).expect("a FeedRequest");
-        let transform = request.operation.and_then(|it| it.transform).expect("a Transform");
-        assert_eq!(transform.parameters["DueBy"], "2026-09-21T14:13:20.123456789Z");
     }
 }

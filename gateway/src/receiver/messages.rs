@@ -117,7 +117,7 @@ impl Receiver {
         let filled = self.ring.try_publish(|slot| {
             slot.begin(Reply::Response, conn);
             slot.describe(envelope, bytes, text);
-            match slot.request.decode_into(&slot.bytes, envelope.feed) {
+            match slot.request.receive_into(&slot.bytes, envelope.feed) {
                 Ok(()) => follow_up = admit(slot, session, feeds),
                 Err(DecodeError::Unusual) => {
                     // The slot is taken: it goes by as a task without anything to do.
@@ -143,6 +143,6 @@ impl Receiver {
 fn decodes(bytes: &[u8]) -> bool {
     RequestMessage::decode(bytes).is_ok_and(|envelope| {
         let feed = envelope.feed;
-        !feed.is_given() || ordo_core::wire::FeedRequest::default().decode_into(bytes, feed).is_ok()
+        !feed.is_given() || ordo_core::wire::FeedRequest::default().receive_into(bytes, feed).is_ok()
     })
 }

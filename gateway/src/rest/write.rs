@@ -7,6 +7,7 @@ use crossbeam_channel::TrySendError;
 use hyper::StatusCode;
 use ordo_core::proto::{ExternalAction, FeedRequest, FeedRequestType, Operation};
 use ordo_core::record::{Batch, Origin};
+use ordo_core::wire::Span;
 use prost::Message;
 
 use super::Shared;
@@ -101,8 +102,9 @@ impl Shared {
     /// The update's bytes, checked to be what the receiver takes.
     fn body_of(&self, update: &FeedRequest) -> Result<Vec<u8>, Refusal> {
         let body = self.fitting(update.encode_to_vec())?;
-        match ordo_core::wire::FeedRequest::decode(&body) {
-            Ok(_) => Ok(body),
+        let mut request = ordo_core::wire::FeedRequest::default();
+        match request.receive_into(&body, Span::whole(&body)) {
+            Ok(()) => Ok(body),
             Err(ordo_core::wire::DecodeError::NumberOutOfRange) => Err(Refusal::refused("NumberOutOfRange")),
             Err(_) => Err(Refusal::bad("the body cannot be read")),
         }

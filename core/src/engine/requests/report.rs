@@ -7,8 +7,9 @@ use super::check::account_hash;
 use super::content::content_hash;
 use super::life::Happening;
 use super::progress::change_request;
-use super::submit::Entry;
+use super::submit::{Entry, ids};
 use super::{NO_NUMBER, Phase, RequestRow};
+use crate::engine::ids::refuse_long;
 use crate::engine::{Engine, Input, executed_at};
 use crate::names::{AccountNo, InstrumentNo, NameKind, order_key, request_key};
 use crate::outcome::Outcome;
@@ -26,6 +27,7 @@ impl Engine {
         let request = ClientRequest::decode(bytes, span).map_err(|_| Code::Data)?;
         let keys = [(request.account.account_id, Code::Account), (request.request_id, Code::RequestId)];
         keys.into_iter().filter(|(key, _)| key.is_empty()).for_each(|(_, missing)| out.refuse(missing));
+        refuse_long(input, &ids(&request), out);
         match ClientRequestType::try_from(request.r#type) {
             Ok(ClientRequestType::Unknown) | Err(_) => out.refuse(Code::OperationUnknown),
             // Decisions are those of clients.

@@ -6,12 +6,29 @@ use super::content::content_hash;
 use super::problems::Problems;
 use super::{EndedRequest, Link, NO_NUMBER, Phase, RequestRow};
 use crate::engine::byte_store::Handle;
+use crate::engine::ids::refuse_long;
 use crate::engine::{Engine, Input, executed_at};
 use crate::names::{AccountNo, FeedNo, InstrumentNo, NameKind, request_key};
 use crate::outcome::{Decision, Outcome, RequestAnswer, RoutedRequest};
 use crate::proto::ClientRequestType;
 use crate::refusal::Code;
-use crate::wire::{ClientRequest, field};
+use crate::wire::{ClientRequest, Span, field};
+
+/// The ids in a request, with the code of one that is too long.
+pub(super) fn ids(request: &ClientRequest) -> [(Span, Code); 10] {
+    [
+        (request.request_id, Code::RequestId),
+        (request.account.owner_id, Code::Owner),
+        (request.account.account_id, Code::Account),
+        (request.new.exchange, Code::Exchange),
+        (request.new.code, Code::Symbol),
+        (request.amend.order_id, Code::Order),
+        (request.cancel.order_id, Code::Order),
+        (request.r#move.order_id, Code::Order),
+        (request.cash_transfer.currency, Code::Currency),
+        (request.queue.queue_id, Code::Queue),
+    ]
+}
 
 /// A request as it comes in.
 #[derive(Clone, Copy)]
@@ -71,6 +88,9 @@ impl Engine {
         if request.request_id.is_empty() {
             return Err(Code::RequestId);
         }
+        // Without a key that can be addressed nothing is kept of it.
+        refuse_long(input, &ids(&request), out);
+        out.checked()?;
         let key = request_key(account_hash(&request.account, bytes), request.request_id.of(bytes));
         let account = &request.account;
         let (owner, id) = (account.owner_id.of(bytes), account.account_id.of(bytes));
@@ -209,6 +229,6 @@ impl Engine {
     }
 }
 
-pub(super) fn tell_answer(entry: &Entry<'_>, decision: Decision, response: crate::wire::Span, out: &mut Outcome) {
+pub(super) fn tell_answer(entry: &Entry<'_>, decision: Decision, response: Span, out: &mut Outcome) {
     out.answer = Some(RequestAnswer { key: entry.key, account: entry.account, decision, response });
 }

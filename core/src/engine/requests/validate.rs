@@ -79,7 +79,8 @@ impl Engine {
             Ok(ClientRequestType::Amend) => (request.amend.side, request.amend.price, request.amend.quantity?),
             _ => return None,
         };
-        let reserve = request.values(bytes).find(|(name, _)| *name == b"ReservePrice").map(|(_, price)| price);
+        let reserve =
+            request.values(bytes).find(|(name, _)| *name == b"ReservePrice").and_then(|(_, price)| price.ok());
         let value = price.or(reserve).unwrap_or_default().times(quantity).ok()?;
         let fees = self.expected_fees(order).ok()?;
         let is_buy = trade_sign(side) == Some(Sign::Buy);

@@ -22,7 +22,7 @@ impl Table {
     fn open(&mut self, batch: &Batch) -> Stamp {
         let stamp = Stamp { origin: Origin::REST, ..self.next_stamp() };
         self.engine.open_batch(stamp, batch, &mut self.outcome);
-        assert!(self.outcome.is_silent());
+        assert!(self.outcome.takes_no_position());
         self.views.fold(&self.outcome);
         stamp
     }

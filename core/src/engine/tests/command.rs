@@ -104,7 +104,7 @@ impl Table {
                 "est" => drop(order.additional_funds.insert("Brokerage".into(), figure(value()))),
                 "paid" => drop(order.executed_additional_funds.insert("Brokerage".into(), figure(value()))),
                 "fee" => drop(trade.additional_funds.insert("Brokerage".into(), figure(value()))),
-                "reserve" => drop(order.values.insert("ReservePrice".into(), figure(value()))),
+                "reserve" => drop(order.values.insert("ReservePrice".into(), figure(value()).into())),
                 "exec" => {
                     let (quantity, sum) = value().split_once('/').expect("quantity/value");
                     order.executed_quantity = Some(figure(quantity));
@@ -185,7 +185,9 @@ fn stock(account: &str, value: &str, options: &[&str]) -> proto::ExternalAction 
     while let Some(option) = words.next() {
         let value = words.next().expect("a value");
         match *option {
-            "price" => drop(transaction.as_mut().expect("made above").values.insert("Price".into(), figure(value))),
+            "price" => {
+                drop(transaction.as_mut().expect("made above").values.insert("Price".into(), figure(value).into()))
+            }
             "code" => transfer.code = unquoted(value),
             "exchange" => transfer.exchange = unquoted(value),
             other => panic!("no such option: {other}"),

@@ -128,3 +128,39 @@ fn a_trade_is_told_all_its_problems_at_once() {
     };
     refused(&mut table, &action, &[Code::Account, Code::Order, Code::Side, Code::Data]);
 }
+
+#[test]
+fn ids_of_more_than_256_bytes_are_refused_by_their_code() {
+    let (fits, long) = ("x".repeat(256), "x".repeat(257));
+    check(&format!(
+        "
+        buy {fits} #1 100@10
+        buy {long} #2 100@10               -> refused Account | events
+        buy {long}:A #2 100@10             -> refused Owner
+        buy A {fits} 100@10
+        buy A {long} 100@10                -> refused Order
+        buy A #2 100@10 code {long} exchange {long} currency {long} -> refused Exchange Symbol Currency
+        buy A #3 100@10
+        trade #3 {long} 1@1                -> refused TradeID | held A none
+        trade #3 {fits} 1@1                -> held A 1 0 1
+        amend #3 100@10 to {long}          -> refused Account
+        cash {long} 1                      -> refused Account
+        cash A 1 currency {long}           -> refused Currency
+        stock A 1 code {long} exchange {long} -> refused Exchange Symbol
+        symbol BHP {long}                  -> refused Symbol
+        currency AUD {long}                -> refused Currency
+        account A {long}                   -> refused Account
+        owner O {long}                     -> refused Owner
+        exchange {long}                    -> refused Exchange
+        "
+    ));
+    let mut table = Table::new();
+    let mut action = table.action("buy A #1 100@10");
+    action.order.as_mut().unwrap().request_id = long.clone();
+    refused(&mut table, &action, &[Code::RequestId]);
+    let order = table.action(&format!("buy A {long} 100@10"));
+    let r#type = FeedRequestType::Action as i32;
+    let bytes = proto::FeedRequest { r#type, action: Some(order), ..Default::default() }.encode_to_vec();
+    table.apply_at(Stamp { rules: crate::record::Rules::V1, ..table.next_stamp() }, &bytes);
+    assert!(table.outcome.is_accepted(), "the first rules knew no limit");
+}

@@ -24,14 +24,14 @@ impl Table {
     fn tick(&mut self, time_ns: u64) {
         let position = self.engine.feeds()[0].position;
         self.engine.tick(Stamp { time_ns, ..self.next_stamp() }, &mut self.outcome);
-        assert!(self.outcome.is_silent() && self.engine.feeds()[0].position == position);
+        assert!(self.outcome.takes_no_position() && self.engine.feeds()[0].position == position);
         assert_eq!(self.engine.time_ns(), time_ns);
         self.assert_image_is_whole();
     }
 
     fn settings(&mut self, settings: &Settings) {
         self.engine.set_settings(self.next_stamp(), settings, &mut self.outcome);
-        assert!(self.outcome.is_silent());
+        assert!(self.outcome.takes_no_position());
         assert_eq!(self.engine.settings(), settings);
         self.assert_image_is_whole();
     }

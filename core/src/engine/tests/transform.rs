@@ -55,6 +55,21 @@ fn a_restatement_without_a_status_is_refused() {
 }
 
 #[test]
+fn a_restatement_without_a_status_applies_what_else_it_says() {
+    let table = check(
+        r#"
+        exchange XASX OnMarket=open Expired=done
+        buy A #1 100@10 status OnMarket
+        restate "" remove 5000                           -> state A #1 OnMarket @5000 | events operation order
+        restate "" remove 5000                           -> events
+        restate "" text Gone                             -> state A #1 OnMarket Gone @5000 | cash A 0 0 -1000 0
+        restate "" remove 0                              -> events operation -order -balance | order A #1 gone
+        "#,
+    );
+    table.assert_image_is_whole();
+}
+
+#[test]
 fn fields_that_this_build_does_not_know_survive_a_restatement_and_a_rename() {
     let mut table = check("buy A #1 100@10 status OnMarket");
     let order = proto::OrderState {

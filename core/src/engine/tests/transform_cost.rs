@@ -57,7 +57,7 @@ fn cost_of_transforms_over_a_million_orders() {
         let sequence = engine.sequence() + 1;
         let stamp = Stamp { sequence, time_ns: 1_000_000_000 + sequence, feed: FeedNo::OMS, ..Stamp::default() };
         let start = Instant::now();
-        engine.apply(&Input { stamp, bytes, request: &request }, &mut out);
+        engine.apply(Input { stamp, bytes, request: &request }, &mut out);
         (start.elapsed(), out.orders.len())
     };
     for at in 0..ORDERS {

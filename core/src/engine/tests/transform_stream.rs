@@ -111,7 +111,7 @@ fn transfer(rng: &mut Rng) -> proto::ExternalAction {
         let quantity = rng.figure(90).dec();
         let quantity = if rng.below(2) == 0 { quantity.negated() } else { quantity };
         if rng.below(2) == 0 {
-            transaction.values.insert("Price".into(), rng.figure(500));
+            transaction.values.insert("Price".into(), rng.figure(500).into());
         }
         action.r#type = ExternalActionType::AssetTransfer as i32;
         action.asset_transfer = Some(Box::new(proto::AssetTransfer {
@@ -307,7 +307,7 @@ fn run(seed: u64, updates: usize) {
         let accepted = table.outcome.is_accepted();
         assert!(accepted || table.engine.state.hash == hash, "update {at}: a refusal changes nothing");
         action.filter(|_| accepted).iter().for_each(|action| books.book(&table, action));
-        if let Some(operation) = operation.filter(|_| accepted && !table.outcome.is_silent()) {
+        if let Some(operation) = operation.filter(|_| accepted && !table.outcome.takes_no_position()) {
             books.follow(&operation);
             check_places(&table.engine, &operation, places.0, places.1);
             transforms += 1;

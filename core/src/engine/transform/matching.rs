@@ -2,9 +2,10 @@
 
 use super::super::rows::OrderRow;
 use super::super::state::State;
+use super::FROM_STATUS;
 use super::stored_order::StoredOrder;
-use super::{DUE_BY, FROM_STATUS};
 use crate::proto::{TimestampWithTimeZone, Transform};
+use crate::record::DUE_BY;
 use crate::refusal::Code;
 
 /// Of more orders that are due the earliest go first, and the others with the hub's next removal.

@@ -311,7 +311,7 @@ impl Engine {
             replaced.push(f::ACCOUNT);
             let id = StoredOrder::of(self.state.bytes.get(old.state)).order_id;
             key = order_key(names.account(account).hash, id);
-            self.state.tell_order(number, true, out);
+            self.state.show_order(number, true, out);
         }
         let state = self.keep_rewritten(old.state, &replaced, out);
         let handle = self.state.bytes.replace(old.state, out.bytes_of(state));

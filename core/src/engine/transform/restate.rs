@@ -9,6 +9,7 @@ use super::stored_order::StoredOrder;
 use crate::dec::{Dec, OutOfRange};
 use crate::outcome::Outcome;
 use crate::proto::Transform;
+use crate::record::Rules;
 use crate::refusal::Code;
 use crate::wire::{OrderState, Span, field};
 
@@ -28,7 +29,8 @@ impl Engine {
         out: &mut Outcome,
     ) -> Result<bool, Code> {
         // A restatement is what a Transform is unless it says otherwise: one that says nothing at all harms nobody.
-        if transform.order_status.is_empty() {
+        let restates = transform.remove_after.is_some() || !transform.text.is_empty();
+        if transform.order_status.is_empty() && !(restates && input.stamp.rules >= Rules::V2) {
             return Err(Code::Status);
         }
         let completed_by_instrument = self.completion_by_instrument(&transform.order_status);
@@ -51,9 +53,11 @@ impl Engine {
         Ok(!restated.is_empty())
     }
 
-    /// Whether the status completes an order, by instrument number; none where its exchange does not define it.
+    /// Whether the status completes an order, by instrument number; none where its exchange does not define it, or
+    /// where the status stays as it is.
     fn completion_by_instrument(&self, status: &str) -> Vec<Option<bool>> {
-        let of_exchange = |exchange: &str| self.state.metadata.is_completed_status(exchange, status);
+        let given = Some(status).filter(|status| !status.is_empty());
+        let of_exchange = |exchange: &str| self.state.metadata.is_completed_status(exchange, given?);
         self.state.names.instruments.iter().map(|name| of_exchange(&name.exchange)).collect()
     }
 
@@ -69,7 +73,8 @@ impl Engine {
         use field::order_state as f;
         let row = *self.state.orders.get(number);
         let stored = StoredOrder::of(self.state.bytes.get(row.state));
-        let (status, error) = (transform.order_status.as_bytes(), transform.text.as_bytes());
+        let error = transform.text.as_bytes();
+        let status = if transform.order_status.is_empty() { stored.status } else { transform.order_status.as_bytes() };
         let same_errors = error.is_empty() || stored.has_only_error(error);
         let same_removal = transform.remove_after.is_none() || transform.remove_after == stored.remove_after();
         if stored.status == status && row.completed == completed && same_errors && same_removal {
@@ -136,7 +141,7 @@ impl Engine {
             reservations.exchange(&self.state, self.state.orders.get(*number), Dec::ZERO, Dec::ZERO)?;
         }
         for number in &orders {
-            self.state.tell_order(*number, true, out);
+            self.state.show_order(*number, true, out);
             self.state.remove_order(*number);
         }
         self.put_reservations(&reservations, out);

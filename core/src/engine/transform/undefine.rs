@@ -34,7 +34,7 @@ impl Engine {
         changed |= self.drop_trades_of(is_owned);
         changed |= !orders.is_empty();
         for number in orders {
-            self.state.tell_order(number, true, out);
+            self.state.show_order(number, true, out);
             self.state.remove_order(number);
         }
         changed |= self.empty_positions_of(is_owned, out);

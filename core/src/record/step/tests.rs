@@ -78,14 +78,14 @@ fn steps_read_from_frames_do_what_the_same_steps_did_live() {
     let at = |sequence: u64| Stamp { sequence, time_ns: sequence * 1_000, ..Stamp::default() };
     let request = FeedRequest::decode(&update).expect("written by prost");
     live.set_settings(at(1), &settings, &mut out);
-    live.apply(&Input { stamp: at(2), bytes: &update, request: &request }, &mut out);
+    live.apply(Input { stamp: at(2), bytes: &update, request: &request }, &mut out);
     let opening = Stamp { origin: Origin::REST, ..at(3) };
     live.open_batch(opening, &batch, &mut out);
     let members: Vec<_> = batch.updates(opening).collect();
     assert_eq!(members.iter().map(|(stamp, _)| stamp.time_ns).collect::<Vec<_>>(), [3_001, 3_002]);
     for (stamp, bytes) in &members {
         let request = FeedRequest::decode(bytes).expect("written by prost");
-        live.apply(&Input { stamp: *stamp, bytes, request: &request }, &mut out);
+        live.apply(Input { stamp: *stamp, bytes, request: &request }, &mut out);
     }
     live.tick(at(4), &mut out);
     for (header, body) in &frames {
