@@ -7,16 +7,22 @@ use crate::dec::Dec;
 use crate::engine::Input;
 use crate::names::Names;
 use crate::outcome::{
-    ActionEvent, BalanceEvent, Booking, FormerOrder, HoldingEvent, MetadataEvent, MetadataKind, OrderEvent, Outcome,
-    TransactionEvent,
+    ActionEvent, BalanceEvent, Booking, Delivery, FormerOrder, HoldingEvent, MetadataEvent, MetadataKind, OrderEvent,
+    Outcome, RequestEvent, TransactionEvent,
 };
-use crate::proto::{ClientTransactionType, SettlementStatus, TimestampWithTimeZone, UpdateAction, UpdateEventType};
+use crate::proto::{
+    ClientTransactionType, FeedEventType, SettlementStatus, TimestampWithTimeZone, UpdateAction, UpdateEventType,
+};
 use crate::wire::{ReverseWriter, field};
 
 /// The reason of an adjustment that a correction made.
 const REASON_CORRECTION: &str = "TradeCorrection";
 /// The reason of an adjustment that a cancel made.
 const REASON_CANCEL: &str = "TradeCancel";
+
+/// The same of a transfer that the older protocol corrected or cancelled.
+const REASON_TRANSFER_CORRECTION: &str = "Correction";
+const REASON_TRANSFER_CANCEL: &str = "Cancel";
 
 /// Content of a `CashPosition`: all four figures, zero or not.
 #[inline]
@@ -114,6 +120,7 @@ pub fn action_event(w: &mut ReverseWriter, input: &Input<'_>, outcome: &Outcome)
 /// Content of the `ExternalAction` of an order action.
 pub fn external_action(w: &mut ReverseWriter, input: &Input<'_>, outcome: &Outcome, event: &ActionEvent) {
     use field::external_action as f;
+    let input = &outcome.read_as(input);
     let (bytes, action) = (input.bytes, &input.request.action);
     if action.trade.span.is_given() {
         w.delimited(f::TRADE, action.trade.span.of(bytes));
@@ -156,6 +163,54 @@ pub fn definition_event(w: &mut ReverseWriter, kind: MetadataKind, details: &[u8
     });
 }
 
+/// A client request's state, as the Requests view shows it.
+#[inline]
+pub fn request_event(w: &mut ReverseWriter, outcome: &Outcome, event: &RequestEvent) {
+    update_event(w, UpdateEventType::Request, action_of(event.removed), |w| w.put(outcome.bytes_of(event.state)));
+}
+
+/// A request that became outstanding for a feed, as the Feed view shows it. Writes nothing if the update was none.
+#[inline]
+pub fn client_request_event(w: &mut ReverseWriter, outcome: &Outcome) {
+    if let Some(event) = outcome.routed {
+        record_event(w, UpdateEventType::ClientRequest, outcome.bytes_of(event.request));
+    }
+}
+
+/// Progress of a request, as the Feed view and the audit show it. Writes nothing if the update was none.
+#[inline]
+pub fn client_request_update_event(w: &mut ReverseWriter, outcome: &Outcome) {
+    if let Some(event) = outcome.request_update {
+        record_event(w, UpdateEventType::ClientRequestUpdate, outcome.bytes_of(event.update));
+    }
+}
+
+/// A request at rest, as the Feed view shows it in a snapshot: the ClientRequest inside its state.
+pub fn outstanding_request_event(w: &mut ReverseWriter, state: &[u8]) {
+    let mut fields = crate::wire::TopFields::of(state);
+    let request = fields.find(|known| known.number == field::client_request_state::REQUEST);
+    record_event(w, UpdateEventType::ClientRequest, request.map_or(&[], |known| known.content));
+}
+
+/// `EventMessage.Feed` of a delivery: the FeedEvent Request for the supplier of its feed.
+#[inline]
+pub fn delivery(w: &mut ReverseWriter, outcome: &Outcome, delivery: &Delivery) {
+    use field::feed_event as f;
+    let before = w.len();
+    w.delimited(f::REQUEST, outcome.bytes_of(delivery.request));
+    w.int(f::REQUEST_ID, delivery.rpc);
+    w.int(f::TYPE, FeedEventType::Request as i64);
+    w.close(field::event_message::FEED, before);
+}
+
+/// `EventMessage.RequestResponse` of the engine's own answer. Writes nothing if the update was no client request.
+#[inline]
+pub fn request_response(w: &mut ReverseWriter, outcome: &Outcome) {
+    if let Some(answer) = outcome.answer {
+        w.delimited(field::event_message::REQUEST_RESPONSE, outcome.bytes_of(answer.response));
+    }
+}
+
 /// A record at rest, as a snapshot shows it.
 #[inline]
 pub fn record_event(w: &mut ReverseWriter, kind: UpdateEventType, record: &[u8]) {
@@ -191,6 +246,7 @@ pub fn transaction(
     event: &TransactionEvent,
 ) {
     use field::client_transaction as f;
+    let input = &outcome.read_as(input);
     let (bytes, action) = (input.bytes, &input.request.action);
     let kind = match event.booking {
         Booking::Trade { cash, stock } => {
@@ -212,6 +268,11 @@ pub fn transaction(
             w.delimited(f::ASSET_TRANSFER, action.asset_transfer.span.of(bytes));
             transfer_details(w, input, outcome, event);
             ClientTransactionType::AssetTransfer
+        }
+        Booking::TransferAdjustment { cancel } => {
+            transfer_adjustment(w, input, event, cancel);
+            transfer_details(w, input, outcome, event);
+            ClientTransactionType::Adjustment
         }
     };
     w.int(f::TYPE, kind as i64);
@@ -274,6 +335,27 @@ fn trade_legs(
     w.copy_repeated(bytes, action.trade.additional_funds, money::ADDITIONAL_FUNDS);
     w.text(money::CURRENCY, names.currency(event.currency).as_bytes());
     w.close(field::client_transaction::CASH_TRANSFER, before);
+}
+
+/// The difference that a corrected or cancelled transfer makes, from the transfer of that difference.
+fn transfer_adjustment(w: &mut ReverseWriter, input: &Input<'_>, event: &TransactionEvent, cancel: bool) {
+    use field::{asset_adjustment as asset, cash_adjustment as money};
+    let (bytes, action) = (input.bytes, &input.request.action);
+    let reason = if cancel { REASON_TRANSFER_CANCEL } else { REASON_TRANSFER_CORRECTION }.as_bytes();
+    let before = w.len();
+    if event.instrument.is_some() {
+        w.text(asset::REASON, reason);
+        w.figure(asset::VALUE, action.asset_transfer.value.unwrap_or_default());
+        w.text(asset::EXCHANGE, action.asset_transfer.exchange.of(bytes));
+        w.text(asset::CODE, action.asset_transfer.code.of(bytes));
+        w.close(field::client_transaction::ASSET_ADJUSTMENT, before);
+    } else {
+        w.int(money::SETTLEMENT, i64::from(action.cash_transfer.settlement));
+        w.text(money::REASON, reason);
+        w.figure(money::VALUE, action.cash_transfer.value.unwrap_or_default());
+        w.text(money::CURRENCY, action.cash_transfer.currency.of(bytes));
+        w.close(field::client_transaction::CASH_ADJUSTMENT, before);
+    }
 }
 
 fn adjustment_legs(

@@ -20,11 +20,13 @@ mod funds;
 mod ids;
 mod image;
 mod index;
+mod legacy;
 mod lineage;
 mod metadata;
 mod operation;
 mod order;
 mod orders;
+pub mod requests;
 mod retention;
 mod rows;
 mod settings;
@@ -35,13 +37,14 @@ mod transfer;
 mod transform;
 
 pub use due::{Due, DueKind};
-pub use image::{IMAGE_VERSION, ImageError, ImageHeader};
+pub use image::{IMAGE_VERSION, IMAGE_VERSION_OLDEST, ImageError, ImageHeader};
 pub use state::FeedRow;
 
 use applied::AppliedEntry;
 use batch::OpenBatch;
 use draft::Draft;
 use funds::FundSums;
+use requests::Problems;
 use rows::CashRow;
 use state::State;
 
@@ -97,6 +100,8 @@ pub struct Engine {
     scratch: ReverseWriter,
     /// TransactionIDs of a batch while it is checked.
     batch_ids: Vec<AppliedEntry>,
+    /// Of the client request that is being checked.
+    problems: Problems,
 }
 
 /// How many records there are.
@@ -107,6 +112,8 @@ pub struct Counts {
     pub holdings: usize,
     pub orders: usize,
     pub trades: usize,
+    /// Client requests that have not ended.
+    pub requests: usize,
     pub feeds: usize,
 }
 
@@ -125,6 +132,7 @@ impl Engine {
             funds: FundSums::default(),
             scratch: ReverseWriter::with_capacity(1024),
             batch_ids: Vec::new(),
+            problems: Problems::default(),
         }
     }
 
@@ -229,6 +237,7 @@ impl Engine {
             holdings: self.state.holdings.live(),
             orders: self.state.orders.live(),
             trades: self.state.trades.live(),
+            requests: self.state.requests.rows.live(),
             feeds: self.state.feeds.len() - 1,
         }
     }
@@ -246,6 +255,22 @@ impl Engine {
                     return Ok(false);
                 }
             }
+            Ok(FeedRequestType::Request) if knows_requests(input) => {
+                if !self.request(input, out)? {
+                    return Ok(false);
+                }
+            }
+            Ok(FeedRequestType::Update) if knows_requests(input) => {
+                if !self.request_update(input, out)? {
+                    return Ok(false);
+                }
+            }
+            Ok(
+                FeedRequestType::LegacyUpdate
+                | FeedRequestType::LegacyTrade
+                | FeedRequestType::LegacyRequest
+                | FeedRequestType::LegacyTransaction,
+            ) if knows_requests(input) => return self.translated(input, out),
             Ok(FeedRequestType::Status) => return self.set_status(input, out),
             Ok(FeedRequestType::Configure) => {
                 self.configure(input, out)?;
@@ -278,6 +303,7 @@ impl Engine {
         self.oddities.refused += 1;
         out.orders.clear();
         out.metadata.clear();
+        out.requests.clear();
         (out.action, out.operation, out.transaction) = (None, None, None);
     }
 
@@ -305,6 +331,9 @@ impl Engine {
         }
         for order in &out.orders {
             self.events_hash = mix(self.events_hash, order.key ^ u128::from(order.removed));
+        }
+        for request in &out.requests {
+            self.events_hash = mix(self.events_hash, request.key ^ u128::from(request.removed));
         }
         self.events_hash = mix(self.events_hash, self.state.hash);
     }
@@ -407,6 +436,12 @@ fn set_pool(row: &mut CashRow, pool: &str, value: Dec) {
 fn mix(hash: u128, value: u128) -> u128 {
     const ODD: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
     (hash ^ value).wrapping_mul(ODD).rotate_left(41)
+}
+
+/// Records of the first rules refused what requests are made of.
+#[inline]
+fn knows_requests(input: &Input<'_>) -> bool {
+    input.stamp.rules >= Rules::V2
 }
 
 /// The instant of an update, in UTC.

@@ -162,6 +162,12 @@ pub fn order_key(account_hash: u128, order_id: &[u8]) -> u128 {
     bound_hash(account_hash, order_id)
 }
 
+/// The key of a client request: its account's key and its RequestID. Keys of orders and of requests are never compared.
+#[inline]
+pub fn request_key(account_hash: u128, request_id: &[u8]) -> u128 {
+    bound_hash(account_hash, request_id)
+}
+
 /// The key of a trade: that of the order as first seen, and the trade's id.
 #[inline]
 pub(crate) fn trade_key(lineage: u128, trade_id: &[u8]) -> u128 {

@@ -4,13 +4,18 @@
 //! (`encode`), so that a view nobody reads costs nothing. One outcome holds at most one event per record, with the
 //! state after the whole update.
 
+mod request;
+
+pub use request::{Decision, Delivery, RequestAnswer, RequestEvent, RequestUpdateEvent, RoutedRequest};
+
 use std::borrow::Cow;
 
 use crate::dec::Dec;
+use crate::engine::Input;
 use crate::names::{AccountNo, CurrencyNo, FeedNo, InstrumentNo, NameKind};
 use crate::record::{Origin, Rules};
 use crate::refusal::{Code, Refusal};
-use crate::wire::Span;
+use crate::wire::{FeedRequest, Span};
 
 /// Where an update stands in the record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -117,6 +122,10 @@ pub enum Booking {
     },
     CashTransfer,
     AssetTransfer,
+    /// A transfer of the older protocol corrected or cancelled: the transfer in the message is the difference.
+    TransferAdjustment {
+        cancel: bool,
+    },
 }
 
 /// A transaction, booked to an account that need not be the order's present one.
@@ -187,9 +196,28 @@ pub struct Outcome {
     pub status: Option<(FeedNo, Span)>,
     /// A transform whose id was applied before: nothing was done, and nothing is wrong with it.
     pub is_repeated: bool,
+    /// Client requests after the update, at most one event a request.
+    pub requests: Vec<RequestEvent>,
+    /// A request that became outstanding for a feed with this update: a ClientRequest event of the Feed view.
+    pub routed: Option<RoutedRequest>,
+    /// Progress of a request: the ClientRequestUpdate of the Feed view and of the audit.
+    pub request_update: Option<RequestUpdateEvent>,
+    /// Requests to be sent to the supplier of their feed once the update is durable.
+    pub deliveries: Vec<Delivery>,
+    /// The engine's answer to a client request; none for any other update.
+    pub answer: Option<RequestAnswer>,
+    /// Of an update in a form of the older protocol: the same in a form of today, which the events refer to.
+    pub translated: Option<Box<Translated>>,
     /// A FeedConfiguration to be given back on Resume, in the bytes.
     pub configuration: Span,
     pub bytes: Vec<u8>,
+}
+
+/// A FeedRequest that stands for another one, with its own bytes.
+#[derive(Debug)]
+pub struct Translated {
+    pub bytes: Vec<u8>,
+    pub request: FeedRequest,
 }
 
 /// Room kept from one update to the next; what a rare large one took beyond it is given back.
@@ -205,7 +233,9 @@ impl Outcome {
             orders: Vec::with_capacity(2),
             balances: Vec::with_capacity(4),
             holdings: Vec::with_capacity(4),
-            bytes: Vec::with_capacity(1024),
+            requests: Vec::with_capacity(2),
+            deliveries: Vec::with_capacity(2),
+            bytes: Vec::with_capacity(4096),
             ..Outcome::default()
         }
     }
@@ -217,6 +247,10 @@ impl Outcome {
         self.operation = None;
         self.status = None;
         self.is_repeated = false;
+        self.routed = None;
+        self.request_update = None;
+        self.answer = None;
+        self.translated = None;
         self.configuration = Span::default();
         self.refusals.clear();
         self.metadata.clear();
@@ -224,7 +258,18 @@ impl Outcome {
         clear_keeping(&mut self.orders, EVENTS_KEPT);
         clear_keeping(&mut self.balances, EVENTS_KEPT);
         clear_keeping(&mut self.holdings, EVENTS_KEPT);
+        clear_keeping(&mut self.requests, EVENTS_KEPT);
+        clear_keeping(&mut self.deliveries, EVENTS_KEPT);
         clear_keeping(&mut self.bytes, BYTES_KEPT);
+    }
+
+    /// The update as the events refer to it: another than the one received only in forms of the older protocol.
+    #[inline]
+    pub fn read_as<'a>(&'a self, input: &Input<'a>) -> Input<'a> {
+        match &self.translated {
+            Some(translated) => Input { bytes: &translated.bytes, request: &translated.request, ..*input },
+            None => *input,
+        }
     }
 
     /// Whether the update was applied.

@@ -21,22 +21,42 @@ pub struct Origin {
     pub is_rest: bool,
     /// The caller insists (`force=true`): an owner goes with all that is attached.
     pub is_forced: bool,
+    /// A ClientRequest that a client submitted (WebSocket, or POST /request), in `oms`: it is checked, and routed or
+    /// queued. One without this flag was reported by an adapter: it is believed.
+    pub is_client: bool,
+    /// Made by the hub for its requests: a ClientRequestUpdate in `oms` that delivers or expires a request (see
+    /// `engine::Due`), or a Status of a feed that another connection supplies from now on.
+    pub is_dispatch: bool,
 }
 
 /// Bit of a frame's flags: its body is a [`Batch`].
 pub const BATCH: u32 = 4;
 const REST: u32 = 1;
 const FORCED: u32 = 2;
+const CLIENT: u32 = 8;
+const DISPATCH: u32 = 16;
 
 impl Origin {
-    pub const REST: Origin = Origin { is_rest: true, is_forced: false };
+    const NONE: Origin = Origin { is_rest: false, is_forced: false, is_client: false, is_dispatch: false };
+
+    pub const REST: Origin = Origin { is_rest: true, ..Origin::NONE };
+    pub const CLIENT: Origin = Origin { is_client: true, ..Origin::NONE };
+    pub const DISPATCH: Origin = Origin { is_dispatch: true, ..Origin::NONE };
 
     pub const fn flags(self) -> u32 {
-        (if self.is_rest { REST } else { 0 }) | (if self.is_forced { FORCED } else { 0 })
+        (if self.is_rest { REST } else { 0 })
+            | (if self.is_forced { FORCED } else { 0 })
+            | (if self.is_client { CLIENT } else { 0 })
+            | (if self.is_dispatch { DISPATCH } else { 0 })
     }
 
     pub const fn from_flags(flags: u32) -> Origin {
-        Origin { is_rest: flags & REST != 0, is_forced: flags & FORCED != 0 }
+        Origin {
+            is_rest: flags & REST != 0,
+            is_forced: flags & FORCED != 0,
+            is_client: flags & CLIENT != 0,
+            is_dispatch: flags & DISPATCH != 0,
+        }
     }
 }
 
@@ -73,12 +93,30 @@ pub struct Settings {
     /// Seconds that ids of transactions, transforms and settlements are compared.
     #[prost(uint64, tag = "3")]
     pub idempotency_retention_s: u64,
+    /// Seconds that a client request waits for its feed before it is rejected (`Timeout`); 0: [`REQUEST_TIMEOUT_S`].
+    #[prost(uint64, tag = "4")]
+    pub request_timeout_s: u64,
 }
+
+/// Seconds that a client request waits for its feed, where the settings give none.
+pub const REQUEST_TIMEOUT_S: u64 = 30;
 
 impl Settings {
     /// In force until a record says otherwise.
     pub fn initial() -> Settings {
         const DAY: u64 = 86_400;
-        Settings { trade_retention_s: 10 * DAY, completed_order_retention_s: 0, idempotency_retention_s: 30 * DAY }
+        Settings {
+            trade_retention_s: 10 * DAY,
+            completed_order_retention_s: 0,
+            idempotency_retention_s: 30 * DAY,
+            // Settings recorded before there were requests read 0 here, and hash as they did.
+            request_timeout_s: 0,
+        }
+    }
+
+    /// How long a client request waits for its feed, in nanoseconds.
+    pub fn request_timeout_ns(&self) -> u64 {
+        let seconds = if self.request_timeout_s == 0 { REQUEST_TIMEOUT_S } else { self.request_timeout_s };
+        seconds.saturating_mul(1_000_000_000)
     }
 }

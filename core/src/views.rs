@@ -5,12 +5,14 @@
 
 mod live;
 mod metadata;
+mod requests;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use live::Live;
+use requests::Requests;
 pub use table::Table;
 
 use crate::encode;
@@ -43,6 +45,7 @@ pub struct Views {
     balances_of: BTreeSet<(AccountNo, u32)>,
     holdings_of: BTreeSet<(AccountNo, u32)>,
     orders_of: BTreeSet<(AccountNo, u32)>,
+    requests: Requests,
     metadata: Metadata,
     live: Live,
     /// FeedDetails by feed number; empty until the feed had a status.
@@ -113,6 +116,9 @@ impl Views {
                 bytes: self.scratch.bytes().into(),
             });
             set(&mut self.holdings, &mut self.holdings_of, &mut self.live, event.number, record);
+        }
+        for event in &outcome.requests {
+            self.requests.fold(outcome, event, &mut self.live);
         }
         if let Some((feed, details)) = outcome.status {
             self.set_feed(feed, outcome.bytes_of(details).into());

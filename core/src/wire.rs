@@ -176,5 +176,27 @@ impl OrderTrade {
     }
 }
 
+impl ClientRequest {
+    /// The client request at `span` of `input`; spans in the result point into `input`.
+    ///
+    /// # Errors
+    /// As [`FeedRequest::decode_into`]; none for one inside a feed request that was decoded.
+    pub fn decode(input: &[u8], span: Span) -> Result<ClientRequest, DecodeError> {
+        let mut request = ClientRequest::default();
+        request.read(Source::recorded(input), span)?;
+        Ok(request)
+    }
+}
+
+impl ClientRequestUpdate {
+    /// # Errors
+    /// As [`ClientRequest::decode`].
+    pub fn decode(input: &[u8], span: Span) -> Result<ClientRequestUpdate, DecodeError> {
+        let mut update = ClientRequestUpdate::default();
+        update.read(Source::recorded(input), span)?;
+        Ok(update)
+    }
+}
+
 #[cfg(test)]
 mod tests;

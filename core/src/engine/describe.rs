@@ -17,6 +17,12 @@ impl Engine {
                 self.state.show_order(number, false, out);
             }
         }
+        for (number, row) in self.state.requests.rows.iter() {
+            if let Some(row) = row {
+                let state = out.keep(self.state.bytes.get(row.state));
+                out.requests.push(row.event(number, false, state));
+            }
+        }
         for (number, row) in self.state.cash.iter() {
             let event = row.map(|row| cash_event(number, row, &mut scratch, &mut out.bytes));
             out.balances.extend(event.filter(|event| !event.removed));

@@ -32,6 +32,10 @@ pub enum DueKind {
     Forgetting,
     /// A feed's status holds no longer.
     FeedExpiry(FeedNo),
+    /// Client requests of a feed that is online wait to be delivered, so many of them; at once.
+    Dispatch { feed: FeedNo, requests: u32 },
+    /// A client request waited too long.
+    RequestTimeout,
 }
 
 /// Times of things of one kind, each there at most once.
@@ -84,7 +88,8 @@ impl Engine {
         let forgetting = self.next_prune_ns().map(|at_ns| Due { at_ns, kind: DueKind::Forgetting });
         let expiry = self.state.due.feeds.first();
         let expiry = expiry.map(|(at_ns, feed)| Due { at_ns, kind: DueKind::FeedExpiry(feed) });
-        removal.into_iter().chain(forgetting).chain(expiry).min_by_key(|due| due.at_ns)
+        let request = self.next_request_due();
+        removal.into_iter().chain(forgetting).chain(expiry).chain(request).min_by_key(|due| due.at_ns)
     }
 
     /// When the next order is to be removed. O(log n).
@@ -99,7 +104,7 @@ impl Engine {
             state.gone_since.peek().map(|Reverse((since_ns, _))| since_ns.saturating_add(state.trade_retention_ns()));
         let oldest_ns = state.applied.oldest_ns();
         let applied = oldest_ns.map(|time_ns| time_ns.saturating_add(state.idempotency_retention_ns()));
-        gone.into_iter().chain(applied).min()
+        gone.into_iter().chain(applied).chain(state.next_ended_prune_ns()).min()
     }
 }
 

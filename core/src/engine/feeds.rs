@@ -6,7 +6,7 @@ use super::due::expiry_ns;
 use super::{Engine, Input, executed_at};
 use crate::names::{FeedNo, NameKind};
 use crate::outcome::Outcome;
-use crate::proto::{FeedConfiguration, FeedDetails};
+use crate::proto::{ConnectionStatus, FeedConfiguration, FeedDetails};
 use crate::refusal::Code;
 
 impl Engine {
@@ -20,16 +20,22 @@ impl Engine {
             None => FeedNo(self.state.number(NameKind::Feed, details.feed_id.as_bytes(), b"", out)),
         };
         let row = &mut self.state.feeds[number.index()];
-        if row.details.as_ref() == Some(&details) {
+        // Another connection supplies the feed: told by the hub, or it was not online.
+        let is_opened = input.stamp.origin.is_dispatch || !is_online(row.details.as_ref());
+        if row.details.as_ref() == Some(&details) && !input.stamp.origin.is_dispatch {
             return Ok(false);
         }
         let encoded = out.keep(&details.encode_to_vec());
         out.status = Some((number, encoded));
+        let redelivers = is_opened && is_online(Some(&details));
         let expired_ns = expiry_ns(row);
         row.details = Some(details);
         let expires_ns = expiry_ns(row);
         self.state.due.feeds.reschedule(number, expired_ns, expires_ns);
         self.rehash_feed(number);
+        if redelivers {
+            self.redeliver(number, out);
+        }
         Ok(true)
     }
 
@@ -63,4 +69,8 @@ impl Engine {
         self.state.feeds[number.index()].hash = new;
         self.state.rehash(old, new);
     }
+}
+
+fn is_online(details: Option<&FeedDetails>) -> bool {
+    details.is_some_and(|details| details.status() == ConnectionStatus::Online)
 }

@@ -7,6 +7,7 @@
 
 mod bytes;
 mod rebuild;
+mod requests;
 mod rows;
 
 use bytes::{Reader, Writer};
@@ -24,8 +25,11 @@ use crate::outcome::MetadataKind;
 use crate::proto::FeedDetails;
 use crate::record::{Rules, Settings, UnknownRules};
 
-/// The form of images: what an older build wrote is not read.
-pub const IMAGE_VERSION: u16 = 2;
+/// The form of images that this build writes.
+pub const IMAGE_VERSION: u16 = 3;
+/// The oldest form that is read: there were no client requests then, and their part is missing.
+pub const IMAGE_VERSION_OLDEST: u16 = WITHOUT_REQUESTS;
+const WITHOUT_REQUESTS: u16 = 2;
 
 /// What an image says of itself before its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +43,7 @@ pub struct ImageHeader {
 /// Why bytes are no image. The caller falls back to an older one, or to the whole record.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ImageError {
-    #[error("image version {0} is not known to this build (knows {IMAGE_VERSION})")]
+    #[error("image version {0} is not known to this build (knows {IMAGE_VERSION_OLDEST} to {IMAGE_VERSION})")]
     Version(u16),
     #[error("image: {0}")]
     Rules(#[from] UnknownRules),
@@ -90,6 +94,7 @@ impl Engine {
         write_slab(&mut w, &state.gone, rows::write_gone);
         write_roots(&mut w, state);
         write_rest(&mut w, state);
+        requests::write_requests(&mut w, state);
         let digest = xxh3_128(&w.0);
         w.u128(digest);
         w.0
@@ -101,9 +106,9 @@ impl Engine {
     /// [`ImageError`]; an image that was cut, altered, or made by a build with other rules is none.
     pub fn from_image(bytes: &[u8]) -> Result<Engine, ImageError> {
         let mut r = Reader { bytes, at: 0 };
-        match r.u16()? {
-            IMAGE_VERSION => {}
-            other => return Err(ImageError::Version(other)),
+        let version = r.u16()?;
+        if !(IMAGE_VERSION_OLDEST..=IMAGE_VERSION).contains(&version) {
+            return Err(ImageError::Version(version));
         }
         // What older rules left is a state like any other: rules are those of a step.
         Rules::from_number(r.u16()?)?;
@@ -131,6 +136,9 @@ impl Engine {
         state.gone = read_slab(&mut r, rows::read_gone)?;
         read_roots(&mut r, state)?;
         read_rest(&mut r, state)?;
+        if version > WITHOUT_REQUESTS {
+            requests::read_requests(&mut r, state)?;
+        }
         if r.at != r.bytes.len() {
             return Err(ImageError::Malformed(r.at));
         }

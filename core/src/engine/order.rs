@@ -327,6 +327,7 @@ impl Engine {
         if draft.removed {
             self.state.remove_order(number);
         }
+        self.note_order(before.account, before.key, input, out);
     }
 
     /// Puts the new state in place of the old one; whether it says anything else.

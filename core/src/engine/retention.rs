@@ -35,6 +35,7 @@ impl Engine {
         self.begin(stamp, out);
         self.state.prune_gone(stamp.time_ns, PRUNED_BY_A_TICK);
         self.state.prune_applied(stamp.time_ns, PRUNED_BY_A_TICK);
+        self.state.prune_ended(stamp.time_ns, PRUNED_BY_A_TICK);
         self.end_without_position(stamp, out);
     }
 }

@@ -9,6 +9,7 @@ use super::applied::Applied;
 use super::byte_store::ByteStore;
 use super::due::DueList;
 use super::index::Index;
+use super::requests::Requests;
 use super::retention::Gone;
 use super::rows::{
     CashFigures, CashRow, HoldingRow, OrderRow, TradeRow, bytes_hash, cash_hash, holding_hash, order_hash, trade_hash,
@@ -56,6 +57,8 @@ pub(super) struct State {
     pub(super) gone_since: BinaryHeap<Reverse<(u64, u32)>>,
     /// What new orders of an account begin under and what old ones began under, where its name does not say it.
     pub(super) roots: BTreeMap<AccountNo, Vec<u128>>,
+    /// Client requests that are active, and what is kept of those that ended.
+    pub(super) requests: Requests,
     pub(super) bytes: ByteStore,
     /// By feed number; `oms` is 0.
     pub(super) feeds: Vec<FeedRow>,
@@ -90,6 +93,7 @@ impl State {
             gone_numbers: Index::with_capacity(orders_expected),
             gone_since: BinaryHeap::with_capacity(orders_expected),
             roots: BTreeMap::new(),
+            requests: Requests::default(),
             bytes: ByteStore::new(),
             feeds: vec![FeedRow::default()],
             metadata: Metadata::default(),

@@ -11,6 +11,7 @@ mod matching;
 mod metadata;
 mod positions;
 mod rename;
+mod requests;
 mod restate;
 mod stored_order;
 mod undefine;

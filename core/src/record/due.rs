@@ -4,8 +4,9 @@
 
 use prost::Message;
 
-use super::StepKind;
+use super::{Origin, StepKind};
 use crate::engine::DueKind;
+use crate::engine::requests::{backlog_body, timeout_body};
 use crate::names::FeedNo;
 use crate::proto::{
     ConnectionStatus, FeedDetails, FeedRequest, FeedRequestType, Operation, OperationType, TimestampWithTimeZone,
@@ -20,25 +21,33 @@ pub const DUE_BY: &str = "DueBy";
 pub struct DueRecord {
     /// The number of the frame's kind.
     pub frame_kind: u8,
+    /// Flags of the frame, by [`Origin::flags`].
+    pub origin: Origin,
     pub body: Vec<u8>,
 }
 
-/// What to record for something that is due now. `feed_name` names the feed of an expiry.
+/// What to record for something that is due now. `feed_name` names the feed of an expiry or a dispatch; one dispatch
+/// delivers one request.
 ///
 /// # Panics
 /// If the clock shows a year beyond 9999.
 pub fn due(kind: DueKind, now_ns: u64, feed_name: impl FnOnce(FeedNo) -> String) -> DueRecord {
-    match kind {
-        DueKind::Removal => DueRecord { frame_kind: StepKind::UPDATE_FRAME, body: removal_body(now_ns) },
-        DueKind::Forgetting => DueRecord { frame_kind: StepKind::TICK_FRAME, body: Vec::new() },
-        DueKind::FeedExpiry(feed) => {
-            let status = ConnectionStatus::Disconnected as i32;
-            let details = FeedDetails { feed_id: feed_name(feed), status, ..FeedDetails::default() };
-            let r#type = FeedRequestType::Status as i32;
-            let request = FeedRequest { r#type, status: Some(details), ..FeedRequest::default() };
-            DueRecord { frame_kind: StepKind::UPDATE_FRAME, body: request.encode_to_vec() }
-        }
-    }
+    let (frame_kind, origin, body) = match kind {
+        DueKind::Removal => (StepKind::UPDATE_FRAME, Origin::default(), removal_body(now_ns)),
+        DueKind::Forgetting => (StepKind::TICK_FRAME, Origin::default(), Vec::new()),
+        DueKind::FeedExpiry(feed) => (StepKind::UPDATE_FRAME, Origin::default(), expiry_body(feed_name(feed))),
+        DueKind::Dispatch { feed, .. } => (StepKind::UPDATE_FRAME, Origin::DISPATCH, backlog_body(&feed_name(feed))),
+        DueKind::RequestTimeout => (StepKind::UPDATE_FRAME, Origin::DISPATCH, timeout_body()),
+    };
+    DueRecord { frame_kind, origin, body }
+}
+
+/// The status of a feed whose adapter was not heard of in time.
+fn expiry_body(feed_id: String) -> Vec<u8> {
+    let status = ConnectionStatus::Disconnected as i32;
+    let details = FeedDetails { feed_id, status, ..FeedDetails::default() };
+    let r#type = FeedRequestType::Status as i32;
+    FeedRequest { r#type, status: Some(details), ..FeedRequest::default() }.encode_to_vec()
 }
 
 /// The removal of all orders due by an instant.

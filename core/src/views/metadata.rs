@@ -104,7 +104,8 @@ impl Views {
 
     fn has_records(&self, account: AccountNo) -> bool {
         let (balance, holding) = (self.balances_of(account).next(), self.holdings_of(account).next());
-        balance.or(holding).or_else(|| self.orders_of(account).next()).is_some()
+        let trading = balance.or(holding).or_else(|| self.orders_of(account).next());
+        trading.or_else(|| self.requests_of(account).next()).is_some()
     }
 
     pub(super) fn set_metadata(&mut self, outcome: &Outcome, event: &MetadataEvent) {

@@ -11,4 +11,5 @@ pub(crate) mod operation_stream;
 pub(crate) mod operations;
 pub(crate) mod position;
 pub(crate) mod records;
+pub(crate) mod requests;
 pub(crate) mod stream;

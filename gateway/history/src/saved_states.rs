@@ -12,13 +12,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ordo_core::engine::{Engine, IMAGE_VERSION, ImageError};
+use ordo_core::engine::{Engine, IMAGE_VERSION, IMAGE_VERSION_OLDEST, ImageError};
 use ordo_core::subscription::Positions;
 use ordo_journal::{SnapshotInfo, Snapshots};
 use parking_lot::Mutex;
 
 /// Version of the body: the high half for the positions, the low half for the image.
 const BODY_VERSION: u32 = 1 << 16 | IMAGE_VERSION as u32;
+/// The oldest one that is read.
+const BODY_VERSION_OLDEST: u32 = 1 << 16 | IMAGE_VERSION_OLDEST as u32;
 /// Read first for the positions of a snapshot: enough for a thousand feeds. More is read where needed.
 const PEEK_BYTES: usize = 32 << 10;
 /// Snapshots that are kept whatever the limits: the newest, and one to fall back on.
@@ -251,8 +253,10 @@ fn info_of(engine: &Engine) -> SnapshotInfo {
 
 fn of_this_build(info: SnapshotInfo) -> Result<SnapshotInfo, Unfit> {
     match info.body_version {
-        BODY_VERSION => Ok(info),
-        other => Err(Unfit::Useless(format!("body version {other} is not known (knows {BODY_VERSION})"))),
+        BODY_VERSION_OLDEST..=BODY_VERSION => Ok(info),
+        other => Err(Unfit::Useless(format!(
+            "body version {other} is not known (knows {BODY_VERSION_OLDEST} to {BODY_VERSION})"
+        ))),
     }
 }
 

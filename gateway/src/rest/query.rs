@@ -38,7 +38,7 @@ fn has_broken_escape(text: &str) -> bool {
 /// An instant in ISO 8601, in nanoseconds since 1970 UTC, limited to the range of a `u64`.
 pub(super) fn instant(name: &str, text: &str) -> Result<u64, Refusal> {
     let bad = || Refusal::bad(format!("{name}: '{text}' is no ISO-8601 date, nor one with a time"));
-    let complete = completed(text);
+    let complete = with_plus(text);
     match complete.parse::<TimestampWithTimeZone>() {
         Ok(instant) => Ok(instant.unix_nanos().unwrap_or(u64::MAX)),
         Err(TimestampError::OutOfRange) if complete.get(..4).is_some_and(|year| year < "1970") => {
@@ -50,20 +50,16 @@ pub(super) fn instant(name: &str, text: &str) -> Result<u64, Refusal> {
     }
 }
 
-/// The forms that .NET and Python clients write, made whole: a date alone is its midnight, a time without an offset is
-/// UTC, and a space stands for the `T` or for a plus that was not encoded.
-fn completed(text: &str) -> String {
-    let is_extended = text.as_bytes().get(4) == Some(&b'-');
-    let split = text.split_at_checked(if is_extended { 10 } else { 8 });
-    let Some((date, rest)) = split else { return text.to_owned() };
-    if rest.is_empty() {
-        return format!("{date}T{}", if is_extended { "00:00:00Z" } else { "000000Z" });
+/// A plus that was not encoded is a space in a query; the one in front of an offset is meant.
+fn with_plus(text: &str) -> String {
+    match text.rfind(' ') {
+        Some(at) if at > DATE_BYTES => format!("{}+{}", &text[..at], &text[at + 1..]),
+        _ => text.to_owned(),
     }
-    let Some(time) = rest.strip_prefix(['T', ' ']) else { return text.to_owned() };
-    let time = time.replace(' ', "+");
-    let offset = if time.ends_with('Z') || time.contains(['+', '-']) { "" } else { "Z" };
-    format!("{date}T{time}{offset}")
 }
+
+/// Behind a date of this length a space may stand for the `T`.
+const DATE_BYTES: usize = "2025-01-01".len();
 
 /// `true`, `false`, `1` or `0`, in any case.
 pub(super) fn boolean(text: &str) -> Option<bool> {

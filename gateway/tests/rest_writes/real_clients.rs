@@ -83,6 +83,17 @@ fn a_cash_leg_and_an_asset_leg_may_share_their_id() {
 }
 
 #[test]
+fn a_number_that_no_rule_computes_with_is_carried_whatever_its_size() {
+    let rig = Rig::start();
+    let large = "9".repeat(60);
+    let values = format!(r#""Transaction":{{"Values":{{"large":{large}}},"#);
+    let body = cash_json("A", "1").replacen(r#""Transaction":{"#, &values, 1);
+    assert_eq!(post(&rig, "/balance", &body), "204");
+    assert!(rig.get("/transaction/fromdate").text().contains(&format!("\"large\":{large}")));
+    assert_eq!(post(&rig, "/balance", &cash_json("A", &large)), "422 NumberOutOfRange");
+}
+
+#[test]
 fn a_filter_of_owners_or_accounts_leaves_out_what_belongs_to_none() {
     let rig = Rig::start();
     let (mut line, _) = FeedLine::open(&rig, "f", ordo_client::Form::Binary);

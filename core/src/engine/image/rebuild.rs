@@ -69,6 +69,7 @@ pub(super) fn check_keys(state: &State, at: usize) -> Result<(), ImageError> {
         (state.holding_numbers.len(), state.holdings.live()),
         (state.order_numbers.len(), state.orders.live()),
         (state.trade_numbers.len(), state.trades.live()),
+        (state.requests.keys(), state.requests.rows.live()),
     ];
     if counts.iter().all(|(keys, records)| keys == records) { Ok(()) } else { Err(ImageError::Malformed(at)) }
 }
@@ -102,6 +103,7 @@ pub(super) fn rebuild(state: &mut State) {
     state.order_numbers = numbers_of(&state.orders, |row| row.key);
     state.trade_numbers = numbers_of(&state.trades, |row| row.key);
     state.schedule_all();
+    state.rebuild_requests();
     let gone: Vec<u32> = state.gone.iter().filter_map(|(number, gone)| gone.map(|_| number)).collect();
     gone.into_iter().for_each(|number| state.index_gone(number));
 }

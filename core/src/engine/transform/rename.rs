@@ -7,6 +7,7 @@ use super::super::rows::{CashFigures, HoldingRow, OrderRow, Pools, TradeRow};
 use super::super::state::{State, position_key};
 use super::super::{Engine, Input};
 use super::positions::{merged_cash, merged_holding};
+use super::requests::RequestMove;
 use super::stored_order::StoredOrder;
 use crate::dec::OutOfRange;
 use crate::names::{AccountNo, CurrencyNo, InstrumentNo, NameKind, name_hash, order_key};
@@ -57,6 +58,7 @@ struct Moves {
     cash: Vec<(u32, CashFigures, Pools)>,
     holdings: Vec<(u32, HoldingRow)>,
     trades: Vec<u32>,
+    requests: Vec<RequestMove>,
 }
 
 impl Rename {
@@ -123,19 +125,34 @@ impl Rename {
     }
 
     #[inline]
-    fn account(&self, account: AccountNo) -> AccountNo {
+    pub(super) fn account(&self, account: AccountNo) -> AccountNo {
         // Numbers given since are those of new names.
         self.accounts.get(account.index()).copied().unwrap_or(account)
     }
 
     #[inline]
-    fn instrument(&self, instrument: InstrumentNo) -> InstrumentNo {
+    pub(super) fn instrument(&self, instrument: InstrumentNo) -> InstrumentNo {
         self.instrument.filter(|(from, _)| *from == instrument).map_or(instrument, |(_, to)| to)
     }
 
     #[inline]
     fn currency(&self, currency: CurrencyNo) -> CurrencyNo {
         self.currency.filter(|(from, _)| *from == currency).map_or(currency, |(_, to)| to)
+    }
+
+    /// The instrument that becomes another.
+    pub(super) fn renamed_instrument(&self) -> Option<(InstrumentNo, InstrumentNo)> {
+        self.instrument
+    }
+
+    /// The currency that becomes another.
+    pub(super) fn renamed_currency(&self) -> Option<(CurrencyNo, CurrencyNo)> {
+        self.currency
+    }
+
+    /// The accounts that become others, with their new names.
+    pub(super) fn renamed_accounts(&self) -> &[(AccountNo, [Box<str>; 2])] {
+        &self.renamed_accounts
     }
 
     /// Which records follow, and what becomes of them.
@@ -145,6 +162,7 @@ impl Rename {
             cash: self.cash_moves(state)?,
             holdings: self.holding_moves(state)?,
             trades: self.trade_moves(state),
+            requests: self.request_moves(state)?,
         })
     }
 
@@ -233,9 +251,12 @@ impl Engine {
     pub(super) fn rename(&mut self, input: &Input<'_>, mut rename: Rename, out: &mut Outcome) -> Result<bool, Code> {
         let moves = rename.moves(&self.state)?;
         self.require_room(&moves.orders, 2)?;
-        let is_used =
-            !(moves.orders.is_empty() && moves.cash.is_empty() && moves.holdings.is_empty() && moves.trades.is_empty());
-        if !is_used && !self.is_defined(&rename.of) {
+        let is_unused = moves.orders.is_empty()
+            && moves.cash.is_empty()
+            && moves.holdings.is_empty()
+            && moves.trades.is_empty()
+            && moves.requests.is_empty();
+        if is_unused && !self.is_defined(&rename.of) {
             return Ok(false);
         }
         rename.learn_names(&mut self.state, out);
@@ -255,6 +276,9 @@ impl Engine {
             let cash = rename.cash_number(&mut self.state, old.cash);
             let holding = rename.holding_number(&mut self.state, old.holding);
             self.write_trade(number, TradeRow { cash, holding, ..old });
+        }
+        for moved in moves.requests {
+            self.move_request(moved, &rename, out);
         }
         for (from, _) in &rename.renamed_accounts {
             self.state.move_roots(*from, rename.account(*from), input.stamp.sequence);

@@ -38,6 +38,7 @@ impl Engine {
             self.state.remove_order(number);
         }
         changed |= self.empty_positions_of(is_owned, out);
+        changed |= self.drop_requests_of(is_owned, out);
         if changed {
             let numbers = accounts.iter().enumerate().filter(|(_, owned)| **owned);
             numbers.for_each(|(number, _)| self.state.free_name(AccountNo(number as u32), input.stamp.sequence));
