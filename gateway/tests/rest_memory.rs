@@ -81,7 +81,10 @@ fn named(open: &str, value: &str, close: &str) -> Vec<u8> {
     text
 }
 
-fn worst_bodies() -> Vec<(&'static str, &'static str, (&'static str, &'static str), Vec<u8>)> {
+/// Method, target, content type and body.
+type Post = (&'static str, &'static str, (&'static str, &'static str), Vec<u8>);
+
+fn worst_bodies() -> Vec<Post> {
     let zeroes = || vec![0; BODY_BYTES];
     // A field of two bytes, over and over: an empty destination, an empty text.
     let fields = |tag: u8| [tag, 0].repeat(BODY_BYTES / 2);

@@ -144,8 +144,11 @@ impl Settings {
 
 /// The values of a file by key: `limits.header_ms` stands in the table `[limits]`.
 fn flattened(table: &Table) -> Vec<(String, &Value)> {
+    let is_group = |key: &str| SETTINGS.iter().any(|it| it.key.split_once('.').is_some_and(|(group, _)| group == key));
     let entries = table.iter().map(|(key, value)| match value {
-        Value::Table(group) => group.iter().map(|(name, value)| (format!("{key}.{name}"), value)).collect(),
+        Value::Table(group) if is_group(key) => {
+            group.iter().map(|(name, value)| (format!("{key}.{name}"), value)).collect()
+        }
         value => vec![(key.clone(), value)],
     });
     entries.flatten().collect()
@@ -239,7 +242,7 @@ mod tests {
     #[test]
     fn a_variable_that_names_no_setting_is_warned_of_with_the_nearest_name() {
         for setting in &SETTINGS {
-            assert_eq!(warning_about(&format!("ORDO_{}", setting.key.to_uppercase())), None);
+            assert_eq!(warning_about(&format!("ORDO_{}", variable_key(setting.key))), None);
         }
         for other in ["ORDO_TOKEN", "ORDO_LOG", "ORDO_TEST_PANIC", "ORDO_SEED", "PATH", "MYORDO_WAIT"] {
             assert_eq!(warning_about(other), None, "{other}");
@@ -260,6 +263,15 @@ mod tests {
         assert!(line.contains("unknown setting 'durabilty'; is it 'durability'?"), "{line}");
         let Err(line) = read("[wait]\nfor = 1\n") else { panic!("a table passed for a word") };
         assert!(line.contains("wait: a text"), "{line}");
+    }
+
+    #[test]
+    fn a_key_with_a_dot_stands_in_a_table() {
+        let settings = read("[limits]\nheader_ms = 200\n[access]\nhosts = [\"a\", \"b:81\"]\n").unwrap();
+        assert_eq!(settings.config.limits_header_ms, 200);
+        assert_eq!(settings.config.access_hosts, ["a", "b:81"]);
+        let Err(line) = read("[limits]\nheader = 1\n") else { panic!("a typo passed") };
+        assert!(line.contains("unknown setting 'limits.header'"), "{line}");
     }
 
     #[test]

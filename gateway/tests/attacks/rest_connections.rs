@@ -68,7 +68,7 @@ fn a_connection_that_has_asked_is_closed_once_it_asks_no_more() {
 #[test]
 fn floods_of_settings_and_pings_end_the_connection() {
     let rig = Rig::start();
-    let ping: &[u8] = b"\0\0\x08\x06\0\0\0\0\012345678";
+    let ping: &[u8] = b"\0\0\x08\x06\0\0\0\0\x00pingping";
     for frame in [NO_SETTINGS, ping] {
         let mut stream = opened(&rig, &[PREFACE, NO_SETTINGS].concat());
         // Fails once the hub has ended it.
