@@ -158,7 +158,7 @@ impl Desk {
     }
 
     pub(crate) fn decision(&self) -> Decision {
-        self.outcome.answer.expect("every client request is answered").decision
+        self.outcome.request().answer.expect("every client request is answered").decision
     }
 
     /// Submits and delivers a request to a feed that is online.
