@@ -80,14 +80,20 @@ mod tests {
 
     #[test]
     fn instants_come_in_both_forms_and_at_both_ends_of_time() {
-        let both =
-            ["20250101T000000Z", "2025-01-01T00:00:00Z", "2025-01-01T10:00:00+10:00", "2025-01-01T10:00:00 10:00"];
+        let both = [
+            "20250101T000000Z",
+            "2025-01-01T00:00:00Z",
+            "2025-01-01T10:00:00+10:00",
+            "2025-01-01T10:00:00 10:00",
+            "2025-01-01",
+            "2025-01-01T00:00:00",
+        ];
         for text in both {
             assert_eq!(instant("asAt", text).unwrap(), 1_735_689_600_000_000_000, "{text}");
         }
         assert_eq!(instant("asAt", "0001-01-01T00:00:00Z").unwrap(), 0);
         assert_eq!(instant("asAt", "9999-12-31T23:59:59Z").unwrap(), u64::MAX);
-        for text in ["", "yesterday", "2025-13-01T00:00:00Z", "0001-13-01T00:00:00Z", "2025-01-01"] {
+        for text in ["", "yesterday", "2025-13-01T00:00:00Z", "0001-13-01T00:00:00Z", "2025-01"] {
             assert!(instant("asAt", text).is_err(), "{text}");
         }
     }

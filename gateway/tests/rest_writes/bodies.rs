@@ -12,7 +12,7 @@ fn a_body_that_cannot_be_read_is_400_and_says_where() {
     for (body, code) in [
         ("{", "400 Data"),
         ("[]", "400 Data.Deserialise CashTransferRequest"),
-        ("\u{feff}{}", "400 Data"),
+        ("\u{feff}{}", "422 Details Account"),
         (r#"{"Transfer":{"Valeu":1}}"#, "400 Data.Deserialise Transfer.Valeu"),
         (r#"{"Transfer":{"Settlement":"Soon"}}"#, "400 Data.Deserialise Transfer.Settlement"),
         (r#"{"Transfer":{"Value":true}}"#, "400 Data.Deserialise Transfer.Value"),
