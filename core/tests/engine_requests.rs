@@ -510,7 +510,7 @@ fn a_validation_checks_and_estimates_and_records_nothing() {
     });
     let (is_accepted, feed, response) = validate(&desk, &new("R1"));
     assert_eq!((is_accepted, feed, &*response.status), (true, Some(desk.feed("XNAS")), "Completed"));
-    let value = |name: &str| response.values.get(name).map(|value| value.dec().to_string());
+    let value = |name: &str| response.values.get(name).map(|value| value.dec().expect("exact").to_string());
     assert_eq!(value("EstimatedValue").as_deref(), Some("1000"));
     assert_eq!(value("EstimatedFees").as_deref(), Some("0"));
     assert_eq!(value("BuyingPowerAfter").as_deref(), Some("-1000"));
