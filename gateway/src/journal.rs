@@ -17,7 +17,7 @@ use ordo_core::record::BATCH;
 use ordo_core::ring::{First, Stage, read_while};
 use ordo_history::checkpoint::Checkpoint;
 use ordo_history::clock::Clock;
-use ordo_journal::{AppendError, Entry, Journal, Kind};
+use ordo_journal::{AppendError, Entry, Journal, Kind, StorageTrouble};
 
 use crate::wiring::config::{Durability, StageName};
 use crate::wiring::progress::{Fault, Progress};
@@ -138,7 +138,8 @@ impl JournalStage {
     fn watch_storage(&mut self) -> Result<(), Fault> {
         let is_short = self.journal.is_short_of_storage();
         if is_short != self.progress.is_storage_full() {
-            self.progress.set_storage_full(is_short);
+            let trouble = is_short.then(|| self.journal.storage_trouble().unwrap_or(StorageTrouble::Full));
+            self.progress.set_storage_trouble(trouble);
         }
         if self.is_stuck && self.progress.is_stopping() {
             return Err(Fault::Failed(

@@ -4,28 +4,37 @@
 //! views, once they show everything that was published when it arrived.
 
 mod access;
+mod activity;
 mod answer;
+mod batch;
 mod body;
 mod channels;
 mod connection;
+mod control_frames;
 mod definitions;
 mod error;
 mod feed_updates;
 mod feeds;
+mod health;
 mod history;
 mod identity;
 mod investigation;
+mod memory;
 mod orders;
 mod parameters;
 mod path;
 mod pieces;
+mod places;
 mod positions;
 mod query;
+mod received;
 mod records;
 mod renames;
+mod socket;
 mod state;
 mod statuses;
 mod streaming;
+mod text_parts;
 mod transfers;
 mod write;
 
@@ -34,31 +43,34 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use hyper::StatusCode;
 use hyper::header::CONTENT_TYPE;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use ordo_core::views::Views;
+use ordo_history::clock::Clock;
 use ordo_history::service::History;
 use parking_lot::{RwLock, RwLockReadGuard};
 use tokio::sync::watch;
 use tower::ServiceExt as _;
 
+pub(crate) use self::access::Names;
+use self::activity::{Activity, Patience};
 use self::connection::Cutter;
 use self::error::Refusal;
-use crate::wiring::config::Durability;
+pub(crate) use self::memory::Memory;
+pub(crate) use self::places::Place;
+use self::places::Places;
+use self::socket::Socket;
 use crate::wiring::ingress::IngressSender;
 use crate::wiring::progress::Progress;
 
-/// A client that has not sent its request head within this time is dropped.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
-const HEADER_BYTES_MAX: usize = 8 * 1024;
 const WORKERS: usize = 2;
 /// Time that running requests get when the hub stops.
 const LINGER: Duration = Duration::from_millis(500);
@@ -72,14 +84,31 @@ pub(crate) struct Shared {
     pub(crate) progress: Arc<Progress>,
     pub(crate) views: Arc<RwLock<Views>>,
     pub(crate) history: Arc<History>,
-    pub(crate) durability: Durability,
+    /// How durable an acknowledgement is, in words.
+    pub(crate) durability: Arc<str>,
     pub(crate) dev: bool,
+    pub(crate) names: Arc<Names>,
+    pub(crate) memory: Arc<Memory>,
     /// A reader of a long answer that takes nothing for this long loses it.
     pub(crate) reader_patience: Duration,
     /// Bytes of the largest request body that is read.
     pub(crate) body_bytes_max: usize,
     /// Bytes of the largest update that a frame of the journal takes.
     pub(crate) update_bytes_max: usize,
+    /// Records of one array at most.
+    pub(crate) batch_records_max: usize,
+    pub(crate) limits: HttpLimits,
+}
+
+/// Limits of connections, before anything of a request counts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HttpLimits {
+    pub(crate) connections_max: usize,
+    pub(crate) header_bytes: usize,
+    /// A client that has not sent its request head after this long is dropped.
+    pub(crate) header: Duration,
+    /// So is one that has sent none for so long since its last answer.
+    pub(crate) idle: Duration,
 }
 
 impl Shared {
@@ -94,7 +123,10 @@ impl Shared {
 }
 
 fn routes(shared: Shared) -> Router {
-    let open = Router::new().route("/diagnostics/ping", get(ping)).route("/diagnostics/health", get(health));
+    let open = Router::new()
+        .route(health::PING, get(health::ping))
+        .route(health::HEALTH, get(health::health))
+        .layer(middleware::from_fn_with_state(shared.clone(), check_names));
     let guarded = Router::new()
         .route("/streaming", get(streaming::upgrade))
         .merge(positions::routes("/balance", positions::Kind::Cash))
@@ -109,9 +141,8 @@ fn routes(shared: Shared) -> Router {
         .merge(renames::routes())
         .route("/feed", get(feeds::all))
         .route("/feed/byid/{feed}", get(feeds::one))
-        .layer(DefaultBodyLimit::max(shared.body_bytes_max))
         .layer(middleware::from_fn_with_state(shared.clone(), guard));
-    open.merge(guarded).with_state(shared)
+    open.merge(guarded).layer(middleware::from_fn(track)).with_state(shared)
 }
 
 /// The threads of REST.
@@ -158,6 +189,8 @@ async fn serve(listener: TcpListener, shared: Shared, mut stop: watch::Receiver<
             return shared.progress.fail(crate::wiring::progress::Fault::Failed(format!("listener: {error}")));
         }
     };
+    let (limits, unread, clock) = (shared.limits, shared.reader_patience, shared.history.clock().clone());
+    let places = Places::new(limits.connections_max);
     let router = routes(shared);
     loop {
         let accepted = tokio::select! {
@@ -165,9 +198,13 @@ async fn serve(listener: TcpListener, shared: Shared, mut stop: watch::Receiver<
             _ = stop.changed() => return,
         };
         match accepted {
-            Ok((stream, peer)) => {
-                tokio::spawn(serve_connection(stream, peer, router.clone(), stop.clone()));
-            }
+            Ok((stream, peer)) => match places.take(&stream) {
+                Some(place) => {
+                    let connection = Accepted { stream, peer, place, limits, unread, clock: clock.clone() };
+                    tokio::spawn(connection.serve(router.clone(), stop.clone()));
+                }
+                None => tracing::warn!(%peer, "too many connections: one is closed"),
+            },
             Err(error) => {
                 // Most likely out of file descriptors: there are some again when connections end.
                 tracing::warn!(%error, "a connection was not accepted");
@@ -177,42 +214,83 @@ async fn serve(listener: TcpListener, shared: Shared, mut stop: watch::Receiver<
     }
 }
 
-async fn serve_connection(
+/// A connection that has just been made.
+struct Accepted {
     stream: tokio::net::TcpStream,
     peer: SocketAddr,
-    router: Router,
-    mut stop: watch::Receiver<bool>,
-) {
-    let _ = stream.set_nodelay(true);
-    connection::hold_little_back(&stream);
-    let cutter = Cutter::default();
-    // axum does not match empty segments, which accounts without an owner have: the path is rewritten before routing.
-    let of_connection = (ConnectInfo(peer), cutter.clone());
-    let service = router.map_request(move |mut request: Request<_>| {
-        let (peer, cutter) = of_connection.clone();
-        request.extensions_mut().insert(peer);
-        request.extensions_mut().insert(cutter);
-        path::mark_empty_segments(request)
-    });
+    place: Place,
+    limits: HttpLimits,
+    unread: Duration,
+    clock: Clock,
+}
+
+impl Accepted {
+    async fn serve(self, router: Router, mut stop: watch::Receiver<bool>) {
+        let Accepted { stream, peer, place, limits, unread, clock } = self;
+        let _ = stream.set_nodelay(true);
+        connection::hold_little_back(&stream);
+        let (cutter, activity) = (Cutter::default(), Activity::new(clock.clone()));
+        // axum matches no empty segment, and an account without an owner has one: the path is rewritten before routing.
+        let of_connection = (ConnectInfo(peer), cutter.clone(), activity.clone(), place);
+        let service = router.map_request(move |mut request: Request<_>| {
+            let (peer, cutter, activity, place) = of_connection.clone();
+            request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(cutter);
+            request.extensions_mut().insert(activity);
+            request.extensions_mut().insert(place);
+            path::mark_empty_segments(request)
+        });
+        let builder = builder(limits);
+        let socket = TokioIo::new(Socket::new(stream, unread, clock));
+        let connection = builder.serve_connection_with_upgrades(socket, TowerToHyperService::new(service));
+        let mut connection = pin!(connection);
+        let patience = Patience { first_request: limits.header, idle: limits.idle, unread };
+        let served = tokio::select! {
+            served = connection.as_mut() => served,
+            () = cutter.wanted() => return tracing::debug!(%peer, "connection cut"),
+            () = activity.over(patience) => return tracing::debug!(%peer, "connection closed: no request"),
+            _ = stop.changed() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = served {
+            tracing::debug!(%peer, %error, "connection ended");
+        }
+    }
+}
+
+fn builder(limits: HttpLimits) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(HEADER_BYTES_MAX.max(8192));
-    builder.http2().timer(TokioTimer::new()).max_header_list_size(HEADER_BYTES_MAX as u32);
-    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
-    let mut connection = pin!(connection);
-    let served = tokio::select! {
-        served = connection.as_mut() => served,
-        () = cutter.wanted() => return tracing::debug!(%peer, "connection cut"),
-        _ = stop.changed() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = served {
-        tracing::debug!(%peer, %error, "connection ended");
+        .header_read_timeout(limits.header)
+        .max_buf_size(limits.header_bytes.max(HTTP_1_BUFFER_BYTES_LEAST));
+    builder.http2().timer(TokioTimer::new()).max_header_list_size(limits.header_bytes as u32);
+    builder
+}
+
+/// The HTTP/1.1 implementation takes no smaller buffer.
+const HTTP_1_BUFFER_BYTES_LEAST: usize = 8 * 1024;
+
+/// Says when a request is under way; where a connection has a place for health alone, nothing else is answered.
+async fn track(
+    Extension(activity): Extension<Arc<Activity>>,
+    Extension(place): Extension<Place>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let underway = activity.begin();
+    let is_served = !place.is_beside || health::is_about_health(request.uri().path());
+    let response = if is_served { next.run(request).await } else { Refusal::Crowded.into_response() };
+    underway.answer(response)
+}
+
+async fn check_names(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+    match access::check_names(&shared, (request.headers(), request.uri())) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
     }
 }
 
@@ -223,6 +301,7 @@ async fn guard(
     next: Next,
 ) -> Response {
     match access::check(&shared, peer, (request.headers(), request.uri())) {
+        Ok(_) if path::has_long_segment(request.uri().path()) => Refusal::NotFound.into_response(),
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             readable(next.run(request).await)
@@ -238,19 +317,4 @@ fn readable(response: Response) -> Response {
         return Refusal::bad("the path is not percent-encoded UTF-8").into_response();
     }
     response
-}
-
-async fn ping() -> &'static str {
-    "OK"
-}
-
-/// Names the durability mode that is in force: it never degrades silently.
-async fn health(State(shared): State<Shared>) -> Response {
-    let durability = [("X-OMS-Durability", shared.durability.name())];
-    match shared.progress.fault() {
-        // Reads are served; updates are admitted again once the disk has room.
-        None if shared.progress.is_storage_full() => (durability, "Degraded").into_response(),
-        None => (durability, "Healthy").into_response(),
-        Some(_) => (StatusCode::SERVICE_UNAVAILABLE, durability, "Unhealthy").into_response(),
-    }
 }

@@ -5,11 +5,11 @@
 
 use std::time::{Duration, Instant};
 
-use ordo_client::{Adapter, Form, messages};
+use ordo_client::{Adapter, Form, messages, rest};
 use ordo_core::json::message;
 use ordo_core::proto::{CashPosition, ConnectionStatus, FeedConfiguration, FeedDetails, SubscriptionType};
 use ordo_gateway::config::Layout;
-use ordo_gateway::hub::{Fault, HubError};
+use ordo_gateway::hub::{Durability, Fault, Hub, HubError};
 use ordo_testkit::hub::*;
 
 /// The same updates through a hub that nothing happens to.
@@ -24,9 +24,11 @@ fn undisturbed(seed: u64, count: i64) -> Vec<CashPosition> {
     listed(rig.addr(), "")
 }
 
+/// Its first line.
 fn health(rig: &Rig) -> (u16, String) {
     let answer = rig.get("/diagnostics/health");
-    (answer.status, String::from_utf8(answer.body).expect("text"))
+    let text = answer.text();
+    (answer.status, text.lines().next().unwrap_or_default().to_owned())
 }
 
 fn wait_health(rig: &Rig, wanted: &str) {
@@ -240,4 +242,51 @@ fn a_slow_disk_suspends_feeds_until_it_has_caught_up() {
         let balance = listed::<CashPosition>(rig.addr(), "");
         assert_eq!(figure(balance[0].balance), dec(&COUNT.to_string()), "{layout}");
     }
+}
+
+/// Writes over REST until one is refused: its codes.
+fn write_until_refused(rig: &Rig) -> String {
+    let body = format!(
+        r#"{{"Transaction":{{"Account":{{"AccountID":"A"}},"Properties":{{"p":"{}"}}}},"Transfer":{{"Currency":"AUD","Value":1}}}}"#,
+        "x".repeat(8000)
+    );
+    for _ in 0..1000 {
+        let answer = rest::post(rig.addr(), "/balance", &body).expect("an answer");
+        if answer.status != 204 {
+            return format!("{} {}", answer.status, answer.text());
+        }
+    }
+    panic!("a disk without end");
+}
+
+#[test]
+fn a_disk_without_room_and_one_that_cannot_be_used_are_told_apart() {
+    for (break_disk, code, reason) in [
+        (FaultyDisk::fill as fn(&FaultyDisk), "Storage.Full", "no room for the next segment"),
+        (FaultyDisk::deny, "Storage.Unavailable", "the next segment cannot be made: permission denied"),
+    ] {
+        let disk = FaultyDisk::default();
+        let rig = Rig::start_on(&disk, |_| {});
+        break_disk(&disk);
+        assert_eq!(write_until_refused(&rig), format!("422 [\"{code}\"]"));
+        let health = rig.get("/diagnostics/health");
+        assert_eq!((health.status, health.text()), (200, format!("Degraded\n{code}: {reason}")));
+    }
+}
+
+#[test]
+fn a_disk_that_cannot_be_durable_is_named_and_refused_on_request() {
+    let disk = FaultyDisk::default();
+    disk.be_in_memory();
+    let mut rig = Rig::start_on(&disk, |_| {});
+    let durability = |rig: &Rig| rig.get("/diagnostics/health").header("x-oms-durability").map(str::to_owned);
+    assert_eq!(durability(&rig).as_deref(), Some("sync (unproven: tmpfs)"));
+    rig.stop();
+    rig.start_again_with(|config| config.durability = Durability::Async);
+    assert_eq!(durability(&rig).as_deref(), Some("async"), "that promises nothing of the kind");
+    rig.stop();
+    let mut config = rig.config().clone();
+    (config.durability, config.require_durable) = (Durability::Sync, true);
+    let Err(HubError::NotDurable(proof)) = Hub::start(config) else { panic!("it starts") };
+    assert_eq!(proof.to_string(), "unproven: tmpfs");
 }

@@ -19,8 +19,8 @@ use crate::{Failure, logging};
 Settings: 'ordo config' lists all of them with meaning and cost. Each can be given in the TOML file of --config, in the
 environment as ORDO_KEY (ORDO_DURABILITY=async), or on the command line; the command line overrides the environment,
 which overrides the file.
-Stops on SIGINT or SIGTERM: accepts no further request, records and answers those accepted, and exits 0. A second
-signal ends the process at once.
+Stops on SIGINT, SIGTERM or SIGHUP: accepts no further request, records and answers those accepted, and exits 0. A second
+SIGINT or SIGTERM ends the process at once, with 130 or 143.
 Exits 65 if the data is corrupt, 74 if the disk fails, 75 if another hub has the folder or one of its files was cut short.")]
 pub(crate) struct Serve {
     /// Folder of journal and snapshots; created if missing [default: ./data]

@@ -101,11 +101,14 @@ impl Settings {
         if table.contains_key("layout") && table.contains_key(THREADS) {
             return Err(fail(&"layout and [[threads]] set the same thing: leave one out"));
         }
-        for (key, value) in &table {
+        for (key, value) in flattened(&table) {
             let (key, value) = match (key.as_str(), value) {
                 (THREADS, threads) => ("layout", layout_text(threads).map_err(|why| fail(&why))?),
                 (key, Value::String(text)) => (key, text.clone()),
                 (key, Value::Integer(_) | Value::Boolean(_)) => (key, value.to_string()),
+                (key, Value::Array(parts)) if parts.iter().all(Value::is_str) => {
+                    (key, parts.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","))
+                }
                 (key, _) => {
                     Setting::find(key).map_err(|error| fail(&error))?;
                     return Err(fail(&format!("{key}: a text, a whole number, true or false")));
@@ -119,7 +122,7 @@ impl Settings {
     /// Reads `ORDO_KEY` for each setting.
     fn read_environment(&mut self, variable: impl Fn(&str) -> Option<String>) -> Result<(), Failure> {
         for setting in &SETTINGS {
-            let name = format!("ORDO_{}", setting.key.to_uppercase());
+            let name = format!("ORDO_{}", variable_key(setting.key));
             if let Some(value) = variable(&name) {
                 let usage = |error| Failure::with_code(2, format!("{name}: {error}"));
                 self.set(setting.key, &value, Origin::Environment).map_err(usage)?;
@@ -139,6 +142,20 @@ impl Settings {
     }
 }
 
+/// The values of a file by key: `limits.header_ms` stands in the table `[limits]`.
+fn flattened(table: &Table) -> Vec<(String, &Value)> {
+    let entries = table.iter().map(|(key, value)| match value {
+        Value::Table(group) => group.iter().map(|(name, value)| (format!("{key}.{name}"), value)).collect(),
+        value => vec![(key.clone(), value)],
+    });
+    entries.flatten().collect()
+}
+
+/// A setting's key as a variable of the environment has it.
+fn variable_key(key: &str) -> String {
+    key.to_uppercase().replace('.', "_")
+}
+
 /// Variables of commands, tests and scripts.
 const OTHERS_KNOWN: [&str; 10] =
     ["TOKEN", "LOG", "FLOW_DIR", "SEED", "CASES", "KILLS", "INCIDENT", "BLESS", "POWER_LOSS_CYCLES", "NUMBERS_SHORT"];
@@ -147,7 +164,7 @@ const TESTS_BEGIN: &str = "TEST_";
 /// The warning about a variable that looks like a setting and names none.
 fn warning_about(variable: &str) -> Option<String> {
     let name = variable.strip_prefix("ORDO_")?;
-    let is_known = |key: &str| SETTINGS.iter().any(|setting| setting.key.to_uppercase() == key);
+    let is_known = |key: &str| SETTINGS.iter().any(|setting| variable_key(setting.key) == key);
     if is_known(name) || OTHERS_KNOWN.contains(&name) || name.starts_with(TESTS_BEGIN) {
         return None;
     }
@@ -156,7 +173,7 @@ fn warning_about(variable: &str) -> Option<String> {
         Err(ConfigError::Unknown { nearest, .. }) => nearest,
         Err(_) => None,
     };
-    let question = meant.map_or_else(String::new, |key| format!("; is it ORDO_{}?", key.to_uppercase()));
+    let question = meant.map_or_else(String::new, |key| format!("; is it ORDO_{}?", variable_key(key)));
     Some(format!("{variable} in the environment names no setting, and is ignored{question}"))
 }
 

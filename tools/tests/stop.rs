@@ -61,3 +61,27 @@ fn a_busy_hub_stops_on_sigterm_with_all_it_acknowledged_and_exit_code_0() {
     let recorded = replay.engine().feeds()[feed].position;
     assert!(recorded >= adapter.bookmark() && recorded > 0, "{recorded} recorded, {} told", adapter.bookmark());
 }
+
+fn send(served: &Served, signal: &str) {
+    let sent = Command::new("kill").args([signal, &served.process.id().to_string()]).status();
+    assert!(sent.expect("the signal is sent").success());
+}
+
+#[test]
+fn a_terminal_that_closes_stops_the_hub_as_sigterm_does() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut served = Served::start(folder.path(), &["segment_bytes=4194304"]);
+    send(&served, "-HUP");
+    assert_eq!(served.process.wait().expect("it ends").code(), Some(0));
+}
+
+#[test]
+fn a_second_signal_ends_the_hub_at_once() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut served = Served::start(folder.path(), &["segment_bytes=4194304"]);
+    // Both are there when it goes on: the second comes before the first has stopped anything.
+    for signal in ["-STOP", "-INT", "-TERM", "-CONT"] {
+        send(&served, signal);
+    }
+    assert_eq!(served.process.wait().expect("it ends").code(), Some(143));
+}

@@ -23,6 +23,8 @@ pub struct Filter {
     feeds: Vec<String>,
     account_verdicts: Vec<Option<bool>>,
     instrument_verdicts: Vec<Option<bool>>,
+    /// Nothing passes but what belongs to an owner or account that is listed.
+    is_owned_only: bool,
 }
 
 impl Filter {
@@ -57,6 +59,14 @@ impl Filter {
         Ok(filter)
     }
 
+    /// Where owners or accounts are listed, leaves out what belongs to none: feed statuses, exchanges, request statuses,
+    /// owners themselves where accounts alone are listed.
+    #[must_use]
+    pub fn owned_only(mut self) -> Filter {
+        self.is_owned_only = !self.owners.is_empty() || !self.accounts.is_empty();
+        self
+    }
+
     /// Whether every record passes, now and later.
     #[inline]
     pub fn passes_all(&self) -> bool {
@@ -70,6 +80,7 @@ impl Filter {
     /// Whether a feed passes. Only for views of feeds: in other views, a target `Feed` has no effect.
     pub fn passes_feed(&self, feed: &str) -> bool {
         self.caller.may_see(About::Feed(feed))
+            && !self.is_owned_only
             && (self.feeds.is_empty() || self.feeds.iter().any(|wanted| wanted == feed))
     }
 
@@ -79,12 +90,12 @@ impl Filter {
         if !self.caller.may_see(About::Subject(subject)) {
             return false;
         }
-        let Some(owner) = owner else { return self.passes_exchange(exchange.as_deref()) };
+        let Some(owner) = owner else { return !self.is_owned_only && self.passes_exchange(exchange.as_deref()) };
         let of_owner = self.owners.iter().any(|wanted| **wanted == **owner);
         let of_account = match account {
             Some(account) => self.accounts.iter().any(|(o, a)| **o == **owner && **a == **account),
             // An owner is not an account, so Account values alone do not select it.
-            None => self.owners.is_empty(),
+            None => self.owners.is_empty() && !self.is_owned_only,
         };
         let all = self.owners.is_empty() && self.accounts.is_empty();
         (all || of_owner || of_account) && self.passes_exchange(exchange.as_deref())

@@ -11,6 +11,7 @@ use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket};
 
 use super::boundary::Boundary;
+use crate::rest::Place;
 use crate::wiring::task::ConnNo;
 
 /// The codec zeroes its read buffer on every read, so it is small: a few dozen messages fit.
@@ -84,6 +85,8 @@ pub(super) struct Session {
     socket: WebSocket<Pipe>,
     pub(super) conn: ConnNo,
     pub(super) caller: Caller,
+    /// Given back when the connection ends.
+    _place: Place,
     /// Feeds that this connection opened.
     pub(super) feeds: Vec<FeedNo>,
     pub(super) is_ready: bool,
@@ -101,7 +104,7 @@ impl Session {
     pub(super) fn new(
         stream: TcpStream,
         already_read: Vec<u8>,
-        (conn, caller, clock): (ConnNo, Caller, Clock),
+        (conn, caller, clock, place): (ConnNo, Caller, Clock, Place),
         message_bytes_max: usize,
     ) -> Session {
         let config = WebSocketConfig::default()
@@ -118,6 +121,7 @@ impl Session {
             socket,
             conn,
             caller,
+            _place: place,
             feeds: Vec::new(),
             is_ready: true,
             received_at: now,

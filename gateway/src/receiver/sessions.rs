@@ -77,7 +77,7 @@ impl Receiver {
         self.sessions.push(Session::new(
             reading,
             new.already_read,
-            (conn, new.caller, self.clock.clone()),
+            (conn, new.caller, self.clock.clone(), new.place),
             self.message_bytes_max,
         ));
         // Bytes that came behind the upgrade request raise no event of epoll.

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use super::feeds::STORAGE_FULL;
 use super::pending::Pending;
 use super::{Receiver, TURN};
 use crate::wiring::ingress::{Body, Write};
@@ -43,7 +42,7 @@ impl Receiver {
             && let Ok(write) = self.ingress.writes.try_recv()
         {
             if self.feeds.is_storage_full {
-                write.ticket.answer(WriteResult::Refused(vec![STORAGE_FULL.to_owned()]));
+                write.ticket.answer(WriteResult::Refused(vec![self.progress.storage_code().to_owned()]));
             } else {
                 self.take_write(write);
             }

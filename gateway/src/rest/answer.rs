@@ -12,7 +12,7 @@ use ordo_core::json::{self, MessageId, Style};
 use ordo_core::subscription::Caller;
 
 use super::error::Refusal;
-use super::parameters::Parameters;
+use super::parameters::{Parameters, header_flag};
 use super::query;
 use super::records::{Array, Form, RecordBody};
 
@@ -36,9 +36,7 @@ impl<S: Sync> FromRequestParts<S> for Wanted {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Wanted, Refusal> {
         let form = match prefers_protobuf(&parts.headers).ok_or(Refusal::NotAcceptable)? {
             true => Form::Protobuf,
-            false => {
-                Form::Json(Style { is_compact: parts.headers.get("X-OMS-Compact").is_some_and(|it| it == "true") })
-            }
+            false => Form::Json(Style { is_compact: header_flag(&parts.headers, "X-OMS-Compact") }),
         };
         let parameters = Parameters::from_request_parts(parts, state).await?;
         let as_at = parameters.get("asAt").map(|text| query::instant("asAt", text)).transpose()?;
@@ -108,9 +106,16 @@ impl Wanted {
         Array::new(self.form, message)
     }
 
-    /// A JSON array, for answers without another form.
-    pub(super) fn json_array(&self, message: MessageId) -> Array {
-        Array::new(Form::Json(self.style()), message)
+    /// An array of messages within a JSON object, of which `before` is what stands before it and `after` what stands
+    /// behind it; written while it is sent, too.
+    pub(super) fn json_within(
+        &self,
+        (before, after): (String, &'static str),
+        message: MessageId,
+        records: impl Iterator<Item = Arc<[u8]>> + Send + 'static,
+    ) -> Response {
+        let body = RecordBody::new(Form::Json(self.style()), message, Box::new(records)).within(before, after);
+        ([(CONTENT_TYPE, JSON)], body.into_body()).into_response()
     }
 
     /// The JSON style, for answers without another form.

@@ -1,30 +1,48 @@
 //! Request bodies: JSON or Protobuf, decoded into messages.
 //!
 //! A malformed body is a 400 that names the place; a figure that cannot be held is a 422, like a sum out of range.
+//! What would take many times its bytes once decoded is refused before that: arrays are decoded one record at a time, of
+//! at most `batch_records_max`, each no larger than one update and of a bounded number of parts.
 
-use std::time::Duration;
-
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use hyper::{HeaderMap, StatusCode};
+use hyper::HeaderMap;
+use hyper::header::CONTENT_TYPE;
 use ordo_core::json::{self, Delimited, JsonError, MessageId};
 use prost::Message;
+use serde::de::{DeserializeSeed, SeqAccess, Visitor};
 
 use super::Shared;
 use super::answer::{JSON, PROTOBUF};
 use super::error::Refusal;
+use super::memory::Share;
+use super::parameters::header_flag;
+use super::received::Received;
+use super::text_parts::{Parts, array_parts, parts};
 
-/// A client that has not sent its body within this time is refused.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Parts (members of objects, elements of arrays) of one record at most: each takes up to some hundred bytes once it is
+/// decoded, whatever it takes in the body.
+const PARTS_MAX: usize = 16 << 10;
+/// JSON may be so many times as long as the update that it stands for.
+const TEXT_TO_BINARY_MAX: usize = 4;
+
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// What one request may make the hub decode.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RecordLimits {
+    /// Records of an array.
+    pub(super) records_max: usize,
+    /// Bytes of a record in binary.
+    pub(super) record_bytes_max: usize,
+}
 
 /// A body as received, and its form.
 #[derive(Debug)]
 pub(super) struct Sent {
-    bytes: Bytes,
+    received: Received,
     is_protobuf: bool,
     options: json::Read,
+    limits: RecordLimits,
 }
 
 impl FromRequest<Shared> for Sent {
@@ -33,15 +51,10 @@ impl FromRequest<Shared> for Sent {
     async fn from_request(request: Request, shared: &Shared) -> Result<Sent, Refusal> {
         let headers = request.headers();
         let is_protobuf = is_protobuf(headers)?;
-        let options = json::Read { is_lenient: headers.get("X-OMS-Lenient").is_some_and(|value| value == "true") };
-        // Checked before reading, where the length is known.
-        let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-        if length.is_some_and(|length| length > shared.body_bytes_max) {
-            return Err(Refusal::TooLarge);
-        }
-        let read = tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, shared)).await;
-        let bytes = read.map_err(|_| Refusal::bad("the body has not come in time"))?.map_err(unreadable)?;
-        Ok(Sent { bytes, is_protobuf, options })
+        let options = json::Read { is_lenient: header_flag(headers, "X-OMS-Lenient") };
+        let limits = RecordLimits { records_max: shared.batch_records_max, record_bytes_max: shared.update_bytes_max };
+        let received = Received::read(request, shared).await?;
+        Ok(Sent { received, is_protobuf, options, limits })
     }
 }
 
@@ -54,15 +67,18 @@ impl Sent {
 
     /// As [`Sent::one`], in canonical binary.
     pub(super) fn one_binary(&self, message: MessageId) -> Result<Vec<u8>, Refusal> {
+        let bytes = self.received.bytes();
         if self.is_protobuf {
-            check_binary(message, &self.bytes)?;
-            return Ok(self.bytes.to_vec());
+            self.limits.check_binary(message, bytes, &mut Vec::new())?;
+            return Ok(bytes.to_vec());
         }
         if self.is_nothing() {
             return Err(Refusal::refused("Details"));
         }
-        let mut binary = Vec::with_capacity(self.bytes.len());
-        json::to_binary(message, &self.bytes, self.options, &mut binary).map_err(of_json)?;
+        let bytes = self.text();
+        self.limits.check_text(parts(bytes))?;
+        let mut binary = Vec::with_capacity(bytes.len() / 2);
+        json::to_binary(message, bytes, self.options, &mut binary).map_err(of_json)?;
         Ok(binary)
     }
 
@@ -71,28 +87,45 @@ impl Sent {
         if self.is_nothing() { Ok(M::default()) } else { self.one(message) }
     }
 
-    /// An array of messages; length-delimited in binary.
-    pub(super) fn many<M: Message + Default>(&self, message: MessageId) -> Result<Vec<M>, Refusal> {
+    /// Each message of an array, one after another; length-delimited in binary. Ends at the first that is refused.
+    pub(super) fn each<M: Message + Default>(
+        &self,
+        message: MessageId,
+        mut take: impl FnMut(M) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
         let mut transcoded = Vec::new();
-        let delimited = if self.is_protobuf {
-            &*self.bytes
-        } else if self.is_nothing() {
-            return Err(Refusal::refused("Details"));
-        } else {
-            json::array_to_delimited(message, &self.bytes, self.options, &mut transcoded).map_err(of_json)?;
-            &transcoded
-        };
-        let one = |bytes: Result<&[u8], json::Malformed>| {
-            let bytes = bytes.map_err(of_binary)?;
-            if self.is_protobuf {
-                check_binary(message, bytes)?;
+        let delimited =
+            if self.is_protobuf { self.received.bytes() } else { self.transcode(message, &mut transcoded)? };
+        let mut text = Vec::new();
+        for (taken, record) in Delimited::new(delimited).enumerate() {
+            let record = record.map_err(of_binary)?;
+            if taken == self.limits.records_max {
+                return Err(Refusal::TooLarge);
             }
-            M::decode(bytes).map_err(|error| Refusal::bad(error.to_string()))
-        };
-        Delimited::new(delimited).map(one).collect()
+            if self.is_protobuf {
+                self.limits.check_binary(message, record, &mut text)?;
+            }
+            take(M::decode(record).map_err(|error| Refusal::bad(error.to_string()))?)?;
+        }
+        Ok(())
     }
 
-    /// A JSON array of texts.
+    fn transcode<'a>(&self, message: MessageId, into: &'a mut Vec<u8>) -> Result<&'a [u8], Refusal> {
+        if self.is_nothing() {
+            return Err(Refusal::refused("Details"));
+        }
+        let bytes = self.text();
+        for (taken, record) in array_parts(bytes).enumerate() {
+            if taken == self.limits.records_max {
+                return Err(Refusal::TooLarge);
+            }
+            self.limits.check_text(record)?;
+        }
+        json::array_to_delimited(message, bytes, self.options, into).map_err(of_json)?;
+        Ok(into)
+    }
+
+    /// A JSON array of texts, at most as many as records of a batch.
     pub(super) fn texts(&self) -> Result<Vec<String>, Refusal> {
         if self.is_protobuf {
             return Err(Refusal::UnsupportedMediaType);
@@ -100,11 +133,76 @@ impl Sent {
         if self.is_nothing() {
             return Err(Refusal::refused("Details"));
         }
-        serde_json::from_slice(&self.bytes).map_err(|error| Refusal::bad(format!("not an array of texts: {error}")))
+        let mut reader = serde_json::Deserializer::from_slice(self.text());
+        let texts = Texts { max: self.limits.records_max }.deserialize(&mut reader);
+        let texts = texts.and_then(|texts| reader.end().map(|()| texts));
+        texts.map_err(|error| Refusal::bad(format!("not an array of texts: {error}")))?.ok_or(Refusal::TooLarge)
+    }
+
+    /// What the request takes of the memory for requests: for what is made of the body.
+    pub(super) fn into_share(self) -> Share {
+        self.received.into_share()
+    }
+
+    /// The body as JSON, without a byte order mark.
+    fn text(&self) -> &[u8] {
+        let bytes = self.received.bytes();
+        bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes)
     }
 
     fn is_nothing(&self) -> bool {
-        matches!(self.bytes.trim_ascii(), b"" | b"null")
+        matches!(self.text().trim_ascii(), b"" | b"null")
+    }
+}
+
+impl RecordLimits {
+    fn check_text(self, record: Parts) -> Result<(), Refusal> {
+        let is_small = record.bytes <= self.record_bytes_max.saturating_mul(TEXT_TO_BINARY_MAX);
+        if is_small && record.count <= PARTS_MAX { Ok(()) } else { Err(Refusal::TooLarge) }
+    }
+
+    /// A binary message says nothing that JSON could not: texts, figures and instants are checked as they are there.
+    /// `text` is room for that.
+    fn check_binary(self, message: MessageId, bytes: &[u8], text: &mut Vec<u8>) -> Result<(), Refusal> {
+        if bytes.len() > self.record_bytes_max {
+            return Err(Refusal::TooLarge);
+        }
+        text.clear();
+        json::from_binary(message, bytes, json::Style { is_compact: true }, text).map_err(of_binary)?;
+        if parts(text).count <= PARTS_MAX { Ok(()) } else { Err(Refusal::TooLarge) }
+    }
+}
+
+/// Reads an array of texts, no more than so many; none if there are more.
+struct Texts {
+    max: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for Texts {
+    type Value = Option<Vec<String>>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, reader: D) -> Result<Self::Value, D::Error> {
+        reader.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Texts {
+    type Value = Option<Vec<String>>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
+        let mut texts = Some(Vec::new());
+        while let Some(text) = array.next_element::<String>()? {
+            match &mut texts {
+                Some(kept) if kept.len() < self.max => kept.push(text),
+                // The rest is read for its syntax alone.
+                _ => texts = None,
+            }
+        }
+        Ok(texts)
     }
 }
 
@@ -119,19 +217,6 @@ fn is_protobuf(headers: &HeaderMap) -> Result<bool, Refusal> {
     } else {
         Err(Refusal::UnsupportedMediaType)
     }
-}
-
-fn unreadable(rejection: BytesRejection) -> Refusal {
-    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        Refusal::TooLarge
-    } else {
-        Refusal::bad("the body ends early")
-    }
-}
-
-/// Checks a binary message as JSON would be checked: texts, figures and instants must be representable.
-fn check_binary(message: MessageId, bytes: &[u8]) -> Result<(), Refusal> {
-    json::from_binary(message, bytes, json::Style::default(), &mut Vec::new()).map_err(of_binary)
 }
 
 fn of_json(error: JsonError) -> Refusal {

@@ -66,12 +66,8 @@ async fn one(State(shared): State<Shared>, Path(channel): Path<String>, wanted: 
         let views = state_at(&shared, &wanted).await?;
         (positions(views.positions()), records(&views))
     };
-    let mut body = format!("{{\"Position\":{positions},\"{name}\":").into_bytes();
-    let mut array = wanted.json_array(message);
-    records.iter().for_each(|record| array.put(record, &mut body));
-    array.finish(&mut body);
-    body.push(b'}');
-    Ok(json(body))
+    let before = format!("{{\"Position\":{positions},\"{name}\":");
+    Ok(wanted.json_within((before, "}"), message, records.into_iter()))
 }
 
 fn positions(positions: Vec<(Box<str>, i64)>) -> serde_json::Value {

@@ -140,7 +140,8 @@ async fn undefine_account(
     wanted: Wanted,
 ) -> Result<StatusCode, Refusal> {
     let (owner, account) = (segment(&owner), segment(&account));
-    if !shared.views().await.account_exists(owner, account) {
+    // Live records that name it are no definition.
+    if shared.views().await.metadata().get(MetadataKind::Account, owner, account).is_none() {
         return Err(Refusal::NotFound);
     }
     let operation = Details::of_key(MetadataKind::Account, owner, account).undefine();

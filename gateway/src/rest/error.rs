@@ -9,7 +9,10 @@ use ordo_history::service::HistoryError;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Refusal {
     Unauthorized,
+    /// From a page of another site, or to a name that is not the hub's.
     ForeignOrigin,
+    /// Names what the caller may not see.
+    Forbidden,
     NotFound,
     /// Malformed: an error code and an explanation.
     BadRequest {
@@ -28,6 +31,10 @@ pub(super) enum Refusal {
     Gone(String),
     /// Too many queries of the past at once.
     Busy,
+    /// The requests under way take all the memory that requests may take.
+    OutOfMemory,
+    /// There are as many connections as may be.
+    Crowded,
     /// The hub is stopping, or overloaded.
     Unavailable,
 }
@@ -60,7 +67,7 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         match self {
             Refusal::Unauthorized => (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")]).into_response(),
-            Refusal::ForeignOrigin => StatusCode::FORBIDDEN.into_response(),
+            Refusal::ForeignOrigin | Refusal::Forbidden => StatusCode::FORBIDDEN.into_response(),
             Refusal::NotFound => StatusCode::NOT_FOUND.into_response(),
             Refusal::BadRequest { code, why } => codes(StatusCode::BAD_REQUEST, vec![code, why]),
             Refusal::Unprocessable(found) => codes(StatusCode::UNPROCESSABLE_ENTITY, found),
@@ -69,6 +76,9 @@ impl IntoResponse for Refusal {
             Refusal::TooLarge => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
             Refusal::Gone(why) => codes(StatusCode::GONE, vec!["Archived".into(), why]),
             Refusal::Busy => (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, "1")]).into_response(),
+            Refusal::OutOfMemory | Refusal::Crowded => {
+                (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")]).into_response()
+            }
             Refusal::Unavailable => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         }
     }

@@ -1,6 +1,7 @@
-//! Query parameters: decoded, in order, repeated ones kept.
+//! Query parameters: decoded, in order, repeated ones kept. Names count in any case; an empty value is an omitted one.
 
 use axum::extract::FromRequestParts;
+use hyper::HeaderMap;
 use hyper::http::request::Parts;
 
 use super::error::Refusal;
@@ -19,13 +20,13 @@ impl<S: Sync> FromRequestParts<S> for Parameters {
 }
 
 impl Parameters {
-    /// The first value of a parameter, which may be empty.
+    /// The first value of a parameter.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.all(name).next()
     }
 
     pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| &**value)
+        self.0.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| &**value)
     }
 
     pub(super) fn required(&self, name: &str) -> Result<&str, Refusal> {
@@ -36,9 +37,13 @@ impl Parameters {
     pub(super) fn flag(&self, name: &str) -> Result<bool, Refusal> {
         match self.get(name) {
             None => Ok(false),
-            Some(value) if value.eq_ignore_ascii_case("true") => Ok(true),
-            Some(value) if value.eq_ignore_ascii_case("false") => Ok(false),
-            Some(_) => Err(Refusal::bad(format!("{name}: true or false"))),
+            Some(value) => query::boolean(value).ok_or_else(|| Refusal::bad(format!("{name}: true or false"))),
         }
     }
+}
+
+/// A header that is a boolean; what cannot be read is false, like an absent one.
+pub(super) fn header_flag(headers: &HeaderMap, name: &str) -> bool {
+    let value = headers.get(name).and_then(|value| value.to_str().ok());
+    value.and_then(|value| query::boolean(value.trim())).unwrap_or(false)
 }

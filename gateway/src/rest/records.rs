@@ -58,6 +58,9 @@ impl Array {
 pub(super) struct RecordBody {
     array: Array,
     records: Box<dyn Iterator<Item = Arc<[u8]>> + Send>,
+    /// What stands before the array, until it is written, and behind it.
+    before: Vec<u8>,
+    after: &'static str,
     is_over: bool,
 }
 
@@ -67,7 +70,12 @@ impl RecordBody {
         message: MessageId,
         records: Box<dyn Iterator<Item = Arc<[u8]>> + Send>,
     ) -> RecordBody {
-        RecordBody { array: Array::new(form, message), records, is_over: false }
+        RecordBody { array: Array::new(form, message), records, before: Vec::new(), after: "", is_over: false }
+    }
+
+    /// The array as a part of something else.
+    pub(super) fn within(self, before: String, after: &'static str) -> RecordBody {
+        RecordBody { before: before.into_bytes(), after, ..self }
     }
 
     /// A short answer is sent as a whole, with its length.
@@ -80,11 +88,12 @@ impl RecordBody {
     }
 
     fn next_piece(&mut self) -> Vec<u8> {
-        let mut piece = Vec::new();
+        let mut piece = std::mem::take(&mut self.before);
         while piece.len() < PIECE_BYTES {
             let Some(record) = self.records.next() else {
                 self.is_over = true;
                 self.array.finish(&mut piece);
+                piece.extend_from_slice(self.after.as_bytes());
                 break;
             };
             self.array.put(&record, &mut piece);

@@ -14,12 +14,15 @@ use ordo_core::subscription::Caller;
 use tungstenite::handshake::derive_accept_key;
 
 use super::error::Refusal;
-use super::{Shared, connection};
+use super::parameters::header_flag;
+use super::socket::Socket;
+use super::{Place, Shared, connection};
 use crate::wiring::ingress::NewConnection;
 
 pub(super) async fn upgrade(
     State(shared): State<Shared>,
     Extension(caller): Extension<Caller>,
+    Extension(place): Extension<Place>,
     mut request: Request,
 ) -> Response {
     let headers = request.headers();
@@ -29,7 +32,7 @@ pub(super) async fn upgrade(
         return Refusal::bad("/streaming takes a WebSocket upgrade, version 13").into_response();
     };
     let accept = derive_accept_key(key.as_bytes());
-    let compact = headers.get("X-OMS-Compact").is_some_and(|value| value == "true");
+    let compact = header_flag(headers, "X-OMS-Compact");
     let Some(upgrading) = request.extensions_mut().remove::<OnUpgrade>() else {
         return Refusal::bad("/streaming takes an upgrade over HTTP/1.1").into_response();
     };
@@ -37,7 +40,7 @@ pub(super) async fn upgrade(
         return Refusal::Unavailable.into_response();
     }
     tokio::spawn(async move {
-        if let Err(error) = hand_over(upgrading, &shared, (compact, caller)).await {
+        if let Err(error) = hand_over(upgrading, &shared, (compact, caller, place)).await {
             tracing::warn!(%error, "a connection was lost while it was upgraded");
         }
     });
@@ -48,14 +51,14 @@ pub(super) async fn upgrade(
 async fn hand_over(
     upgrading: OnUpgrade,
     shared: &Shared,
-    (compact, caller): (bool, Caller),
+    (compact, caller, place): (bool, Caller, Place),
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let upgraded = upgrading.await?;
-    let parts = downcast::<TokioIo<tokio::net::TcpStream>>(upgraded).map_err(|_| "not a plain TCP connection")?;
-    let stream = parts.io.into_inner().into_std()?;
+    let parts = downcast::<TokioIo<Socket>>(upgraded).map_err(|_| "not a plain TCP connection")?;
+    let stream = parts.io.into_inner().into_stream().into_std()?;
     connection::hold_back_as_usual(&stream);
     let already_read = parts.read_buf.to_vec();
-    let new = NewConnection { stream, already_read, compact, caller };
+    let new = NewConnection { stream, already_read, compact, caller, place };
     shared.ingress.connections.try_send(new).map_err(|_| "the receiver takes no more")?;
     Ok(())
 }

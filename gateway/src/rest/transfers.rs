@@ -1,5 +1,7 @@
 //! Transfers and settlements. Several in one request are all applied or none.
 
+use std::hash::{BuildHasher as _, RandomState};
+
 use axum::extract::State;
 use hyper::StatusCode;
 use ordo_core::json::message::{ASSET_TRANSFER_REQUEST, CASH_SETTLEMENT_RECORD, CASH_TRANSFER_REQUEST};
@@ -7,9 +9,10 @@ use ordo_core::proto::model::{AssetTransferRequest, CashSettlementRecord, CashTr
 use ordo_core::proto::{
     Account, CashTransfer, ExternalAction, ExternalActionType, FeedRequest, Id, SettlementStatus, TransactionDetails,
 };
-use ordo_core::record::{Batch, BatchMember, Origin};
+use ordo_core::record::Origin;
 
 use super::answer::Wanted;
+use super::batch::BatchDraft;
 use super::body::Sent;
 use super::error::Refusal;
 use super::parameters::Parameters;
@@ -27,13 +30,15 @@ pub(super) async fn assets(State(shared): State<Shared>, wanted: Wanted, sent: S
 }
 
 pub(super) async fn cash_bulk(State(shared): State<Shared>, wanted: Wanted, sent: Sent) -> Written {
-    let transfers: Vec<CashTransferRequest> = sent.many(CASH_TRANSFER_REQUEST)?;
-    shared.record_batch(wanted.caller, batch_of(transfers.into_iter().map(of_cash))).await
+    let mut batch = BatchDraft::new(&shared);
+    sent.each(CASH_TRANSFER_REQUEST, |request: CashTransferRequest| batch.push(of_cash(request), None))?;
+    shared.record_batch(wanted.caller, batch, "", sent.into_share()).await
 }
 
 pub(super) async fn assets_bulk(State(shared): State<Shared>, wanted: Wanted, sent: Sent) -> Written {
-    let transfers: Vec<AssetTransferRequest> = sent.many(ASSET_TRANSFER_REQUEST)?;
-    shared.record_batch(wanted.caller, batch_of(transfers.into_iter().map(of_assets))).await
+    let mut batch = BatchDraft::new(&shared);
+    sent.each(ASSET_TRANSFER_REQUEST, |request: AssetTransferRequest| batch.push(of_assets(request), None))?;
+    shared.record_batch(wanted.caller, batch, "", sent.into_share()).await
 }
 
 /// Books a settlement file: each record settles an unbooked amount.
@@ -43,19 +48,27 @@ pub(super) async fn settle(
     wanted: Wanted,
     sent: Sent,
 ) -> Written {
-    let id = parameters.required("id")?;
-    if id.is_empty() {
-        return Err(Refusal::bad("the parameter id is empty"));
-    }
-    let records: Vec<CashSettlementRecord> = sent.many(CASH_SETTLEMENT_RECORD)?;
-    let members = records.into_iter().map(|record| settlement(record, id)).collect();
-    shared.record_batch(wanted.caller, Batch { members, settlement_id: id.to_owned() }).await
+    let id = settlement_id(&shared, &parameters)?;
+    let mut batch = BatchDraft::new(&shared);
+    sent.each(CASH_SETTLEMENT_RECORD, |record: CashSettlementRecord| {
+        let expected = record.expected_balance;
+        batch.push(settlement(record, &id), expected)
+    })?;
+    shared.record_batch(wanted.caller, batch, &id, sent.into_share()).await
 }
 
-fn batch_of(updates: impl Iterator<Item = FeedRequest>) -> Batch {
-    let member = |update| BatchMember { update: Some(Box::new(update)), expected_balance: None };
-    Batch { members: updates.map(member).collect(), settlement_id: String::new() }
+/// The id of a settlement: by it the same file again is known. One that the hub makes is new in every call.
+fn settlement_id(shared: &Shared, parameters: &Parameters) -> Result<String, Refusal> {
+    match parameters.get("id") {
+        Some(id) if id.len() > SETTLEMENT_ID_BYTES_MAX => Err(Refusal::bad("id: more than 256 bytes")),
+        Some(id) => Ok(id.to_owned()),
+        // Time alone is not enough: a clock can be set back.
+        None => Ok(format!("ST{:020}{:016x}", shared.history.clock().wall_ns(), RandomState::new().hash_one(0))),
+    }
 }
+
+/// Every record is recorded with it.
+const SETTLEMENT_ID_BYTES_MAX: usize = 256;
 
 fn of_cash(request: CashTransferRequest) -> FeedRequest {
     of_action(ExternalAction {
@@ -92,7 +105,7 @@ const AUTHORISER: &str = "Authoriser";
 const SETTLEMENT: &str = "Settlement";
 const SETTLEMENT_ID: &str = "ID";
 
-fn settlement(record: CashSettlementRecord, id: &str) -> BatchMember {
+fn settlement(record: CashSettlementRecord, id: &str) -> FeedRequest {
     let settlement = Id { name: SETTLEMENT.to_owned(), values: [(SETTLEMENT_ID.to_owned(), id.to_owned())].into() };
     let details = TransactionDetails {
         account: Some(Account { owner_id: record.owner, account_id: record.account }),
@@ -105,7 +118,5 @@ fn settlement(record: CashSettlementRecord, id: &str) -> BatchMember {
         settlement: SettlementStatus::Settle as i32,
         ..CashTransfer::default()
     };
-    let update =
-        of_cash(CashTransferRequest { transaction: Some(Box::new(details)), transfer: Some(Box::new(transfer)) });
-    BatchMember { update: Some(Box::new(update)), expected_balance: record.expected_balance }
+    of_cash(CashTransferRequest { transaction: Some(Box::new(details)), transfer: Some(Box::new(transfer)) })
 }

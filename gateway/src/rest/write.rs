@@ -6,13 +6,15 @@ use std::time::Duration;
 use crossbeam_channel::TrySendError;
 use hyper::StatusCode;
 use ordo_core::proto::{ExternalAction, FeedRequest, FeedRequestType, Operation};
-use ordo_core::record::{Batch, Origin};
+use ordo_core::record::Origin;
 use ordo_core::subscription::Caller;
 use ordo_core::wire::Span;
 use prost::Message;
 
 use super::Shared;
+use super::batch::BatchDraft;
 use super::error::Refusal;
+use super::memory::Share;
 use crate::wiring::ingress::{Body, Write};
 use crate::wiring::task::Writer;
 use crate::wiring::ticket::{Ticket, WriteResult};
@@ -72,17 +74,19 @@ impl Shared {
         }
     }
 
-    /// Records several updates, all or none.
-    pub(super) async fn record_batch(&self, caller: Caller, batch: Batch) -> Result<StatusCode, Refusal> {
-        if !batch.members.is_empty() {
-            let members = batch
-                .members
-                .iter()
-                .map(|member| self.body_of(member.update.as_deref().unwrap_or(&FeedRequest::default())));
-            let members = members.collect::<Result<_, _>>()?;
-            let frame = self.fitting(batch.encode_to_vec())?;
-            self.hand_over(Body::Batch { frame, members }, Writer { origin: Origin::REST, caller }, Ticket::new())
-                .await?;
+    /// Records several updates, all or none. `settlement_id` is empty where they are no settlement; `share` is the
+    /// request's.
+    pub(super) async fn record_batch(
+        &self,
+        caller: Caller,
+        batch: BatchDraft<'_>,
+        settlement_id: &str,
+        mut share: Share,
+    ) -> Result<StatusCode, Refusal> {
+        if !batch.is_empty() {
+            let (body, bytes) = batch.finish(settlement_id)?;
+            share.grow(bytes)?;
+            self.hand_over(body, Writer { origin: Origin::REST, caller }, Ticket::new()).await?;
         }
         Ok(StatusCode::NO_CONTENT)
     }
@@ -108,7 +112,7 @@ impl Shared {
     }
 
     /// Encodes an update and checks that the receiver can read it.
-    fn body_of(&self, update: &FeedRequest) -> Result<Vec<u8>, Refusal> {
+    pub(super) fn body_of(&self, update: &FeedRequest) -> Result<Vec<u8>, Refusal> {
         let body = self.fitting(update.encode_to_vec())?;
         let mut request = ordo_core::wire::FeedRequest::default();
         match request.receive_into(&body, Span::whole(&body)) {

@@ -113,7 +113,10 @@ pub struct Config {
     pub data: PathBuf,
     pub listen: SocketAddr,
     pub dev: bool,
+    pub access_hosts: Vec<String>,
+    pub access_origins: Vec<String>,
     pub durability: Durability,
+    pub require_durable: bool,
     pub layout: Layout,
     pub wait: Wait,
     pub pin: bool,
@@ -124,7 +127,13 @@ pub struct Config {
     pub tail_bytes: u64,
     pub message_bytes_max: usize,
     pub body_bytes_max: usize,
+    pub batch_records_max: usize,
+    pub memory_bytes_max: u64,
     pub outbound_bytes_max: usize,
+    pub limits_connections: usize,
+    pub limits_header_bytes: usize,
+    pub limits_header_ms: u64,
+    pub limits_idle_ms: u64,
     pub orders_expected: usize,
     pub snapshot_every_updates: u64,
     pub snapshot_every_s: u64,
@@ -168,7 +177,10 @@ impl Default for Config {
             data: "./data".into(),
             listen: SocketAddr::from(([127, 0, 0, 1], 8700)),
             dev: false,
+            access_hosts: Vec::new(),
+            access_origins: Vec::new(),
             durability: Durability::Sync,
+            require_durable: false,
             layout: Layout::Auto,
             wait: Wait::Yield,
             pin: true,
@@ -179,7 +191,13 @@ impl Default for Config {
             tail_bytes: 8 << 20,
             message_bytes_max: 1 << 20,
             body_bytes_max: 16 << 20,
+            batch_records_max: 10_000,
+            memory_bytes_max: 4 << 30,
             outbound_bytes_max: 8 << 20,
+            limits_connections: 10_000,
+            limits_header_bytes: 8 << 10,
+            limits_header_ms: 5_000,
+            limits_idle_ms: 60_000,
             orders_expected: 1 << 16,
             snapshot_every_updates: 250_000,
             snapshot_every_s: 600,
@@ -229,6 +247,9 @@ impl Config {
     pub fn validate(&self) -> Result<(), ConfigError> {
         for setting in &SETTINGS {
             setting.check(self)?;
+        }
+        if self.require_durable && self.durability == Durability::Async {
+            return Err(ConfigError::Contradiction("durability = async and require_durable = true".to_owned()));
         }
         let message = self.message_bytes_max as u64 + GROUP_BYTES_BESIDE;
         for (key, bytes) in [("tail_bytes", self.tail_bytes), ("segment_bytes", self.segment_bytes)] {
@@ -317,6 +338,21 @@ mod tests {
         let config = Config { message_bytes_max: 2 << 20, segment_bytes: 1 << 20, ..Config::default() };
         let Err(ConfigError::Contradiction(why)) = config.validate() else { panic!("it was taken") };
         assert!(why.contains("message_bytes_max") && why.contains("segment_bytes"), "{why}");
+    }
+
+    #[test]
+    fn async_is_not_what_require_durable_asks_for() {
+        let config = Config { require_durable: true, durability: Durability::Async, ..Config::default() };
+        assert!(matches!(config.validate(), Err(ConfigError::Contradiction(_))));
+    }
+
+    #[test]
+    fn a_list_is_set_by_its_parts() {
+        let mut config = Config::default();
+        config.set("access.hosts", "hub.example, other:81").unwrap();
+        assert_eq!(config.access_hosts, ["hub.example", "other:81"]);
+        config.set("access.hosts", "none").unwrap();
+        assert!(config.access_hosts.is_empty());
     }
 
     #[test]

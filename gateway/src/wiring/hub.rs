@@ -11,11 +11,11 @@ use ordo_history::clock::Clock;
 use ordo_history::replay::{Replay, ReplayError};
 use ordo_history::saved_states::{Retention, SavedStates};
 use ordo_history::service::{Archiving, History, Limits, Snapshotter};
-use ordo_journal::{Archiver, Journal, OpenError, Opened, SyncMode, WritePathKind};
+use ordo_journal::{Archiver, DurabilityProof, Journal, OpenError, Opened, SyncMode, WritePathKind};
 use parking_lot::RwLock;
 use thiserror::Error;
 
-use crate::rest::{Server, Shared};
+use crate::rest::{HttpLimits, Memory, Names, Server, Shared};
 pub use crate::wiring::config::{Config, ConfigError, Durability, Layout, Wait, WritePath};
 use crate::wiring::pipeline::{Finished, Pipeline, Recovered};
 pub use crate::wiring::progress::Fault;
@@ -36,6 +36,10 @@ pub enum HubError {
     Corrupt(String),
     #[error("journal: {0}")]
     Journal(OpenError),
+    #[error(
+        "require_durable = true, and nothing shows that a write survives a power loss ({0}): choose another --data"
+    )]
+    NotDurable(DurabilityProof),
     #[error("cannot listen on {addr}: {error}")]
     Listen { addr: SocketAddr, error: std::io::Error },
     #[error("{what}: {error}")]
@@ -54,7 +58,11 @@ impl HubError {
             HubError::Corrupt(_) => 65,
             HubError::Replay(error) => error.exit_code(),
             HubError::Fault(fault) => fault.exit_code(),
-            HubError::Config(_) | HubError::Journal(_) | HubError::Listen { .. } | HubError::Io { .. } => 1,
+            HubError::Config(_)
+            | HubError::Journal(_)
+            | HubError::NotDurable(_)
+            | HubError::Listen { .. }
+            | HubError::Io { .. } => 1,
         }
     }
 
@@ -116,6 +124,7 @@ impl Hub {
         std::fs::create_dir_all(&config.data).map_err(HubError::io("data folder"))?;
         let saved = SavedStates::of(&config.data);
         let recovered = recover(&config, &saved)?;
+        let durability = durability(&config, recovered.journal.durability_proof())?;
         let listener = std::net::TcpListener::bind(config.listen)
             .map_err(|error| HubError::Listen { addr: config.listen, error })?;
         let addr = listener.local_addr().map_err(HubError::io("listener"))?;
@@ -132,14 +141,18 @@ impl Hub {
             progress: progress.clone(),
             views,
             history: history.clone(),
-            durability: config.durability,
+            durability: durability.as_str().into(),
             dev: config.dev,
+            names: Arc::new(Names { hosts: config.access_hosts.clone(), origins: config.access_origins.clone() }),
+            memory: Arc::new(Memory::new(config.memory_bytes_max, config.body_bytes_max, config.clock.clone())),
             reader_patience: config.reader_patience,
             body_bytes_max: config.body_bytes_max,
             update_bytes_max: config.message_bytes_max,
+            batch_records_max: config.batch_records_max,
+            limits: http_limits(&config),
         };
         let rest = Server::start(listener, shared).map_err(HubError::io("rest"))?;
-        tracing::info!(%addr, durability = config.durability.name(), "hub is serving");
+        tracing::info!(%addr, durability, "hub is serving");
         let keep = retention(&config);
         let (snapshotter, pipeline, rest) = (Some(snapshotter), Some(pipeline), Some(rest));
         Ok(Hub { addr, progress, history, keep, snapshotter, pipeline, rest })
@@ -236,6 +249,28 @@ fn limits(config: &Config) -> Limits {
         reader_patience: config.reader_patience,
         orders_expected: config.orders_expected,
     }
+}
+
+fn http_limits(config: &Config) -> HttpLimits {
+    HttpLimits {
+        connections_max: config.limits_connections,
+        header_bytes: config.limits_header_bytes,
+        header: Duration::from_millis(config.limits_header_ms),
+        idle: Duration::from_millis(config.limits_idle_ms),
+    }
+}
+
+/// What an acknowledgement is worth, in words: the mode, and what its file system leaves unproven.
+fn durability(config: &Config, proof: DurabilityProof) -> Result<String, HubError> {
+    let mode = config.durability.name();
+    if proof == DurabilityProof::Proven || config.durability == Durability::Async {
+        return Ok(mode.to_owned());
+    }
+    if config.require_durable {
+        return Err(HubError::NotDurable(proof));
+    }
+    tracing::warn!(durability = mode, %proof, data = %config.data.display(), "nothing shows that a write survives a power loss");
+    Ok(format!("{mode} ({proof})"))
 }
 
 fn retention(config: &Config) -> Retention {

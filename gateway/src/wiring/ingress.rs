@@ -9,6 +9,7 @@ use ordo_core::subscription::Caller;
 
 use super::task::Writer;
 use super::ticket::Ticket;
+use crate::rest::Place;
 
 /// An upgraded connection, handed over by REST.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(crate) struct NewConnection {
     pub(crate) compact: bool,
     /// Who upgraded it; every message on it is from this caller.
     pub(crate) caller: Caller,
+    /// Its place among the connections, kept until it ends.
+    pub(crate) place: Place,
 }
 
 /// A REST write, to be recorded in `oms`.

@@ -7,6 +7,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use ordo_history::service::RecordProgress;
+use ordo_journal::StorageTrouble;
+use parking_lot::Mutex;
 use thiserror::Error;
 
 use super::gate::Gate;
@@ -71,6 +73,8 @@ pub(crate) struct Progress {
     writing: AtomicBool,
     /// The journal cannot make its next segment: nothing more is admitted.
     storage_full: AtomicBool,
+    /// Why not.
+    storage_trouble: Mutex<Option<StorageTrouble>>,
     /// The hub takes no more updates from feeds for now: suppliers are sent Suspend.
     holding_feeds: AtomicBool,
     stopping: AtomicBool,
@@ -93,6 +97,7 @@ impl Default for Progress {
             next_prune_ns: AtomicU64::new(u64::MAX),
             writing: AtomicBool::default(),
             storage_full: AtomicBool::default(),
+            storage_trouble: Mutex::default(),
             holding_feeds: AtomicBool::default(),
             stopping: AtomicBool::default(),
             over: AtomicBool::default(),
@@ -127,13 +132,27 @@ impl Progress {
         self.writing.store(writing, Ordering::Relaxed);
     }
 
-    /// Whether updates are refused with `Storage.Full`, from feeds and REST alike. Reads are served.
+    /// Whether updates are refused for lack of storage, from feeds and REST alike. Reads are served.
     pub(crate) fn is_storage_full(&self) -> bool {
         self.storage_full.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn set_storage_full(&self, full: bool) {
-        self.storage_full.store(full, Ordering::Relaxed);
+    /// Updates are refused for this reason from here on; none: they are taken.
+    #[cold]
+    pub(crate) fn set_storage_trouble(&self, trouble: Option<StorageTrouble>) {
+        let is_full = trouble.is_some();
+        *self.storage_trouble.lock() = trouble;
+        self.storage_full.store(is_full, Ordering::Relaxed);
+    }
+
+    pub(crate) fn storage_trouble(&self) -> Option<StorageTrouble> {
+        self.storage_trouble.lock().clone()
+    }
+
+    /// The code that updates are refused with for lack of storage.
+    #[cold]
+    pub(crate) fn storage_code(&self) -> &'static str {
+        self.storage_trouble.lock().as_ref().map_or(STORAGE_FULL, trouble_code)
     }
 
     /// Relaxed: it is unset before a Resume is published, so a reader of the Resume sees it unset.
@@ -181,6 +200,17 @@ impl Progress {
 
     pub(crate) fn fault(&self) -> Option<&Fault> {
         self.fault.get()
+    }
+}
+
+const STORAGE_FULL: &str = "Storage.Full";
+const STORAGE_UNAVAILABLE: &str = "Storage.Unavailable";
+
+/// The code that updates are refused with for a reason of the journal's.
+pub(crate) fn trouble_code(trouble: &StorageTrouble) -> &'static str {
+    match trouble {
+        StorageTrouble::Full => STORAGE_FULL,
+        StorageTrouble::Unavailable(_) => STORAGE_UNAVAILABLE,
     }
 }
 

@@ -112,7 +112,7 @@ fn owner_and_account_filters_let_through_what_matches_either() {
         .collect();
     let got: Vec<_> = decoded(&asked(&rig, &target)).into_iter().flat_map(|message| message.updates).collect();
     assert!(!got.is_empty() && got == expected);
-    assert_eq!(rig.get("/event/fromdate?account=XB").status, 400);
+    assert_eq!(rig.get("/event/fromdate?account=XB").status, 403, "an account that nobody may see");
     assert_eq!(rig.get("/event/fromdate?for=Trades").status, 400);
 }
 

@@ -27,7 +27,7 @@ pub(crate) fn ask(addr: SocketAddr, target: &str) -> TcpStream {
     socket.connect(&addr.into()).expect("it connects");
     let mut stream = TcpStream::from(socket);
     stream.set_read_timeout(Some(PATIENCE)).expect("it is bounded");
-    write!(stream, "GET {target} HTTP/1.1\r\nHost: hub\r\nConnection: close\r\n\r\n").expect("it is sent");
+    write!(stream, "GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").expect("it is sent");
     stream
 }
 

@@ -237,7 +237,7 @@ fn nobody_gets_compression() {
     let rig = Rig::start();
     let mut stream = TcpStream::connect(rig.addr()).expect("a connection");
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-    let head = "GET /streaming HTTP/1.1\r\nHost: hub\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n\
+    let head = "GET /streaming HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n\
                 Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
                 Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n";
     // A first frame right behind the head, before the hub has answered.
@@ -278,7 +278,7 @@ fn connections_that_never_upgrade_hold_up_nobody() {
     let idle: Vec<TcpStream> = (0..64)
         .map(|at| {
             let mut stream = TcpStream::connect(rig.addr()).expect("a connection");
-            let head = "GET /streaming HTTP/1.1\r\nHost: hub\r\nConnection: Upgrade\r\n";
+            let head = "GET /streaming HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n";
             stream.write_all(&head.as_bytes()[..at % head.len()]).expect("it is sent");
             stream
         })

@@ -126,11 +126,22 @@ fn a_settlement_says_its_id_to_subscribers() {
 }
 
 #[test]
-fn a_settlement_without_an_id_is_400() {
+fn a_settlement_without_an_id_gets_a_new_one_in_every_call() {
     let rig = Rig::start();
-    for target in ["/balance/settle", "/balance/settle?id="] {
-        assert_eq!(post(&rig, target, "[]"), "400 Data", "{target}");
+    unbooked(&rig, "A", "30");
+    let (mut watcher, _) = watcher(&rig, SubscriptionType::Transactions);
+    let body = bulk(&[settlement("A", "10", "")]);
+    for target in ["/balance/settle", "/balance/settle?id=", "/balance/settle"] {
+        assert_eq!(post(&rig, target, &body), "204", "{target}");
     }
+    assert_eq!(balance(&rig, "A"), "30 0", "the same content is settled again");
+    let events = events_of(&heard_until_synchronised(&mut watcher));
+    let details = events.iter().map(|event| event.transaction.as_ref().and_then(|of| of.details.as_ref()));
+    let ids: std::collections::BTreeSet<String> =
+        details.map(|details| details.expect("a transaction").i_ds[0].values["ID"].clone()).collect();
+    assert!(ids.len() == 3 && ids.iter().all(|id| id.starts_with("ST")), "{ids:?}");
+    let long = "x".repeat(257);
+    assert_eq!(post(&rig, &format!("/balance/settle?id={long}"), &body), "400 Data");
 }
 
 #[test]

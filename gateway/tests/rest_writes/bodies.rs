@@ -12,7 +12,7 @@ fn a_body_that_cannot_be_read_is_400_and_says_where() {
     for (body, code) in [
         ("{", "400 Data"),
         ("[]", "400 Data.Deserialise CashTransferRequest"),
-        ("\u{feff}{}", "422 Details Account"),
+        ("\u{feff}{", "400 Data"),
         (r#"{"Transfer":{"Valeu":1}}"#, "400 Data.Deserialise Transfer.Valeu"),
         (r#"{"Transfer":{"Settlement":"Soon"}}"#, "400 Data.Deserialise Transfer.Settlement"),
         (r#"{"Transfer":{"Value":true}}"#, "400 Data.Deserialise Transfer.Value"),
@@ -30,6 +30,17 @@ fn a_body_that_cannot_be_read_is_400_and_says_where() {
         assert_eq!(told(&send(&rig, "POST", "/balance", &[PROTOBUF], binary)), "400 Data", "{binary:?}");
     }
     assert_eq!(oms_position(&rig), 0);
+}
+
+#[test]
+fn a_byte_order_mark_before_json_is_skipped() {
+    let rig = Rig::start();
+    let marked = |json: &str| format!("\u{feff}{json}");
+    assert_eq!(post(&rig, "/balance", &marked(&cash_json("A", "1"))), "204");
+    assert_eq!(post(&rig, "/balance/bulk", &marked(&format!("[{}]", cash_json("A", "1")))), "204");
+    assert_eq!(balance(&rig, "A"), "2 0");
+    assert_eq!(post(&rig, "/balance", &marked("")), "422 Details");
+    assert_eq!(told(&send(&rig, "POST", "/account/byids", &[JSON], marked("[]").as_bytes())), "200");
 }
 
 #[test]
@@ -73,7 +84,7 @@ fn a_body_that_is_too_large_is_413() {
     // Larger than is read at all: said before it is sent.
     let mut stream = TcpStream::connect(rig.addr()).expect("a connection");
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-    let head = format!("POST /balance HTTP/1.1\r\nHost: hub\r\nContent-Length: {}\r\n\r\n", 17 << 20);
+    let head = format!("POST /balance HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", 17 << 20);
     stream.write_all(head.as_bytes()).expect("it is sent");
     let mut answer = [0; 12];
     stream.read_exact(&mut answer).expect("an answer");

@@ -8,6 +8,7 @@ mod bodies;
 mod definitions;
 mod http2;
 mod orders;
+mod real_clients;
 mod renames;
 mod sending;
 mod stopping;

@@ -107,7 +107,8 @@ const ORDER: [SubscriptionType; 8] = [
 ];
 
 impl EventMessages {
-    /// For these views, or for all that have events if none is named.
+    /// For these views, or for all that have events if none is named. Where targets list owners or accounts, events that
+    /// belong to none of them are left out.
     ///
     /// # Errors
     /// The error code for invalid targets.
@@ -116,7 +117,7 @@ impl EventMessages {
         targets: Vec<SubscriptionTarget>,
         caller: Caller,
     ) -> Result<EventMessages, &'static str> {
-        let filter = filter_of(&targets, caller)?;
+        let filter = filter_of(&targets, caller)?.owned_only();
         let is_asked_for = |view: &SubscriptionType| views.is_empty() || views.contains(view);
         let views = ORDER.into_iter().filter(is_asked_for).collect();
         let head = EventMessage { r#type: EventMessageType::Update as i32, ..EventMessage::default() }.encode_to_vec();

@@ -36,6 +36,8 @@ enum Step {
 }
 
 const BLOCK: u64 = 4096;
+/// The value of a list without a member.
+const NONE: &str = "none";
 
 macro_rules! number {
     ($field:ident, $step:ident, $least:expr, $most:expr) => {
@@ -45,6 +47,20 @@ macro_rules! number {
             step: Step::$step,
             get: |config| config.$field as u64,
             set: |config, value| config.$field = value as _,
+        }
+    };
+}
+
+macro_rules! list {
+    ($field:ident, $range:expr) => {
+        Takes::Text {
+            range: $range,
+            get: |config| if config.$field.is_empty() { NONE.to_owned() } else { config.$field.join(",") },
+            set: |config, value| {
+                let parts = value.split(',').map(str::trim).filter(|part| !part.is_empty() && *part != NONE);
+                config.$field = parts.map(str::to_owned).collect();
+                Ok(())
+            },
         }
     };
 }
@@ -66,7 +82,7 @@ macro_rules! word {
 }
 
 /// All settings, in the order of [`Config`]'s fields.
-pub static SETTINGS: [Setting; 27] = [
+pub static SETTINGS: [Setting; 36] = [
     Setting {
         key: "data",
         meaning: "folder of the journal and the snapshots; made if it is not there",
@@ -105,6 +121,23 @@ pub static SETTINGS: [Setting; 27] = [
         takes: flag!(dev),
     },
     Setting {
+        key: "access.hosts",
+        meaning: "names beside the loopback ones by which callers that need no token may address the hub, with a port or \
+                  for any; other names are answered 403",
+        unit: "host",
+        up: "a name that others control lets the pages of their site act through a user's browser",
+        down: "callers that use another name are refused",
+        takes: list!(access_hosts, "names parted by commas, or none"),
+    },
+    Setting {
+        key: "access.origins",
+        meaning: "origins (https://desk.example) of the pages that may ask from a browser; those of others get 403",
+        unit: "origin",
+        up: "each page of such a site acts for its user",
+        down: "no page can ask",
+        takes: list!(access_origins, "origins parted by commas, or none"),
+    },
+    Setting {
         key: "durability",
         meaning: "when an update counts as recorded and may be published: on stable storage (one by one, or many at a \
                   time), or in memory that survives the process",
@@ -112,6 +145,15 @@ pub static SETTINGS: [Setting; 27] = [
         up: "async: a power loss may take the last 10 ms or 1 MiB of what was acknowledged",
         down: "sync: every acknowledgement waits for the disk (0.1 to 1 ms); sync-each: for a write of its own",
         takes: word!(durability, Durability),
+    },
+    Setting {
+        key: "require_durable",
+        meaning: "refuses to start where nothing shows that a write survives a power loss: on a file system in memory, or \
+                  one that does not write past its cache",
+        unit: "flag",
+        up: "no start on such a file system",
+        down: "a warning at the start, and in health",
+        takes: flag!(require_durable),
     },
     Setting {
         key: "layout",
@@ -208,12 +250,63 @@ pub static SETTINGS: [Setting; 27] = [
         takes: number!(body_bytes_max, Any, 1 << 10, 1 << 30),
     },
     Setting {
+        key: "batch_records_max",
+        meaning: "records of one array (a settlement, several transfers, ids asked for); more are answered with 413",
+        unit: "records",
+        up: "all of a batch is checked at once: others wait, about 1 us and some kilobytes of memory a record",
+        down: "imports must be cut into pieces",
+        takes: number!(batch_records_max, Any, 1, 1_000_000),
+    },
+    Setting {
+        key: "memory_bytes_max",
+        meaning: "memory that the hub is to take; requests under way get an eighth of it, four bytes for each of their \
+                  bodies. Where either is used up, further bodies are answered with 503, and health is Degraded",
+        unit: "bytes",
+        up: "the system may run out of memory first, and end the hub",
+        down: "bodies are refused sooner, for good once the record itself takes that much",
+        takes: number!(memory_bytes_max, Any, 64 << 20, 1 << 50),
+    },
+    Setting {
         key: "outbound_bytes_max",
         meaning: "what may wait for a subscriber; one that falls further behind is closed with 4408",
         unit: "bytes",
         up: "a slow subscriber can take so much memory",
         down: "a subscriber that pauses is closed sooner",
         takes: number!(outbound_bytes_max, Any, 64 << 10, 1 << 30),
+    },
+    Setting {
+        key: "limits.connections",
+        meaning: "connections at once, REST and WebSocket alike, as far as there are descriptors; 64 of these are kept for \
+                  files. On further connections only health is answered",
+        unit: "connections",
+        up: "memory: some kilobytes each, and what their subscriptions keep",
+        down: "clients are turned away sooner",
+        takes: number!(limits_connections, Any, 1, 1_000_000),
+    },
+    Setting {
+        key: "limits.header_bytes",
+        meaning: "the largest head of a request; a larger one is answered with 431",
+        unit: "bytes",
+        up: "memory: each connection may take so much",
+        down: "long queries and tokens are refused",
+        takes: number!(limits_header_bytes, Any, 8 << 10, 1 << 20),
+    },
+    Setting {
+        key: "limits.header_ms",
+        meaning: "a connection ends that has not sent its first request, or all of a request's head, after so long; on \
+                  HTTP/1.1 one that sends no further request, too",
+        unit: "ms",
+        up: "connections that send nothing hold their places for longer",
+        down: "slow clients are turned away, and connections are made anew more often",
+        takes: number!(limits_header_ms, Any, 10, 3_600_000),
+    },
+    Setting {
+        key: "limits.idle_ms",
+        meaning: "an HTTP/2 connection ends that has had no request for so long since the last answer",
+        unit: "ms",
+        up: "idle connections hold their places for longer",
+        down: "connections are made anew more often",
+        takes: number!(limits_idle_ms, Any, 10, 86_400_000),
     },
     Setting {
         key: "orders_expected",

@@ -20,6 +20,8 @@ pub struct FaultyDisk {
 #[derive(Debug, Default)]
 struct Faults {
     is_full: AtomicBool,
+    is_denied: AtomicBool,
+    is_in_memory: AtomicBool,
     /// Locked: no durable write begins.
     held: Mutex<()>,
     /// Durable writes until one fails; below zero, none will.
@@ -31,6 +33,16 @@ impl FaultyDisk {
     /// No file is made and none grows.
     pub fn fill(&self) {
         self.faults.is_full.store(true, Ordering::SeqCst);
+    }
+
+    /// No file is made and none grows, for want of permission.
+    pub fn deny(&self) {
+        self.faults.is_denied.store(true, Ordering::SeqCst);
+    }
+
+    /// What it holds is gone after a power loss: it says so itself.
+    pub fn be_in_memory(&self) {
+        self.faults.is_in_memory.store(true, Ordering::SeqCst);
     }
 
     pub fn make_room(&self) {
@@ -59,6 +71,9 @@ impl Faults {
     }
 
     fn before_growth(&self) -> io::Result<()> {
+        if self.is_denied.load(Ordering::SeqCst) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
         if self.is_full.load(Ordering::SeqCst) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 }
@@ -129,7 +144,8 @@ impl Folder for FaultyFolder {
     }
 
     fn durability_proof(&self) -> io::Result<DurabilityProof> {
-        self.real.durability_proof()
+        let is_in_memory = self.faults.is_in_memory.load(Ordering::SeqCst);
+        if is_in_memory { Ok(DurabilityProof::Unproven("tmpfs")) } else { self.real.durability_proof() }
     }
 
     fn random(&self, into: &mut [u8]) -> io::Result<()> {
