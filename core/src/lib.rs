@@ -16,5 +16,6 @@ pub mod proto;
 pub mod record;
 pub mod ring;
 pub mod timestamp;
+pub mod venue;
 pub mod views;
 pub mod wire;
