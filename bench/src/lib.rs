@@ -9,6 +9,7 @@ pub mod ingest;
 pub mod large;
 pub mod latency;
 pub mod load;
+pub mod matching;
 pub mod parts;
 pub mod raw;
 pub mod report;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use ordo_bench::report::{Report, Scale};
-use ordo_bench::{history, ingest, large, latency, parts, slow};
+use ordo_bench::{history, ingest, large, latency, matching, parts, slow};
 use ordo_gateway::hub::Durability;
 
 #[derive(Parser)]
@@ -50,6 +50,7 @@ enum Figure {
     Large,
     History,
     Image,
+    Matching,
 }
 
 fn main() -> io::Result<()> {
@@ -88,6 +89,10 @@ fn main() -> io::Result<()> {
             };
             let report = history::run(&load, updates, |at| eprintln!("measuring: {at}"))?;
             println!("{}", serde_json::to_string_pretty(&report)?);
+        }
+        Figure::Matching => {
+            let compared = matching::run(updates, |at| eprintln!("measuring: {at}"));
+            println!("{}", serde_json::to_string_pretty(&compared)?);
         }
         Figure::Image => println!("{:?}", parts::image(updates)),
         Figure::Engine => println!("{:.0} updates/s", parts::engine(updates)),

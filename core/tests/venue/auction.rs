@@ -121,7 +121,7 @@ fn amends_in_an_auction_do_not_trade() {
             ("sell #2 5 @12", "+2"),
             ("amend #2 6 @9", "~2 6@9"),
             ("amend #1 2 @11", "~1 2@11"),
-            ("open", "Continuous  all 2@11  1x2 2@11"),
+            ("open", "Continuous  all 2@9  1x2 2@9"),
         ],
     );
 }

@@ -2,6 +2,8 @@
 //!
 //! `ORDO_SEED` names the first seed, `ORDO_COMMANDS` how many commands the long test gives.
 
+use std::collections::BTreeMap;
+
 use ordo_core::venue::{Book, Event, Kind, Life, NewOrder, PRICE_MAX, PRICE_MIN, Phase, Rules, SelfTrade, Side};
 
 use crate::commands::{Command, apply};
@@ -13,7 +15,52 @@ const A_SEED: u64 = 2_000;
 
 #[test]
 fn the_book_equals_its_naive_twin() {
-    run(first_seed(1), 300_000);
+    let kinds = run(first_seed(1), 500_000);
+    println!("{kinds:?}");
+    for kind in KINDS {
+        assert!(kinds.get(kind).is_some_and(|count| *count > 20), "{kind} is hardly tried: {kinds:?}");
+    }
+}
+
+/// What the commands must bring about to have tried everything.
+const KINDS: [&str; 27] = [
+    "Accepted",
+    "Amended",
+    "Fill",
+    "PhaseChanged",
+    "Priced",
+    "Reassigned",
+    "StopAmended",
+    "Triggered",
+    "Uncrossed",
+    "Cancelled Expired",
+    "Cancelled Immediate",
+    "Cancelled Mass",
+    "Cancelled Requested",
+    "Cancelled SelfTrade",
+    "Cancelled Unfillable",
+    "Rejected Collar",
+    "Rejected DuplicateId",
+    "Rejected Expiry",
+    "Rejected Full",
+    "Rejected Halted",
+    "Rejected Lot",
+    "Rejected Phase",
+    "Rejected Price",
+    "Rejected Quantity",
+    "Rejected Tick",
+    "Rejected UnknownId",
+    "Rejected Waiting",
+];
+
+fn kind(event: &Event) -> String {
+    let text = format!("{event:?}");
+    let name = text.split(' ').next().unwrap_or_default();
+    match event {
+        Event::Cancelled { reason, .. } => format!("{name} {reason:?}"),
+        Event::Rejected { reason, .. } => format!("{name} {reason:?}"),
+        _ => name.to_string(),
+    }
 }
 
 /// The same in long; `perf/matching.sh` runs it.
@@ -28,14 +75,20 @@ fn first_seed(otherwise: u64) -> u64 {
     std::env::var("ORDO_SEED").map_or(otherwise, |seed| seed.parse().expect("a number"))
 }
 
-fn run(first_seed: u64, commands: u64) {
+/// How many events there were, by kind, of one seed in ten.
+fn run(first_seed: u64, commands: u64) -> BTreeMap<String, u64> {
+    let mut kinds = BTreeMap::new();
     for seed in first_seed..first_seed + commands.div_ceil(A_SEED) {
-        let outcome = std::panic::catch_unwind(|| compare(seed));
-        assert!(outcome.is_ok(), "ORDO_SEED={seed}");
+        let mut seen = Vec::new();
+        compare(seed, &mut seen);
+        if seed % 10 == 0 {
+            seen.iter().for_each(|event| *kinds.entry(kind(event)).or_default() += 1);
+        }
     }
+    kinds
 }
 
-fn compare(seed: u64) {
+fn compare(seed: u64, seen: &mut Vec<Event>) {
     let mut random = Random(seed);
     let mut stream = Stream::new(&mut random);
     let (mut book, mut market, mut ledger) = (Book::new(stream.rules), Market::new(stream.rules), Ledger::default());
@@ -46,30 +99,30 @@ fn compare(seed: u64) {
         apply(&mut book, &command, &mut events);
         assert_eq!(events, market.apply(&command), "seed {seed}, command {at}: {command:?}");
         ledger.fold(&command, &events);
+        seen.extend_from_slice(&events);
         stream.fold(&command, &events);
-        check_touch(&book);
-        if at % 50 == 0 {
-            check(&book, &market, &ledger);
+        check_touch(&book, seed);
+        if at % 50 == 0 || at + 1 == A_SEED {
+            check(&book, &market, &ledger, seed);
         }
     }
-    check(&book, &market, &ledger);
 }
 
 /// Never crossed while orders trade.
-fn check_touch(book: &Book) {
+fn check_touch(book: &Book, seed: u64) {
     if let (Phase::Continuous, false, Some(bid), Some(ask)) =
         (book.phase(), book.is_halted(), book.best(Side::Buy), book.best(Side::Sell))
     {
-        assert!(bid.price < ask.price, "crossed: {bid:?} {ask:?}");
+        assert!(bid.price < ask.price, "seed {seed}, crossed: {bid:?} {ask:?}");
     }
 }
 
-fn check(book: &Book, market: &Market, ledger: &Ledger) {
+fn check(book: &Book, market: &Market, ledger: &Ledger, seed: u64) {
     ledger.assert_same_as(book);
     for side in [Side::Buy, Side::Sell] {
         let orders = market.orders(side, false);
-        assert_eq!(book.orders(side).collect::<Vec<_>>(), orders);
-        assert_eq!(book.waiting_stops(side).collect::<Vec<_>>(), market.orders(side, true));
+        assert_eq!(book.orders(side).collect::<Vec<_>>(), orders, "seed {seed}");
+        assert_eq!(book.waiting_stops(side).collect::<Vec<_>>(), market.orders(side, true), "seed {seed}");
         assert_eq!(book.open_quantity(side), orders.iter().map(|it| it.left).sum::<u64>());
         assert_eq!(book.best(side), book.depth(side).next());
         for depth in book.depth(side) {
