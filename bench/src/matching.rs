@@ -38,7 +38,7 @@ struct Ordo(Book);
 impl Ordo {
     fn new() -> Ordo {
         let mut book = Book::new(Rules::default());
-        book.reserve(1 << 16);
+        book.reserve(1 << 15);
         Ordo(book)
     }
 }

@@ -148,3 +148,6 @@ fn fill(trade: &pricelevel::Trade) -> Event {
         side: if trade.taker_side() == orderbook_rs::Side::Buy { Side::Buy } else { Side::Sell },
     }
 }
+
+#[cfg(test)]
+mod tests;

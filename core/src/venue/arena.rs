@@ -3,8 +3,11 @@
 //! A slot is an order's index here for as long as it lives, whatever becomes of its price. Freed slots are used again,
 //! last freed first, so that the memory in use is the memory in cache.
 
-/// Stands for "no slot", "no level", "no leaf".
+/// Stands for "no level", "no leaf".
 pub(super) const NONE: u32 = u32::MAX;
+/// Stands for "no slot". There is an order in it, which is nobody's: the neighbours of an order can be written without
+/// asking whether there are any.
+pub(super) const NO_SLOT: u32 = 0;
 
 /// An order on a ladder. What is needed of few orders only (stops, expiries) lies in `Details`, by slot.
 #[derive(Debug, Clone, Copy)]
@@ -71,11 +74,12 @@ pub(super) struct Arena {
 
 impl Arena {
     pub(super) fn new() -> Arena {
-        Arena { orders: Vec::new(), free: NONE, live: 0 }
+        let nobody = Order { id: 0, left: 0, account: 0, place: Place(0), next: NO_SLOT, prev: NO_SLOT };
+        Arena { orders: vec![nobody], free: NO_SLOT, live: 0 }
     }
 
     pub(super) fn reserve(&mut self, orders: usize) {
-        self.orders.reserve(orders.saturating_sub(self.orders.len()));
+        self.orders.reserve((orders + 1).saturating_sub(self.orders.len()));
     }
 
     #[inline]
@@ -92,7 +96,7 @@ impl Arena {
     pub(super) fn take(&mut self, order: Order) -> u32 {
         self.live += 1;
         let slot = self.free;
-        if slot == NONE {
+        if slot == NO_SLOT {
             self.orders.push(order);
             return (self.orders.len() - 1) as u32;
         }

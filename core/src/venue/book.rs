@@ -1,6 +1,6 @@
 //! The book's commands on one order, and the rules that refuse them.
 
-use super::arena::{NONE, Term};
+use super::arena::{NO_SLOT, Order, Place, Term};
 use super::ladder::Ladder;
 use super::live::{Live, Rest};
 use super::matching::Taker;
@@ -71,7 +71,7 @@ impl Book {
                 Ladder::lowest_first(pages),
                 Ladder::highest_first(pages),
             ],
-            reached: (NONE, NONE),
+            reached: (NO_SLOT, NO_SLOT),
             curve: super::auction::Curve::default(),
         }
     }
@@ -99,13 +99,29 @@ impl Book {
             return sink.report(Event::Rejected { id: order.id, reason });
         }
         sink.report(Event::Accepted { id: order.id });
-        let taker = self.taker(order);
-        if let Some(trigger) = trigger(order.kind) {
-            self.wait(trigger, order.kind, &taker, sink);
-        } else if self.phase == Phase::Auction {
-            self.stand(&taker, sink);
-        } else {
-            self.run(taker, sink);
+        match order.kind {
+            Kind::Limit { price } if self.stands(order, price) => self.add(order, price, sink),
+            _ => self.submit_taker(order, sink),
+        }
+    }
+
+    /// Whether a limit order goes on the book as it is: by far most do.
+    #[inline]
+    fn stands(&self, order: &NewOrder, price: i64) -> bool {
+        self.phase == Phase::Auction || can_stand(order) && !self.crosses(order.side, price)
+    }
+
+    #[inline]
+    fn crosses(&self, side: Side, price: i64) -> bool {
+        let opposite = &self.ladders[side.opposite() as usize];
+        opposite.best <= opposite.key(price)
+    }
+
+    fn submit_taker<S: Sink>(&mut self, order: &NewOrder, sink: &mut S) {
+        let mut taker = self.taker(order);
+        match trigger(order.kind) {
+            Some(trigger) => self.wait(trigger, order.kind, &taker, sink),
+            None => self.run(&mut taker, sink),
         }
         self.cascade(sink);
     }
@@ -117,18 +133,21 @@ impl Book {
             return sink.report(Event::Rejected { id: order.id, reason });
         }
         sink.report(Event::Accepted { id: order.id });
-        let taker = self.taker(order);
-        match trigger(order.kind) {
-            Some(trigger) => self.park(trigger, order.kind, &taker, sink),
-            None => self.stand(&taker, sink),
+        match (order.kind, trigger(order.kind)) {
+            (_, Some(trigger)) => self.park(trigger, order.kind, &self.taker(order), sink),
+            (Kind::Limit { price }, _) => self.add(order, price, sink),
+            _ => {}
         }
     }
 
     /// Cancels a live order, in any phase.
     #[inline]
     pub fn cancel<S: Sink>(&mut self, id: u64, sink: &mut S) {
-        match self.live.find(id) {
-            Some(slot) => self.remove(slot, Cancel::Requested, sink),
+        match self.live.find_entry(id) {
+            Some((slot, entry)) => {
+                self.take_off(slot, Cancel::Requested, sink);
+                self.live.finish_entry(slot, entry);
+            }
             None => sink.report(Event::Rejected { id, reason: Reject::UnknownId }),
         }
     }
@@ -154,11 +173,30 @@ impl Book {
         }
     }
 
+    /// Puts a new limit order on the book, behind what is there.
+    #[inline]
+    fn add<S: Sink>(&mut self, order: &NewOrder, price: i64, sink: &mut S) {
+        let &NewOrder { id, account, side, life, quantity: left, .. } = order;
+        let ladder = side as usize;
+        let key = self.ladders[ladder].key(price);
+        let Some(level) = self.ladders[ladder].level_at(key) else {
+            return sink.report(Event::Cancelled { id, left, reason: Cancel::Full });
+        };
+        let (term, instant) = term(life);
+        let place = Place::new(level, ladder, term);
+        let slot = self.live.start(Order { id, left, account, place, next: NO_SLOT, prev: NO_SLOT });
+        if term == Term::Instant {
+            self.live.expire_at(slot, instant);
+        }
+        self.ladders[ladder].enqueue(&mut self.live.orders, level, slot);
+    }
+
     #[inline]
     fn amend_slot<S: Sink>(&mut self, slot: u32, price: i64, left: u64, sink: &mut S) {
         let order = self.live.orders[slot];
         sink.report(Event::Amended { id: order.id, price, left });
-        let ladder = &mut self.ladders[order.place.ladder()];
+        let at = order.place.ladder();
+        let ladder = &mut self.ladders[at];
         if left <= order.left && ladder.price_of(order.place.level()) == price {
             if left < order.left {
                 ladder.reduce(&mut self.live.orders, slot, order.left - left);
@@ -166,47 +204,40 @@ impl Book {
             return;
         }
         ladder.unlink(&mut self.live.orders, slot);
-        let side = side_of(order.place.ladder());
-        let taker = Taker {
-            id: order.id,
-            account: order.account,
-            side,
-            term: order.place.term(),
-            instant: 0,
-            slot,
-            left,
-            limit: price,
-            rest: Rest::Stand,
-        };
-        if self.phase == Phase::Auction {
+        let (side, term) = (side_of(at), order.place.term());
+        let crosses = self.phase == Phase::Continuous && self.crosses(side, price);
+        let Order { id, account, .. } = order;
+        let mut taker = Taker { id, account, side, term, instant: 0, slot, left, limit: price, rest: Rest::Stand };
+        if !crosses {
             return self.stand(&taker, sink);
         }
-        self.run(taker, sink);
+        self.run(&mut taker, sink);
         self.cascade(sink);
     }
 
     /// Takes a live order off its ladder and out of the book.
     #[inline]
     pub(super) fn remove<S: Sink>(&mut self, slot: u32, reason: Cancel, sink: &mut S) {
+        self.take_off(slot, reason, sink);
+        self.live.finish(slot);
+    }
+
+    #[inline]
+    fn take_off<S: Sink>(&mut self, slot: u32, reason: Cancel, sink: &mut S) {
         let order = &self.live.orders[slot];
         sink.report(Event::Cancelled { id: order.id, left: order.left, reason });
         self.ladders[order.place.ladder()].unlink(&mut self.live.orders, slot);
-        self.live.finish(slot);
     }
 
     #[inline]
     fn taker(&self, order: &NewOrder) -> Taker {
         let &NewOrder { id, account, side, kind, life, quantity } = order;
-        let (term, instant) = match life {
-            Life::Day => (Term::Day, 0),
-            Life::GoodTill(instant) => (Term::Instant, instant),
-            _ => (Term::Open, 0),
-        };
+        let (term, instant) = term(life);
         let limit = match kind {
             Kind::Limit { price } => price,
             _ => self.market_limit(side),
         };
-        Taker { id, account, side, term, instant, slot: NONE, left: quantity, limit, rest: rest(kind, life) }
+        Taker { id, account, side, term, instant, slot: NO_SLOT, left: quantity, limit, rest: rest(kind, life) }
     }
 
     /// How far a market order goes.
@@ -325,6 +356,7 @@ impl Book {
 }
 
 /// Whether an order can be open without having traded: all but those that trade at once or not at all.
+#[inline]
 fn can_stand(order: &NewOrder) -> bool {
     match order.kind {
         Kind::Limit { .. } => !matches!(order.life, Life::ImmediateOrCancel | Life::FillOrKill),
@@ -355,6 +387,15 @@ fn rest(kind: Kind, life: Life) -> Rest {
 #[inline]
 pub(super) fn side_of(ladder: usize) -> Side {
     if ladder % STOPS == Side::Buy as usize { Side::Buy } else { Side::Sell }
+}
+
+#[inline]
+fn term(life: Life) -> (Term, u64) {
+    match life {
+        Life::Day => (Term::Day, 0),
+        Life::GoodTill(instant) => (Term::Instant, instant),
+        _ => (Term::Open, 0),
+    }
 }
 
 fn sane(rules: Rules) -> Rules {

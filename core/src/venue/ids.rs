@@ -1,4 +1,5 @@
-//! From an order's id to its slot: open addressing, linear probing, no tombstones.
+//! From an order's id to its slot: open addressing, linear probing, no tombstones; of entries that want the same place
+//! those farther from home go first, so that a gap is closed as soon as an entry at home follows.
 //!
 //! Eight entries fill a cache line, and eight consecutive ids have their homes in one: orders that come one after
 //! another, and are cancelled one after another, find their line in cache. Blocks of ids are scattered by a fixed
@@ -29,9 +30,9 @@ impl Ids {
         }
     }
 
-    /// The slot of this id; `id_at` gives the id of a slot.
+    /// The slot of this id and where its entry is; `id_at` gives the id of a slot.
     #[inline]
-    pub(super) fn find(&self, id: u64, id_at: impl Fn(u32) -> u64) -> Option<u32> {
+    pub(super) fn find(&self, id: u64, id_at: impl Fn(u32) -> u64) -> Option<(u32, usize)> {
         let tag = tag(id);
         let mut at = self.home(tag);
         loop {
@@ -40,7 +41,7 @@ impl Ids {
                 return None;
             }
             if entry >> 32 == tag && id_at(entry as u32) == id {
-                return Some(entry as u32);
+                return Some((entry as u32, at));
             }
             at = self.after(at);
         }
@@ -57,45 +58,59 @@ impl Ids {
         self.put(tag(id) << 32 | u64::from(slot));
     }
 
-    /// The id is there, with this slot.
+    /// Where the entry of an id is that is there, with this slot.
     #[inline]
-    pub(super) fn remove(&mut self, id: u64, slot: u32) {
+    pub(super) fn entry_of(&self, id: u64, slot: u32) -> usize {
         let entry = tag(id) << 32 | u64::from(slot);
         let mut at = self.home(entry >> 32);
         while self.entries[at] != entry {
             at = self.after(at);
         }
-        self.used -= 1;
-        self.close_gap(at);
+        at
     }
 
-    /// Moves later entries of the run up, so that every one is reached from its home without a gap.
+    /// Takes an entry out.
+    #[inline]
+    pub(super) fn remove(&mut self, entry: usize) {
+        self.used -= 1;
+        self.close_gap(entry);
+    }
+
+    /// Moves later entries up, each nearer to its home, up to the first that is at home.
     #[inline]
     fn close_gap(&mut self, mut gap: usize) {
-        let mask = self.entries.len() - 1;
-        let mut at = self.after(gap);
         loop {
+            let at = self.after(gap);
             let entry = self.entries[at];
-            if entry == EMPTY {
+            if entry == EMPTY || self.home(entry >> 32) == at {
                 self.entries[gap] = EMPTY;
                 return;
             }
-            let probed = at.wrapping_sub(self.home(entry >> 32)) & mask;
-            if probed >= (at.wrapping_sub(gap) & mask) {
-                self.entries[gap] = entry;
-                gap = at;
+            self.entries[gap] = entry;
+            gap = at;
+        }
+    }
+
+    /// Those farther from home go first.
+    #[inline]
+    fn put(&mut self, mut entry: u64) {
+        let mut at = self.home(entry >> 32);
+        loop {
+            let there = self.entries[at];
+            if there == EMPTY {
+                self.entries[at] = entry;
+                return;
+            }
+            if self.distance(there, at) < self.distance(entry, at) {
+                self.entries[at] = entry;
+                entry = there;
             }
             at = self.after(at);
         }
     }
 
-    #[inline]
-    fn put(&mut self, entry: u64) {
-        let mut at = self.home(entry >> 32);
-        while self.entries[at] != EMPTY {
-            at = self.after(at);
-        }
-        self.entries[at] = entry;
+    fn distance(&self, entry: u64, at: usize) -> usize {
+        at.wrapping_sub(self.home(entry >> 32)) & (self.entries.len() - 1)
     }
 
     #[cold]

@@ -8,7 +8,7 @@
 //! Invariants: a bit of a leaf is set exactly where a level has orders; leaves without bits do not stay; `total` is the
 //! sum of its orders, `open` that of all levels.
 
-use super::arena::{Arena, NONE};
+use super::arena::{Arena, NO_SLOT, NONE, Order};
 use super::trie::{FANOUT, NO_PAGE, Trie, bits_above};
 
 /// Leaves remembered by the low bits of their page: neighbours never drive each other out.
@@ -28,7 +28,7 @@ pub(super) struct Level {
 const _: () = assert!(size_of::<Level>() == 16);
 
 impl Level {
-    const EMPTY: Level = Level { total: 0, head: NONE, tail: NONE };
+    pub(super) const EMPTY: Level = Level { total: 0, head: NO_SLOT, tail: NO_SLOT };
 }
 
 #[derive(Debug, Clone)]
@@ -133,39 +133,29 @@ impl Ladder {
         let queue = &mut self.levels[level as usize];
         let tail = queue.tail;
         let order = &mut orders[slot];
-        (order.prev, order.next) = (tail, NONE);
+        (order.prev, order.next) = (tail, NO_SLOT);
         queue.tail = slot;
         queue.total += order.left;
+        queue.head = if tail == NO_SLOT { slot } else { queue.head };
         self.open += order.left;
-        if tail == NONE {
-            queue.head = slot;
-            self.occupy(level);
-        } else {
-            orders[tail].next = slot;
-        }
+        orders[tail].next = slot;
+        self.occupy(level);
     }
 
     /// Takes an order out of its queue, wherever it stands.
     #[inline]
     pub(super) fn unlink(&mut self, orders: &mut Arena, slot: u32) {
-        let order = orders[slot];
-        let level = order.place.level();
+        let Order { left, place, next, prev, .. } = orders[slot];
+        let level = place.level();
         let queue = &mut self.levels[level as usize];
-        queue.total -= order.left;
-        self.open -= order.left;
-        if order.next == NONE {
-            queue.tail = order.prev;
-        } else {
-            orders[order.next].prev = order.prev;
-        }
-        if order.prev != NONE {
-            orders[order.prev].next = order.next;
-            return;
-        }
-        queue.head = order.next;
-        if order.next == NONE {
-            self.vacate(level);
-        }
+        queue.total -= left;
+        queue.tail = if next == NO_SLOT { prev } else { queue.tail };
+        queue.head = if prev == NO_SLOT { next } else { queue.head };
+        self.open -= left;
+        orders[next].prev = prev;
+        orders[prev].next = next;
+        let is_empty = next | prev == NO_SLOT;
+        self.vacate_if(is_empty, level);
     }
 
     /// Takes this much off an order that stays.
@@ -188,16 +178,18 @@ impl Ladder {
         }
     }
 
-    /// The level's queue is empty: it stops being a price.
+    /// A level whose queue is empty stops being a price. Its bit is written in any case: whether a queue is empty is
+    /// anybody's guess, a processor's too, and that it was the best one or the last of its page is rare.
     #[inline]
-    pub(super) fn vacate(&mut self, level: u32) {
+    pub(super) fn vacate_if(&mut self, is_empty: bool, level: u32) {
         let number = level / FANOUT;
         let leaf = &mut self.trie.leaves[number as usize];
-        leaf.bits &= !(1 << (level % FANOUT));
-        if leaf.bits == 0 {
+        leaf.bits &= !(u64::from(is_empty) << (level % FANOUT));
+        let bits = leaf.bits;
+        if bits == 0 {
             self.drop_leaf(number, level);
-        } else if level == self.best_level {
-            let at = leaf.bits.trailing_zeros();
+        } else if is_empty & (level == self.best_level) {
+            let at = bits.trailing_zeros();
             self.best = leaf.page * u64::from(FANOUT) | u64::from(at);
             self.best_level = number * FANOUT | at;
         }

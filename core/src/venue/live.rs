@@ -1,6 +1,6 @@
 //! Everything about live orders but their prices: slots, ids, instants of expiry, what waiting stops become.
 
-use super::arena::{Arena, NONE, Order, Term};
+use super::arena::{Arena, Order, Term};
 use super::ids::Ids;
 
 /// What becomes of an order's rest when nothing more trades at once.
@@ -54,6 +54,12 @@ impl Live {
 
     #[inline]
     pub(super) fn find(&self, id: u64) -> Option<u32> {
+        self.find_entry(id).map(|(slot, _)| slot)
+    }
+
+    /// The slot of a live order, and where its id stands: until another id comes or goes.
+    #[inline]
+    pub(super) fn find_entry(&self, id: u64) -> Option<(u32, usize)> {
         self.ids.find(id, |slot| self.orders[slot].id)
     }
 
@@ -67,9 +73,14 @@ impl Live {
     /// The order, on no ladder any more, is finished: its slot and its id are free.
     #[inline]
     pub(super) fn finish(&mut self, slot: u32) {
-        let order = &self.orders[slot];
-        self.ids.remove(order.id, slot);
-        if order.place.term() == Term::Instant {
+        let entry = self.ids.entry_of(self.orders[slot].id, slot);
+        self.finish_entry(slot, entry);
+    }
+
+    #[inline]
+    pub(super) fn finish_entry(&mut self, slot: u32, entry: usize) {
+        self.ids.remove(entry);
+        if self.orders[slot].place.term() == Term::Instant {
             self.forget_expiry(slot);
         }
         self.orders.free(slot);
@@ -80,7 +91,7 @@ impl Live {
     }
 
     pub(super) fn detail_mut(&mut self, slot: u32) -> &mut Detail {
-        let unused = Detail { instant: 0, price: None, rest: Rest::Cancel, heap_at: NONE };
+        let unused = Detail { instant: 0, price: None, rest: Rest::Cancel, heap_at: u32::MAX };
         if self.details.len() <= slot as usize {
             self.details.resize(self.orders.slots(), unused);
         }

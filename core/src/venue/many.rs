@@ -1,6 +1,6 @@
 //! Commands on many orders: mass cancel, the end of the day, expiry, phases and halts.
 
-use super::arena::{NONE, Term};
+use super::arena::{NO_SLOT, Term};
 use super::{Book, Cancel, Event, Phase, Side, Sink};
 
 impl Book {
@@ -65,7 +65,7 @@ impl Book {
         while let Some(level) = next_level {
             next_level = self.ladders[ladder].after(level);
             let mut slot = self.ladders[ladder].levels[level as usize].head;
-            while slot != NONE {
+            while slot != NO_SLOT {
                 let next = self.live.orders[slot].next;
                 if matches(self, slot) {
                     self.remove(slot, reason, sink);

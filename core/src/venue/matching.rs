@@ -1,6 +1,6 @@
 //! An incoming order against the book: price, then time, at the resting order's price.
 
-use super::arena::{NONE, Order, Place, Term};
+use super::arena::{NO_SLOT, Order, Place, Term};
 use super::ladder::{Ladder, Level};
 use super::live::{Live, Rest};
 use super::{Book, Cancel, Event, SelfTrade, Side, Sink};
@@ -14,7 +14,7 @@ pub(super) struct Taker {
     pub term: Term,
     /// Of a new order with an instant.
     pub instant: u64,
-    /// Of an order that is live already.
+    /// Of an order that is live already, else `NO_SLOT`.
     pub slot: u32,
     pub left: u64,
     /// The worst price at which it trades.
@@ -34,16 +34,16 @@ enum Took {
 impl Book {
     /// Trades what can be traded and does with the rest what the order asks for.
     #[inline]
-    pub(super) fn run<S: Sink>(&mut self, mut taker: Taker, sink: &mut S) {
-        if taker.rest == Rest::AllOrNothing && !self.is_fillable(&taker) {
-            return self.end(&taker, Cancel::Unfillable, sink);
+    pub(super) fn run<S: Sink>(&mut self, taker: &mut Taker, sink: &mut S) {
+        if taker.rest == Rest::AllOrNothing && !self.is_fillable(taker) {
+            return self.end(taker, Cancel::Unfillable, sink);
         }
         let ladder = &self.ladders[taker.side.opposite() as usize];
-        if ladder.best <= ladder.key(taker.limit) && self.take(&mut taker, sink) == Took::Stopped {
-            return self.end(&taker, Cancel::SelfTrade, sink);
+        if ladder.best <= ladder.key(taker.limit) && self.take(taker, sink) == Took::Stopped {
+            return self.end(taker, Cancel::SelfTrade, sink);
         }
         if taker.left == 0 {
-            return self.release(&taker);
+            return self.release(taker);
         }
         self.place_rest(taker, sink);
     }
@@ -69,16 +69,16 @@ impl Book {
     }
 
     #[inline]
-    fn place_rest<S: Sink>(&mut self, taker: Taker, sink: &mut S) {
+    fn place_rest<S: Sink>(&mut self, taker: &mut Taker, sink: &mut S) {
         match (taker.rest, self.last) {
-            (Rest::Stand, _) => self.stand(&taker, sink),
+            (Rest::Stand, _) => self.stand(taker, sink),
             // It traded: what it met last is the last trade.
             (Rest::StandAtLastFill, Some(price)) if self.low <= self.high => {
-                let Taker { id, left, .. } = taker;
-                sink.report(Event::Priced { id, price, left });
-                self.stand(&Taker { limit: price, ..taker }, sink);
+                sink.report(Event::Priced { id: taker.id, price, left: taker.left });
+                taker.limit = price;
+                self.stand(taker, sink);
             }
-            _ => self.end(&taker, Cancel::Immediate, sink),
+            _ => self.end(taker, Cancel::Immediate, sink),
         }
     }
 
@@ -98,8 +98,8 @@ impl Book {
         };
         let place = Place::new(level, ladder, taker.term);
         let &Taker { id, account, left, mut slot, .. } = taker;
-        if slot == NONE {
-            slot = self.live.start(Order { id, left, account, place, next: NONE, prev: NONE });
+        if slot == NO_SLOT {
+            slot = self.live.start(Order { id, left, account, place, next: NO_SLOT, prev: NO_SLOT });
             if taker.term == Term::Instant {
                 self.live.expire_at(slot, taker.instant);
             }
@@ -120,7 +120,7 @@ impl Book {
     /// The order is finished: an order that was live before gives up its slot and id.
     #[inline]
     fn release(&mut self, taker: &Taker) {
-        if taker.slot != NONE {
+        if taker.slot != NO_SLOT {
             self.live.finish(taker.slot);
         }
     }
@@ -158,7 +158,7 @@ impl Book {
 
     /// The orders from this slot on, in time order.
     pub(super) fn queue(&self, head: u32) -> impl Iterator<Item = &Order> {
-        let at = |slot: u32| (slot != NONE).then(|| &self.live.orders[slot]);
+        let at = |slot: u32| (slot != NO_SLOT).then(|| &self.live.orders[slot]);
         std::iter::successors(at(head), move |order| at(order.next))
     }
 }
@@ -176,7 +176,7 @@ fn take_level<S: Sink>(
     let level = ladder.best_level;
     let Level { total, mut head, tail } = ladder.levels[level as usize];
     let (mut gone, mut took) = (0, Took::Enough);
-    while head != NONE && taker.left > 0 && took == Took::Enough {
+    while head != NO_SLOT && taker.left > 0 && took == Took::Enough {
         let order = &mut live.orders[head];
         let next = order.next;
         if self_trade != SelfTrade::Allow && order.account == taker.account {
@@ -198,13 +198,10 @@ fn take_level<S: Sink>(
         head = next;
     }
     ladder.open -= gone;
-    if head == NONE {
-        ladder.levels[level as usize] = Level { total: 0, head: NONE, tail: NONE };
-        ladder.vacate(level);
-    } else {
-        ladder.levels[level as usize] = Level { total: total - gone, head, tail };
-        live.orders[head].prev = NONE;
-    }
+    ladder.levels[level as usize] =
+        if head == NO_SLOT { Level::EMPTY } else { Level { total: total - gone, head, tail } };
+    live.orders[head].prev = NO_SLOT;
+    ladder.vacate_if(head == NO_SLOT, level);
     took
 }
 

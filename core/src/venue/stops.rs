@@ -4,7 +4,7 @@
 //! sells, the nearest trigger first, then the time they came. Started stops trade in turn, and what their trades reach
 //! joins the end of the queue: a cascade is a loop, however long.
 
-use super::arena::NONE;
+use super::arena::NO_SLOT;
 use super::book::{STOPS, side_of};
 use super::matching::Taker;
 use super::{Book, Event, Kind, Phase, Reject, Side, Sink};
@@ -113,28 +113,28 @@ impl Book {
     }
 
     fn push_reached(&mut self, slot: u32) {
-        self.live.orders[slot].next = NONE;
+        self.live.orders[slot].next = NO_SLOT;
         let (first, last) = self.reached;
-        if last != NONE {
+        if last != NO_SLOT {
             self.live.orders[last].next = slot;
         }
-        self.reached = (if first == NONE { slot } else { first }, slot);
+        self.reached = (if first == NO_SLOT { slot } else { first }, slot);
     }
 
     fn next_reached(&mut self) -> Option<u32> {
         let (slot, last) = self.reached;
-        if slot == NONE {
+        if slot == NO_SLOT {
             return None;
         }
         let next = self.live.orders[slot].next;
-        self.reached = (next, if next == NONE { NONE } else { last });
+        self.reached = (next, if next == NO_SLOT { NO_SLOT } else { last });
         Some(slot)
     }
 
     fn start<S: Sink>(&mut self, slot: u32, sink: &mut S) {
-        let taker = self.waiting(slot);
+        let mut taker = self.waiting(slot);
         sink.report(Event::Triggered { id: taker.id });
-        self.run(taker, sink);
+        self.run(&mut taker, sink);
     }
 
     /// A waiting stop as the order that it becomes.

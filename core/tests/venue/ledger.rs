@@ -45,6 +45,15 @@ impl Ledger {
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.left.len()
+    }
+
+    /// Of all open orders' ids the one at this place.
+    pub(crate) fn id(&self, at: usize) -> u64 {
+        *self.left.keys().nth(at).expect("so many are open")
+    }
+
     pub(crate) fn assert_same_as(&self, book: &Book) {
         let on_book = [Side::Buy, Side::Sell].into_iter().flat_map(|it| book.orders(it).chain(book.waiting_stops(it)));
         assert_eq!(self.left, on_book.map(|order| (order.id, order.left)).collect());

@@ -9,10 +9,10 @@ fn behaves_as_a_map(stride: u64, ids: u64) {
     for _ in 0..20_000 {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let id = (state >> 33) % ids * stride;
-        let found = table.find(id, |slot| slots[slot as usize]);
+        let found = table.find(id, |slot| slots[slot as usize]).map(|(slot, _)| slot);
         assert_eq!(found, map.get(&id).copied(), "id {id}, stride {stride}");
         if let Some(slot) = map.remove(&id) {
-            table.remove(id, slot);
+            table.remove(table.entry_of(id, slot));
         } else {
             let slot = slots.len() as u32;
             slots.push(id);
@@ -21,7 +21,7 @@ fn behaves_as_a_map(stride: u64, ids: u64) {
         }
     }
     for (id, slot) in &map {
-        assert_eq!(table.find(*id, |slot| slots[slot as usize]), Some(*slot));
+        assert_eq!(table.find(*id, |slot| slots[slot as usize]), Some((*slot, table.entry_of(*id, *slot))));
     }
     assert_eq!(table.entries.iter().filter(|entry| **entry != EMPTY).count(), map.len());
 }

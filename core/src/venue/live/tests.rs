@@ -1,4 +1,4 @@
-use super::super::arena::Place;
+use super::super::arena::{NO_SLOT, Place};
 use super::*;
 
 #[test]
@@ -9,7 +9,7 @@ fn orders_fall_due_earliest_first_whatever_is_finished_in_between() {
     for id in 0..500 {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let place = Place::new(0, 0, Term::Instant);
-        let slot = live.start(Order { id, left: 1, account: 0, place, next: NONE, prev: NONE });
+        let slot = live.start(Order { id, left: 1, account: 0, place, next: NO_SLOT, prev: NO_SLOT });
         live.expire_at(slot, (state >> 33) % 100);
         expected.push(((state >> 33) % 100, id));
         if id % 3 == 0 {
