@@ -10,6 +10,7 @@ pub mod ingest;
 pub mod large;
 pub mod latency;
 pub mod load;
+pub mod matching;
 pub mod pages;
 pub mod parts;
 pub mod raw;

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use ordo_bench::conditions::Probe;
 use ordo_bench::pages::{self, Sources};
 use ordo_bench::report::{Report, Scale};
-use ordo_bench::{history, ingest, large, latency, parts, slow};
+use ordo_bench::{history, ingest, large, latency, matching, parts, slow};
 use ordo_gateway::hub::{Config, Durability};
 
 #[derive(Parser)]
@@ -75,6 +75,7 @@ enum Figure {
     Large,
     History,
     Image,
+    Matching,
 }
 
 #[derive(Args)]
@@ -174,6 +175,10 @@ impl Measure {
                 print(&large.applying);
             }
             Figure::History => self.history()?,
+            Figure::Matching => {
+                let compared = matching::run(updates, |at| eprintln!("measuring: {at}"));
+                println!("{}", serde_json::to_string_pretty(&compared)?);
+            }
             Figure::Image => println!("{:?}", parts::image(updates)),
             Figure::Engine => println!("{:.0} updates/s", parts::engine(length)),
             Figure::Codec => println!("{:?} ns", parts::codec(length)),

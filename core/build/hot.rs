@@ -215,10 +215,11 @@ impl<'a> Schema<'a> {
         let _ = writeln!(code, "}}\n");
     }
 
-    /// Whether a message has several hot ones inside: one update fills few of them, and the others are left untouched.
+    /// Whether a message is read into again and again and has several hot ones inside: one update fills few of them, and
+    /// the others are left untouched.
     fn is_wide(&self, message: &DescriptorProto) -> bool {
         let is_hot = |field: &&FieldDescriptorProto| matches!(self.shape(message, field), Shape::Hot(_));
-        message.field.iter().filter(is_hot).count() > 1
+        HOT.contains(&message.name()) && message.field.iter().filter(is_hot).count() > 1
     }
 
     /// Makes a wide message its default again before the next one is read into it. Only what was written is written

@@ -172,7 +172,7 @@ pub fn request_event(w: &mut ReverseWriter, outcome: &Outcome, event: &RequestEv
 /// A request that became outstanding for a feed, as the Feed view shows it. Writes nothing if the update was none.
 #[inline]
 pub fn client_request_event(w: &mut ReverseWriter, outcome: &Outcome) {
-    if let Some(event) = outcome.routed {
+    if let Some(event) = outcome.request().routed {
         record_event(w, UpdateEventType::ClientRequest, outcome.bytes_of(event.request));
     }
 }
@@ -180,7 +180,7 @@ pub fn client_request_event(w: &mut ReverseWriter, outcome: &Outcome) {
 /// Progress of a request, as the Feed view and the audit show it. Writes nothing if the update was none.
 #[inline]
 pub fn client_request_update_event(w: &mut ReverseWriter, outcome: &Outcome) {
-    if let Some(event) = outcome.request_update {
+    if let Some(event) = outcome.request().update {
         record_event(w, UpdateEventType::ClientRequestUpdate, outcome.bytes_of(event.update));
     }
 }
@@ -206,7 +206,7 @@ pub fn delivery(w: &mut ReverseWriter, outcome: &Outcome, delivery: &Delivery) {
 /// `EventMessage.RequestResponse` of the engine's own answer. Writes nothing if the update was no client request.
 #[inline]
 pub fn request_response(w: &mut ReverseWriter, outcome: &Outcome) {
-    if let Some(answer) = outcome.answer {
+    if let Some(answer) = outcome.request().answer {
         w.delimited(field::event_message::REQUEST_RESPONSE, outcome.bytes_of(answer.response));
     }
 }

@@ -18,5 +18,6 @@ pub mod refusal;
 pub mod ring;
 pub mod subscription;
 pub mod timestamp;
+pub mod venue;
 pub mod views;
 pub mod wire;

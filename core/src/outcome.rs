@@ -6,7 +6,7 @@
 
 mod request;
 
-pub use request::{Decision, Delivery, RequestAnswer, RequestEvent, RequestUpdateEvent, RoutedRequest};
+pub use request::{Decision, Delivery, RequestAnswer, RequestEvent, RequestOutcome, RequestUpdateEvent, RoutedRequest};
 
 use std::borrow::Cow;
 
@@ -198,14 +198,11 @@ pub struct Outcome {
     pub is_repeated: bool,
     /// Client requests after the update, at most one event a request.
     pub requests: Vec<RequestEvent>,
-    /// A request that became outstanding for a feed with this update: a ClientRequest event of the Feed view.
-    pub routed: Option<RoutedRequest>,
-    /// Progress of a request: the ClientRequestUpdate of the Feed view and of the audit.
-    pub request_update: Option<RequestUpdateEvent>,
     /// Requests to be sent to the supplier of their feed once the update is durable.
     pub deliveries: Vec<Delivery>,
-    /// The engine's answer to a client request; none for any other update.
-    pub answer: Option<RequestAnswer>,
+    /// Apart, so that an update that concerns no request leaves its memory alone.
+    request: Box<RequestOutcome>,
+    is_request: bool,
     /// Of an update in a form of the older protocol: the same in a form of today, which the events refer to.
     pub translated: Option<Box<Translated>>,
     /// A FeedConfiguration to be given back on Resume, in the bytes.
@@ -247,9 +244,9 @@ impl Outcome {
         self.operation = None;
         self.status = None;
         self.is_repeated = false;
-        self.routed = None;
-        self.request_update = None;
-        self.answer = None;
+        if std::mem::take(&mut self.is_request) {
+            *self.request = RequestOutcome::default();
+        }
         self.translated = None;
         self.configuration = Span::default();
         self.refusals.clear();
@@ -261,6 +258,18 @@ impl Outcome {
         clear_keeping(&mut self.requests, EVENTS_KEPT);
         clear_keeping(&mut self.deliveries, EVENTS_KEPT);
         clear_keeping(&mut self.bytes, BYTES_KEPT);
+    }
+
+    /// What the update did to the one client request that it is about; none of it for any other update.
+    #[inline]
+    pub fn request(&self) -> &RequestOutcome {
+        &self.request
+    }
+
+    #[inline]
+    pub(crate) fn request_mut(&mut self) -> &mut RequestOutcome {
+        self.is_request = true;
+        &mut self.request
     }
 
     /// The update as the events refer to it: another than the one received only in forms of the older protocol.

@@ -46,7 +46,9 @@ impl Twins {
     fn new(seed: u64) -> Twins {
         let (mut hub, mut model) = (Hub::new(), Model::default());
         // Short, so that all of it comes due: the stream waits some hundreds of seconds.
-        let settings = Settings { trade_retention_s: 40, completed_order_retention_s: 25, idempotency_retention_s: 60 };
+        let (trade_retention_s, completed_order_retention_s, idempotency_retention_s) = (40, 25, 60);
+        let settings =
+            Settings { trade_retention_s, completed_order_retention_s, idempotency_retention_s, ..Settings::initial() };
         hub.set_settings(&settings);
         model.settings = settings;
         Twins { hub, model, stream: OperationStream::new(seed), last: String::new(), effects: BTreeMap::new() }

@@ -19,7 +19,7 @@ fn a_new_order_goes_from_pending_over_submitted_to_completed() {
     assert_eq!((&*response.status, &*response.request_id), ("Pending", "R1"));
     assert_eq!(desk.decision(), Decision::Routed(desk.feed("XNAS")));
     assert_eq!(desk.told(), "R1 Pending");
-    assert!(desk.outcome.routed.is_some() && desk.outcome.deliveries.is_empty());
+    assert!(desk.outcome.request().routed.is_some() && desk.outcome.deliveries.is_empty());
     desk.dispatch("R1");
     assert_eq!(desk.told(), "R1 Submitted");
     let sequence = desk.outcome.stamp.sequence as i64;
@@ -92,7 +92,7 @@ fn a_request_whose_feed_does_not_come_times_out() {
     desk.time_out();
     assert_eq!(desk.told(), "R1 Rejected-");
     assert_eq!(desk.shown()[0].state.errors, ["Timeout"]);
-    assert!(desk.outcome.request_update.is_some());
+    assert!(desk.outcome.request().update.is_some());
     desk.online("XNAS");
     desk.backlog("XNAS");
     assert!(desk.outcome.is_silent(), "what timed out is never delivered");
@@ -352,7 +352,7 @@ fn a_queued_request_is_authorised_by_an_operator() {
     let response = desk.submit(&authorise);
     assert_eq!((&*response.status, response.errors.len()), ("Completed", 0));
     assert_eq!(desk.told(), "R1 Pending, D1 Completed-");
-    assert!(desk.outcome.routed.is_some());
+    assert!(desk.outcome.request().routed.is_some());
     let request = desk.state("R1").and_then(|state| state.request).expect("active");
     assert_eq!((request.authorities.get("Authoriser"), request.queue), (Some(&operator), None));
     desk.assert_same_again();
@@ -451,7 +451,7 @@ fn an_order_action_with_reason_rejected_ends_its_request() {
     assert_eq!(desk.told(), "R1 Rejected-");
     let state = desk.shown().remove(0).state;
     assert_eq!((&state.errors[..], &*state.order_id), (&["LimitPrice".to_owned()][..], "#1"));
-    assert!(desk.outcome.request_update.is_some() && desk.outcome.orders.len() == 1);
+    assert!(desk.outcome.request().update.is_some() && desk.outcome.orders.len() == 1);
 }
 
 #[test]
@@ -510,7 +510,7 @@ fn a_validation_checks_and_estimates_and_records_nothing() {
     });
     let (is_accepted, feed, response) = validate(&desk, &new("R1"));
     assert_eq!((is_accepted, feed, &*response.status), (true, Some(desk.feed("XNAS")), "Completed"));
-    let value = |name: &str| response.values.get(name).map(|value| value.dec().to_string());
+    let value = |name: &str| response.values.get(name).map(|value| value.dec().expect("exact").to_string());
     assert_eq!(value("EstimatedValue").as_deref(), Some("1000"));
     assert_eq!(value("EstimatedFees").as_deref(), Some("0"));
     assert_eq!(value("BuyingPowerAfter").as_deref(), Some("-1000"));

@@ -5,18 +5,18 @@ mod desk;
 mod naive;
 
 use desk::{Desk, SECOND, figure, new, order, queued, status, target};
-use naive::for_seeds;
 use naive::requests::{Requests, Stands};
-use naive::rng::Rng;
 use ordo_core::engine::{Engine, Input};
 use ordo_core::outcome::Outcome;
 use ordo_core::proto::{ClientRequest, ClientRequestUpdate, OrderUpdateReason, TimestampWithTimeZone};
 use ordo_core::wire;
+use ordo_testkit::Random;
+use ordo_testkit::seeds::for_seeds;
 
 struct Run {
     desk: Desk,
     twin: Requests,
-    rng: Rng,
+    rng: Random,
     ids: u64,
     decisions: u64,
     /// How often each thing happened that must.
@@ -30,7 +30,7 @@ impl Run {
     fn new(seed: u64) -> Run {
         let mut desk = Desk::new();
         desk.offline("XNAS");
-        let (twin, rng) = (Requests::default(), Rng::new(seed));
+        let (twin, rng) = (Requests::default(), Random::of(seed));
         Run { desk, twin, rng, ids: 0, decisions: 0, delivered: 0, redelivered: 0, timed_out: 0, repeated: 0 }
     }
 
@@ -189,7 +189,7 @@ fn every_request_is_what_the_naive_model_says() {
         let (mut replayed, mut outcome) = (Engine::new(0), Outcome::with_room());
         for (stamp, bytes) in &run.desk.log {
             let request = wire::FeedRequest::decode(bytes).expect("it was applied");
-            replayed.apply(&Input { stamp: *stamp, bytes, request: &request }, &mut outcome);
+            replayed.apply(Input { stamp: *stamp, bytes, request: &request }, &mut outcome);
         }
         assert_eq!((replayed.state_hash(), replayed.events_hash()), (live.state_hash(), live.events_hash()));
     });

@@ -42,11 +42,11 @@ impl Engine {
         match FeedRequestType::try_from(request.r#type) {
             Ok(FeedRequestType::LegacyUpdate) => {
                 let update = decode::<Update>(request.legacy_update, bytes)?;
-                Ok((of_action(self.updated(update)?), None))
+                Ok((of_action(*self.updated(update)?), None))
             }
             Ok(FeedRequestType::LegacyTrade) => {
                 let trade = decode::<Trade>(request.legacy_trade, bytes)?;
-                Ok((of_action(self.traded(trade)?), None))
+                Ok((of_action(*self.traded(trade)?), None))
             }
             Ok(FeedRequestType::LegacyRequest) => {
                 let update = decode::<RequestUpdate>(request.legacy_request, bytes)?;
@@ -61,7 +61,7 @@ impl Engine {
                     Ok(TransactionType::Cancel) => Some(true),
                     Err(_) => return Err(Code::OperationUnknown),
                 };
-                Ok((of_action(transferred(transaction)?), adjusts))
+                Ok((of_action(*transferred(transaction)?), adjusts))
             }
         }
     }
@@ -112,9 +112,9 @@ fn decode<M: Message + Default>(span: wire::Span, bytes: &[u8]) -> Result<M, Cod
     if span.is_given() { M::decode(span.of(bytes)).map_err(|_| Code::Data) } else { Err(Code::Details) }
 }
 
-fn of_action(action: Box<ExternalAction>) -> FeedRequest {
+fn of_action(action: ExternalAction) -> FeedRequest {
     let r#type = FeedRequestType::Action as i32;
-    FeedRequest { r#type, action: Some(*action), ..FeedRequest::default() }
+    FeedRequest { r#type, action: Some(action), ..FeedRequest::default() }
 }
 
 fn whole(units: i64) -> BigNumber {

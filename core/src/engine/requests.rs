@@ -97,7 +97,8 @@ impl Engine {
         let feed = row.outstanding().filter(|_| row.phase == Phase::Pending);
         if let Some(feed) = feed.filter(|feed| was_for != Some(*feed)) {
             let request = request_span(&out.bytes, state);
-            out.routed = Some(RoutedRequest { feed, account: row.account, instrument: row.instrument, request });
+            out.request_mut().routed =
+                Some(RoutedRequest { feed, account: row.account, instrument: row.instrument, request });
         }
     }
 
@@ -114,7 +115,7 @@ impl Engine {
 fn tell_update(before: &RequestRow, update: Span, out: &mut Outcome) {
     let feed = before.outstanding();
     let RequestRow { account, instrument, .. } = *before;
-    out.request_update = Some(RequestUpdateEvent { feed, account, instrument, update });
+    out.request_mut().update = Some(RequestUpdateEvent { feed, account, instrument, update });
 }
 
 /// Keeps the ClientRequestUpdate of what the hub did to a request, or of what follows from an order action.

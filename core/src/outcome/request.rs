@@ -3,6 +3,17 @@
 use crate::names::{AccountNo, FeedNo, InstrumentNo};
 use crate::wire::Span;
 
+/// Events about the one client request that an update is about.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RequestOutcome {
+    /// A request that became outstanding for a feed with this update: a ClientRequest event of the Feed view.
+    pub routed: Option<RoutedRequest>,
+    /// Progress of a request: the ClientRequestUpdate of the Feed view and of the audit.
+    pub update: Option<RequestUpdateEvent>,
+    /// The engine's answer to a client request; none for any other update.
+    pub answer: Option<RequestAnswer>,
+}
+
 /// A client request after the update, for the Requests view; `removed`: shown one last time, since it ended.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestEvent {

@@ -45,7 +45,7 @@ impl OperationStream {
         match self.rng.below(100) {
             0..6 => {
                 let origin = match self.rng.below(8) {
-                    0 => Origin { is_rest: true, is_forced: true },
+                    0 => Origin { is_forced: true, ..Origin::REST },
                     1 | 2 => Origin::REST,
                     _ => Origin::default(),
                 };

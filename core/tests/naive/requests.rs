@@ -104,7 +104,8 @@ impl Requests {
     /// The feed comes or goes; what is delivered again.
     pub(crate) fn feed(&mut self, is_online: bool) -> Vec<String> {
         self.updates += 1;
-        let comes = is_online && !std::mem::replace(&mut self.is_online, is_online);
+        let was_online = std::mem::replace(&mut self.is_online, is_online);
+        let comes = is_online && !was_online;
         let mut again: Vec<&Request> = self.all.iter().filter(|it| it.stands == Stands::Submitted).collect();
         again.retain(|request| comes && request.delivered != 0);
         again.sort_by_key(|request| request.delivered);

@@ -201,7 +201,8 @@ impl Engine {
         let decision = match row.outstanding() {
             Some(feed) => {
                 let request = request_span(&out.bytes, state);
-                out.routed = Some(RoutedRequest { feed, account: row.account, instrument: row.instrument, request });
+                out.request_mut().routed =
+                    Some(RoutedRequest { feed, account: row.account, instrument: row.instrument, request });
                 Decision::Routed(feed)
             }
             None => Decision::Answered,
@@ -230,5 +231,5 @@ impl Engine {
 }
 
 pub(super) fn tell_answer(entry: &Entry<'_>, decision: Decision, response: Span, out: &mut Outcome) {
-    out.answer = Some(RequestAnswer { key: entry.key, account: entry.account, decision, response });
+    out.request_mut().answer = Some(RequestAnswer { key: entry.key, account: entry.account, decision, response });
 }

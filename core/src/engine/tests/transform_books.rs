@@ -28,13 +28,14 @@ impl Books {
             Booking::Adjustment { cash, .. } => cash,
             Booking::CashTransfer => booked(action.cash_transfer.as_ref().expect("a transfer")),
             Booking::AssetTransfer => Dec::ZERO,
+            Booking::TransferAdjustment { .. } => panic!("no table has the older protocol"),
         };
         let stock = match event.booking {
             Booking::Trade { stock, .. } | Booking::Adjustment { stock, .. } => stock,
             Booking::AssetTransfer => {
                 action.asset_transfer.as_ref().and_then(|asset| asset.value).expect("given").dec()
             }
-            Booking::CashTransfer => Dec::ZERO,
+            Booking::CashTransfer | Booking::TransferAdjustment { .. } => Dec::ZERO,
         };
         if let Some(instrument) = event.instrument.map(|number| names.instrument(number)) {
             let (exchange, code) = (instrument.exchange.to_string(), instrument.code.to_string());
