@@ -2,7 +2,7 @@
 //!
 //! Each engine gets the opening book untimed, then all messages as fast as it takes them. Throughput is measured with
 //! reports crossing the ring in batches of up to 32; the time of a message (clock read before and after it, its reports
-//! sent before the second) in another pass. Engines take turns, and of each the median of its runs counts.
+//! sent before the second) in another pass. Of three runs the median counts; peers run once, since they take minutes.
 //!
 //! Not included: decoding messages, risk, journal, sockets. Peers are compiled in with the feature `peers`.
 
@@ -24,7 +24,7 @@ use crate::latency::{Latencies, histogram};
 use flow::{Counts, Flow, Message, SCENARIOS};
 use ring::{Reports, Seen};
 
-/// Runs of each engine and scenario.
+/// Runs of the matching core in each scenario.
 const RUNS: usize = 3;
 const SEED: u64 = 20_261_124;
 
@@ -85,16 +85,14 @@ pub fn run(messages: u64, mut progress: impl FnMut(&str)) -> Vec<Comparison> {
 }
 
 fn engines(flow: &Flow) -> BTreeMap<&'static str, Figures> {
-    let mut runs: BTreeMap<&'static str, Vec<Figures>> = BTreeMap::new();
-    for _ in 0..RUNS {
-        runs.entry("ordo").or_default().push(figures(flow, Ordo::new));
+    let ours = median((0..RUNS).map(|_| figures(flow, Ordo::new)).collect());
+    BTreeMap::from([
+        ("ordo", ours),
         #[cfg(feature = "peers")]
-        {
-            runs.entry("lobster").or_default().push(figures(flow, peers::Lobster::new));
-            runs.entry("orderbook-rs").or_default().push(figures(flow, peers::OrderBookRs::new));
-        }
-    }
-    runs.into_iter().map(|(name, runs)| (name, median(runs))).collect()
+        ("lobster", figures(flow, peers::Lobster::new)),
+        #[cfg(feature = "peers")]
+        ("orderbook-rs", figures(flow, peers::OrderBookRs::new)),
+    ])
 }
 
 fn median(mut runs: Vec<Figures>) -> Figures {

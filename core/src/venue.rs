@@ -25,6 +25,7 @@ mod arena;
 mod auction;
 mod book;
 mod event;
+mod guards;
 mod ids;
 mod ladder;
 mod live;

@@ -17,9 +17,7 @@ const LONGEST: u64 = 7;
 /// Words that cross together at most, and one report.
 const BATCH: u64 = 128;
 /// Empty looks before the reader leaves its core to others.
-const SPINS: u32 = 1_000;
-/// Pauses between two looks.
-const PAUSES: u32 = 16;
+const SPINS: u32 = 200;
 /// In place of a report: there are no more.
 const END: u64 = u64::MAX;
 
@@ -154,11 +152,7 @@ fn read(ring: &Ring) -> Seen {
         let until = ring.written.0.load(Ordering::Acquire);
         if at == until {
             idle += 1;
-            if idle < SPINS {
-                std::hint::spin_loop()
-            } else {
-                std::thread::yield_now()
-            }
+            rest(idle);
             continue;
         }
         idle = 0;
@@ -175,14 +169,9 @@ fn read(ring: &Ring) -> Seen {
     }
 }
 
-/// Between two looks at nothing: long enough that whoever shares the core gets on, and that several reports come.
+/// Between two looks at nothing. Soon the core is left to others: two virtual processors may well be one core.
 fn rest(idle: u32) {
-    if idle > SPINS {
-        return std::thread::yield_now();
-    }
-    for _ in 0..PAUSES {
-        std::hint::spin_loop();
-    }
+    if idle < SPINS { std::hint::spin_loop() } else { std::thread::yield_now() }
 }
 
 /// The report and its words; `None` at the end.

@@ -80,7 +80,7 @@ impl Ladder {
 
     #[inline]
     pub(super) fn key_of(&self, level: u32) -> u64 {
-        (self.trie.leaves[(level / FANOUT) as usize].page * u64::from(FANOUT)) | u64::from(level % FANOUT)
+        self.trie.leaves[(level / FANOUT) as usize].page * u64::from(FANOUT) + u64::from(level % FANOUT)
     }
 
     /// The price of an occupied level.
@@ -172,7 +172,7 @@ impl Ladder {
     fn occupy(&mut self, level: u32) {
         let leaf = &mut self.trie.leaves[(level / FANOUT) as usize];
         leaf.bits |= 1 << (level % FANOUT);
-        let key = (leaf.page * u64::from(FANOUT)) | u64::from(level % FANOUT);
+        let key = leaf.page * u64::from(FANOUT) + u64::from(level % FANOUT);
         if key < self.best {
             (self.best, self.best_level) = (key, level);
         }
@@ -190,8 +190,8 @@ impl Ladder {
             self.drop_leaf(number, level);
         } else if is_empty & (level == self.best_level) {
             let at = bits.trailing_zeros();
-            self.best = (leaf.page * u64::from(FANOUT)) | u64::from(at);
-            self.best_level = (number * FANOUT) | at;
+            self.best = leaf.page * u64::from(FANOUT) + u64::from(at);
+            self.best_level = number * FANOUT + at;
         }
     }
 
@@ -205,7 +205,7 @@ impl Ladder {
     }
 
     fn first_of(&self, leaf: u32) -> u32 {
-        (leaf * FANOUT) | self.trie.leaves[leaf as usize].bits.trailing_zeros()
+        leaf * FANOUT + self.trie.leaves[leaf as usize].bits.trailing_zeros()
     }
 
     /// The next occupied level after an occupied one.
@@ -214,7 +214,7 @@ impl Ladder {
         let leaf = level / FANOUT;
         let later = self.trie.leaves[leaf as usize].bits & bits_above(level % FANOUT);
         if later != 0 {
-            return Some((leaf * FANOUT) | later.trailing_zeros());
+            return Some(leaf * FANOUT + later.trailing_zeros());
         }
         self.trie.after(leaf).map(|leaf| self.first_of(leaf))
     }
@@ -228,5 +228,5 @@ impl Ladder {
 
 #[inline]
 fn level_on(leaf: u32, key: u64) -> u32 {
-    (leaf * FANOUT) | (key as u32 % FANOUT)
+    leaf * FANOUT + key as u32 % FANOUT
 }
