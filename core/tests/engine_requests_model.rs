@@ -122,8 +122,8 @@ impl Run {
 
     fn time_out(&mut self) {
         self.desk.time_out();
-        let expected = self.twin.time_out(self.desk.now_ns);
         let ended = self.desk.shown().into_iter().map(|shown| shown.id).next();
+        let expected = self.twin.time_out(self.desk.now_ns, ended.as_deref());
         assert_eq!(ended, expected);
         self.timed_out += usize::from(ended.is_some());
     }

@@ -40,7 +40,7 @@ pub(super) const SCENARIOS: [Scenario; 5] = [
     Scenario { name: "calm", volatility: 1e-7, swing: None },
     Scenario { name: "steady", volatility: 5e-7, swing: None },
     Scenario { name: "active", volatility: 2e-6, swing: None },
-    Scenario { name: "volatile", volatility: 1e-5, swing: None },
+    Scenario { name: "volatile", volatility: 5e-6, swing: None },
     Scenario { name: "swings", volatility: 2e-6, swing: Some(Swing { every: 20_000, length: 2_000, share: 0.005 }) },
 ];
 
@@ -131,6 +131,8 @@ struct Maker {
     /// Messages since the last swing began, and its direction.
     since_swing: usize,
     direction: f64,
+    /// Where quotes have been pulled, others come at the new price.
+    owes_a_quote: bool,
     next_id: u64,
     /// Ids by age, with some that are open no more.
     open: Vec<u64>,
@@ -149,6 +151,7 @@ impl Maker {
             range: (OPENING_PRICE, OPENING_PRICE),
             since_swing: 0,
             direction: 1.0,
+            owes_a_quote: false,
             next_id: 1,
             open: Vec::new(),
             sent: Vec::new(),
@@ -158,8 +161,17 @@ impl Maker {
 
     fn step(&mut self) {
         self.move_middle();
-        let message = self.stale_quote().unwrap_or_else(|| self.next_message());
+        let message = if self.owes_a_quote && self.fullness() < 0.95 {
+            self.resting_order()
+        } else {
+            self.stale_quote().unwrap_or_else(|| self.next_message())
+        };
+        self.owes_a_quote = message.verb == Verb::Cancel && !self.owes_a_quote;
         self.send(message);
+    }
+
+    fn fullness(&self) -> f64 {
+        self.book.len() as f64 / OPEN_ORDERS as f64
     }
 
     fn move_middle(&mut self) {
@@ -200,8 +212,7 @@ impl Maker {
         if immediate_or_cancel * 100 < new_orders * 15 && self.random.unit() < 0.3 {
             return self.taking_order();
         }
-        let fullness = self.book.len() as f64 / OPEN_ORDERS as f64;
-        if self.random.unit() < (0.5 + 4.0 * (1.0 - fullness)).clamp(0.1, 0.9) {
+        if self.random.unit() < (0.5 + 4.0 * (1.0 - self.fullness())).clamp(0.1, 0.9) {
             self.resting_order()
         } else {
             self.cancel()
@@ -219,11 +230,13 @@ impl Maker {
         Message { id: self.next_id, price, quantity, verb: Verb::New, side }
     }
 
+    /// Of who wants to rest: not where the order would trade.
     fn passive_price(&mut self, side: Side) -> i64 {
         let distance = self.random.power_law(1.1, DISTANCE_MAX);
+        let opposite = self.book.best(side.opposite()).map(|best| best.price);
         match side {
-            Side::Buy => (self.middle - distance).floor() as i64,
-            Side::Sell => (self.middle + distance).ceil() as i64,
+            Side::Buy => ((self.middle - distance).floor() as i64).min(opposite.unwrap_or(i64::MAX) - 1),
+            Side::Sell => ((self.middle + distance).ceil() as i64).max(opposite.unwrap_or(i64::MIN) + 1),
         }
     }
 

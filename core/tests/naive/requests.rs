@@ -113,7 +113,7 @@ impl Requests {
     }
 
     /// The hub's time-out of one that is due.
-    pub(crate) fn time_out(&mut self, now_ns: u64) -> Option<String> {
+    pub(crate) fn time_out(&mut self, now_ns: u64, ended: Option<&str>) -> Option<String> {
         self.updates += 1;
         let due_ns = |request: &Request| match request.stands {
             Stands::Pending => Some(request.at_ns + 30_000_000_000),
@@ -121,7 +121,10 @@ impl Requests {
             _ => None,
         };
         let due = self.all.iter_mut().filter_map(|request| Some((due_ns(request)?, request)));
-        let (_, request) = due.filter(|(due_ns, _)| *due_ns <= now_ns).min_by_key(|(due_ns, _)| *due_ns)?;
+        let (_, request) = due.filter(|(due_ns, _)| *due_ns <= now_ns).min_by_key(|(due_ns, request)| {
+            // Of those that are due at one instant any may be the first.
+            (*due_ns, Some(&*request.id) != ended)
+        })?;
         Requests::end(request, Stands::Rejected);
         request.errors = vec!["Timeout".into()];
         Some(request.id.clone())

@@ -67,12 +67,12 @@ fn kind(event: &Event) -> String {
 #[test]
 #[ignore = "a hundred million commands take minutes"]
 fn the_book_equals_its_naive_twin_for_long() {
-    let commands = std::env::var("ORDO_COMMANDS").map_or(100_000_000, |count| count.parse().expect("a number"));
+    let commands = ordo_testkit::seeds::number("ORDO_COMMANDS").unwrap_or(100_000_000);
     run(first_seed(1_000_000), commands);
 }
 
 fn first_seed(otherwise: u64) -> u64 {
-    std::env::var("ORDO_SEED").map_or(otherwise, |seed| seed.parse().expect("a number"))
+    ordo_testkit::seeds::number("ORDO_SEED").unwrap_or(otherwise)
 }
 
 /// How many events there were, by kind, of one seed in ten.
