@@ -106,7 +106,7 @@ fn apply(engine: &mut Engine, outcome: &mut Outcome, updates: &[Recorded]) {
         let (sequence, time_ns) = (engine.sequence() + 1, engine.time_ns() + 1_000);
         let (feed, origin, rules) = (*feed, *origin, Rules::CURRENT);
         let stamp = Stamp { sequence, time_ns, feed, position, origin, rules };
-        engine.apply(&Input { stamp, bytes, request }, outcome);
+        engine.apply(Input { stamp, bytes, request }, outcome);
         assert!(outcome.is_accepted() && !outcome.is_silent());
     }
 }

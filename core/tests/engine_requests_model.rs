@@ -189,7 +189,7 @@ fn every_request_is_what_the_naive_model_says() {
         let (mut replayed, mut outcome) = (Engine::new(0), Outcome::with_room());
         for (stamp, bytes) in &run.desk.log {
             let request = wire::FeedRequest::decode(bytes).expect("it was applied");
-            replayed.apply(&Input { stamp: *stamp, bytes, request: &request }, &mut outcome);
+            replayed.apply(Input { stamp: *stamp, bytes, request: &request }, &mut outcome);
         }
         assert_eq!((replayed.state_hash(), replayed.events_hash()), (live.state_hash(), live.events_hash()));
     });

@@ -210,6 +210,7 @@ impl Config {
             trade_retention_s: self.trade_retention_s,
             completed_order_retention_s: self.completed_order_retention_s,
             idempotency_retention_s: self.idempotency_retention_s,
+            ..EngineSettings::initial()
         }
     }
 

@@ -85,7 +85,7 @@ impl Desk {
         let sequence = self.engine.sequence() + 1;
         let stamp = Stamp { sequence, time_ns: self.now_ns, feed, position, origin, rules: Rules::CURRENT };
         let request = wire::FeedRequest::decode(bytes).expect("written by prost");
-        self.engine.apply(&Input { stamp, bytes, request: &request }, &mut self.outcome);
+        self.engine.apply(Input { stamp, bytes, request: &request }, &mut self.outcome);
         self.views.fold(&self.outcome);
         self.log.push((stamp, bytes.to_vec()));
     }
@@ -117,7 +117,7 @@ impl Desk {
     pub(crate) fn feed_status(&mut self, name: &str, status: ConnectionStatus) {
         let details = FeedDetails { feed_id: name.into(), status: status as i32, ..Default::default() };
         let r#type = FeedRequestType::Status as i32;
-        let request = FeedRequest { r#type, status: Some(details.into()), ..Default::default() };
+        let request = FeedRequest { r#type, status: Some(details), ..Default::default() };
         self.apply(FeedNo::OMS, Origin::default(), &request.encode_to_vec());
     }
 

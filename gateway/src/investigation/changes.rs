@@ -113,6 +113,7 @@ impl SettingsChange {
                 .completed_order_retention_s
                 .unwrap_or(recorded.completed_order_retention_s),
             idempotency_retention_s: self.idempotency_retention_s.unwrap_or(recorded.idempotency_retention_s),
+            ..recorded.clone()
         }
     }
 }
