@@ -42,11 +42,11 @@ impl Engine {
         match FeedRequestType::try_from(request.r#type) {
             Ok(FeedRequestType::LegacyUpdate) => {
                 let update = decode::<Update>(request.legacy_update, bytes)?;
-                Ok((of_action(*self.updated(update)?), None))
+                Ok((of_action(self.updated(update)?), None))
             }
             Ok(FeedRequestType::LegacyTrade) => {
                 let trade = decode::<Trade>(request.legacy_trade, bytes)?;
-                Ok((of_action(*self.traded(trade)?), None))
+                Ok((of_action(self.traded(trade)?), None))
             }
             Ok(FeedRequestType::LegacyRequest) => {
                 let update = decode::<RequestUpdate>(request.legacy_request, bytes)?;
@@ -61,18 +61,18 @@ impl Engine {
                     Ok(TransactionType::Cancel) => Some(true),
                     Err(_) => return Err(Code::OperationUnknown),
                 };
-                Ok((of_action(*transferred(transaction)?), adjusts))
+                Ok((of_action(transferred(transaction)?), adjusts))
             }
         }
     }
 
-    fn updated(&self, update: Update) -> Result<Box<ExternalAction>, Code> {
+    fn updated(&self, update: Update) -> Result<ExternalAction, Code> {
         let (order, update) = self.order_and_update(update)?;
         let r#type = ExternalActionType::Update as i32;
-        Ok(Box::new(ExternalAction { r#type, order: Some(order), update: Some(update), ..ExternalAction::default() }))
+        Ok(ExternalAction { r#type, order: Some(order), update: Some(update), ..ExternalAction::default() })
     }
 
-    fn traded(&self, trade: Trade) -> Result<Box<ExternalAction>, Code> {
+    fn traded(&self, trade: Trade) -> Result<ExternalAction, Code> {
         let update = trade.update.ok_or(Code::Details)?;
         let kind = match UpdateType::try_from(update.update_type) {
             Ok(UpdateType::Trade) => OrderTradeType::Trade,
@@ -91,13 +91,13 @@ impl Engine {
             additional_funds: brokerage.into_iter().collect(),
         };
         let (order, update) = self.order_and_update(*update)?;
-        Ok(Box::new(ExternalAction {
+        Ok(ExternalAction {
             r#type: ExternalActionType::Trade as i32,
             order: Some(order),
             update: Some(update),
             trade: Some(Box::new(fill)),
             ..ExternalAction::default()
-        }))
+        })
     }
 
     fn order_and_update(&self, update: Update) -> Result<(Box<OrderState>, Box<OrderUpdate>), Code> {
@@ -224,7 +224,7 @@ fn progressed(update: RequestUpdate) -> Result<ClientRequestUpdate, Code> {
     })
 }
 
-fn transferred(transaction: Transaction) -> Result<Box<ExternalAction>, Code> {
+fn transferred(transaction: Transaction) -> Result<ExternalAction, Code> {
     let kind = TransactionType::try_from(transaction.transaction_type).map_err(|_| Code::OperationUnknown)?;
     let moved = |present: Dec, previous: Dec| match kind {
         TransactionType::New => Ok(present),
@@ -239,7 +239,7 @@ fn transferred(transaction: Transaction) -> Result<Box<ExternalAction>, Code> {
         timestamp: transaction.timestamp,
         ..TransactionDetails::default()
     };
-    let mut action = Box::new(ExternalAction { transaction: Some(Box::new(details)), ..ExternalAction::default() });
+    let mut action = ExternalAction { transaction: Some(Box::new(details)), ..ExternalAction::default() };
     if transaction.code.is_empty() {
         let figure = |figure: Option<BigNumber>| figure.map(|figure| figure.dec()).unwrap_or_default();
         let value = moved(figure(transaction.value), figure(transaction.previous))?;

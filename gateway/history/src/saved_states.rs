@@ -169,7 +169,7 @@ impl SavedStates {
         let info = of_this_build(info)?;
         let (positions, image) = split(&body).ok_or_else(|| Unfit::Useless("its positions are damaged".into()))?;
         let engine = Engine::from_image(image)?;
-        let held = SnapshotInfo { body_bytes: info.body_bytes, ..info_of(&engine) };
+        let held = SnapshotInfo { body_version: info.body_version, body_bytes: info.body_bytes, ..info_of(&engine) };
         if held != info || positions_of(&engine) != positions {
             return Err(Unfit::Useless("header and positions differ from the image".into()));
         }
