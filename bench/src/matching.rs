@@ -1,7 +1,7 @@
 //! The matching core beside matching crates of the registry: the same messages, reports over a ring to another thread.
 //!
 //! Each engine gets the opening book untimed, then all messages as fast as it takes them. Throughput is measured with
-//! reports crossing the ring in batches of up to 32; the time of a message (clock read before and after it, its reports
+//! reports crossing the ring in batches of a kilobyte; the time of a message (clock read before and after it, its reports
 //! sent before the second) in another pass. Of three runs the median counts; peers run once, since they take minutes.
 //!
 //! Not included: decoding messages, risk, journal, sockets. Peers are compiled in with the feature `peers`.

@@ -40,7 +40,7 @@ pub(super) const SCENARIOS: [Scenario; 5] = [
     Scenario { name: "calm", volatility: 1e-7, swing: None },
     Scenario { name: "steady", volatility: 5e-7, swing: None },
     Scenario { name: "active", volatility: 2e-6, swing: None },
-    Scenario { name: "volatile", volatility: 1e-5, swing: None },
+    Scenario { name: "volatile", volatility: 5e-6, swing: None },
     Scenario { name: "swings", volatility: 2e-6, swing: Some(Swing { every: 20_000, length: 2_000, share: 0.005 }) },
 ];
 
@@ -131,6 +131,8 @@ struct Maker {
     /// Messages since the last swing began, and its direction.
     since_swing: usize,
     direction: f64,
+    /// Where quotes have been pulled, others come at the new price.
+    owes_a_quote: bool,
     next_id: u64,
     /// Ids by age, with some that are open no more.
     open: Vec<u64>,
@@ -149,6 +151,7 @@ impl Maker {
             range: (OPENING_PRICE, OPENING_PRICE),
             since_swing: 0,
             direction: 1.0,
+            owes_a_quote: false,
             next_id: 1,
             open: Vec::new(),
             sent: Vec::new(),
@@ -158,8 +161,18 @@ impl Maker {
 
     fn step(&mut self) {
         self.move_middle();
-        let message = self.stale_quote().unwrap_or_else(|| self.next_message());
+        let is_owed = self.owes_a_quote && self.fullness() < 0.95;
+        let message = match self.amend_or_take() {
+            Some(message) => message,
+            None if is_owed => self.resting_order(),
+            None => self.stale_quote().unwrap_or_else(|| self.rest_or_cancel()),
+        };
+        self.owes_a_quote = message.verb == Verb::Cancel && !is_owed;
         self.send(message);
+    }
+
+    fn fullness(&self) -> f64 {
+        self.book.len() as f64 / OPEN_ORDERS as f64
     }
 
     fn move_middle(&mut self) {
@@ -190,18 +203,19 @@ impl Maker {
         None
     }
 
-    /// Fifteen of a hundred new orders take, twenty are amended later; for the rest, orders that rest and cancels, more
-    /// of either as the book is less or more than full.
-    fn next_message(&mut self) -> Message {
+    /// Twenty of a hundred orders are amended, fifteen take.
+    fn amend_or_take(&mut self) -> Option<Message> {
         let Counts { new_orders, immediate_or_cancel, amends, .. } = self.counts;
         if amends * 5 < new_orders && self.random.unit() < 0.3 {
-            return self.amend();
+            return Some(self.amend());
         }
-        if immediate_or_cancel * 100 < new_orders * 15 && self.random.unit() < 0.3 {
-            return self.taking_order();
-        }
-        let fullness = self.book.len() as f64 / OPEN_ORDERS as f64;
-        if self.random.unit() < (0.5 + 4.0 * (1.0 - fullness)).clamp(0.1, 0.9) {
+        let takes = immediate_or_cancel * 100 < new_orders * 15 && self.random.unit() < 0.3;
+        takes.then(|| self.taking_order())
+    }
+
+    /// More of either as the book is less or more than full.
+    fn rest_or_cancel(&mut self) -> Message {
+        if self.random.unit() < (0.5 + 4.0 * (1.0 - self.fullness())).clamp(0.1, 0.9) {
             self.resting_order()
         } else {
             self.cancel()
@@ -219,11 +233,13 @@ impl Maker {
         Message { id: self.next_id, price, quantity, verb: Verb::New, side }
     }
 
+    /// Of who wants to rest: not where the order would trade.
     fn passive_price(&mut self, side: Side) -> i64 {
         let distance = self.random.power_law(1.1, DISTANCE_MAX);
+        let opposite = self.book.best(side.opposite()).map(|best| best.price);
         match side {
-            Side::Buy => (self.middle - distance).floor() as i64,
-            Side::Sell => (self.middle + distance).ceil() as i64,
+            Side::Buy => ((self.middle - distance).floor() as i64).min(opposite.unwrap_or(i64::MAX) - 1),
+            Side::Sell => ((self.middle + distance).ceil() as i64).max(opposite.unwrap_or(i64::MIN) + 1),
         }
     }
 

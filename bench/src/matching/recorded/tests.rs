@@ -26,12 +26,12 @@ fn equal(fills: &[Fill], trades: &[(Fill, u64)]) -> usize {
     before - trades.len()
 }
 
-/// All fills as text, against a file; `ORDO_WRITE_GOLDEN=1` writes it anew.
+/// All fills as text, against a file; `ORDO_BLESS=1` writes it anew.
 fn compare(fills: &[Fill], golden: &str) {
     let line = |fill: &Fill| format!("{},{},{},{}\n", fill.buyer, fill.seller, fill.price, fill.quantity);
     let text = format!("buyer,seller,price_ticks,quantity_lots\n{}", fills.iter().map(line).collect::<String>());
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/matching/recorded").join(golden);
-    if std::env::var_os("ORDO_WRITE_GOLDEN").is_some() {
+    if std::env::var_os("ORDO_BLESS").is_some() {
         std::fs::write(&path, &text).expect("the golden file is written");
     }
     let kept = std::fs::read_to_string(&path).expect("the golden file is there");
