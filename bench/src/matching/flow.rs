@@ -161,12 +161,13 @@ impl Maker {
 
     fn step(&mut self) {
         self.move_middle();
-        let message = if self.owes_a_quote && self.fullness() < 0.95 {
-            self.resting_order()
-        } else {
-            self.stale_quote().unwrap_or_else(|| self.next_message())
+        let is_owed = self.owes_a_quote && self.fullness() < 0.95;
+        let message = match self.amend_or_take() {
+            Some(message) => message,
+            None if is_owed => self.resting_order(),
+            None => self.stale_quote().unwrap_or_else(|| self.rest_or_cancel()),
         };
-        self.owes_a_quote = message.verb == Verb::Cancel && !self.owes_a_quote;
+        self.owes_a_quote = message.verb == Verb::Cancel && !is_owed;
         self.send(message);
     }
 
@@ -202,16 +203,18 @@ impl Maker {
         None
     }
 
-    /// Fifteen of a hundred new orders take, twenty are amended later; for the rest, orders that rest and cancels, more
-    /// of either as the book is less or more than full.
-    fn next_message(&mut self) -> Message {
+    /// Twenty of a hundred orders are amended, fifteen take.
+    fn amend_or_take(&mut self) -> Option<Message> {
         let Counts { new_orders, immediate_or_cancel, amends, .. } = self.counts;
         if amends * 5 < new_orders && self.random.unit() < 0.3 {
-            return self.amend();
+            return Some(self.amend());
         }
-        if immediate_or_cancel * 100 < new_orders * 15 && self.random.unit() < 0.3 {
-            return self.taking_order();
-        }
+        let takes = immediate_or_cancel * 100 < new_orders * 15 && self.random.unit() < 0.3;
+        takes.then(|| self.taking_order())
+    }
+
+    /// More of either as the book is less or more than full.
+    fn rest_or_cancel(&mut self) -> Message {
         if self.random.unit() < (0.5 + 4.0 * (1.0 - self.fullness())).clamp(0.1, 0.9) {
             self.resting_order()
         } else {
