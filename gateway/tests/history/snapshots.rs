@@ -75,9 +75,10 @@ fn the_keeper_replaces_snapshots_whose_bodies_turn_out_to_be_damaged() {
 fn the_keeper_replaces_snapshots_of_another_version_and_takes_damaged_headers_away() {
     let (mut rig, recording) = recorded(44);
     let of_now = whole(&rig)[0].body_version;
+    // The version before this one is still read; the one before that is not.
     for at in sequences(&rig) {
         let (info, body) = snapshots(&rig).load(at).expect("it is whole");
-        let older = SnapshotInfo { body_version: of_now - 1, ..info };
+        let older = SnapshotInfo { body_version: of_now - 2, ..info };
         let mut writer = snapshots(&rig).write(older).expect("it can be written");
         writer.write_all(&body).expect("it is written");
         writer.finish().expect("it takes the other's place");
