@@ -1,11 +1,9 @@
 //! A New, an Amend and a Cancel, their dispatches and their answers allocate nothing once the engine is warm.
-#![allow(unsafe_code)]
 
+mod allocations;
 mod desk;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
+use allocations::allocations_during;
 use desk::{Desk, SECOND, account, amend, cancel, new, order, status};
 use ordo_core::engine::requests::dispatch_body;
 use ordo_core::engine::{Engine, Input};
@@ -18,29 +16,6 @@ use ordo_core::proto::{
 use ordo_core::record::{Origin, Rules, Step};
 use ordo_core::wire;
 use prost::Message;
-
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: hands everything on to the system's allocator; counting touches a const-initialised thread local only.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promise is handed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 struct Recorded {
     feed: FeedNo,
@@ -129,9 +104,7 @@ fn requests_and_their_answers_allocate_nothing_once_warm() {
         let sequence = engine.sequence() + 1;
         engine.apply(Step::Tick(Stamp { sequence, time_ns, ..Stamp::default() }), &mut outcome);
     }
-    let before = ALLOCATIONS.get();
-    drop(std::hint::black_box(Box::new(before)));
-    assert_eq!(ALLOCATIONS.get(), before + 1, "the counter counts");
-    apply(&mut engine, &mut outcome, &measured);
-    assert_eq!(ALLOCATIONS.get(), before + 1, "{} updates", measured.len());
+    assert_eq!(allocations_during(|| drop(std::hint::black_box(Box::new(1_u64)))), 1, "the counter counts");
+    let allocations = allocations_during(|| apply(&mut engine, &mut outcome, &measured));
+    assert_eq!(allocations, 0, "{} updates", measured.len());
 }
